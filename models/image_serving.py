@@ -1,0 +1,98 @@
+"""An image classifier as one SavedModel: file bytes in, labels and probabilities out, for TensorFlow Serving.
+
+Everything between the upload and the answer stands in the graph, so that every client sends the file as it is and
+gets the same answer.
+"""
+
+import uuid
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import tensorflow as tf
+from tensorflow.core.protobuf.fingerprint_pb2 import FingerprintDef
+from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_log_pb2
+
+Network = Callable[[tf.Tensor], tf.Tensor]
+Prepare = Callable[[tf.Tensor], tf.Tensor]
+LARGEST_SIDE = 512
+PARALLEL_IMAGES = 32
+
+
+def decode(data: tf.Tensor) -> tf.Tensor:
+    """Return the file `data` (JPEG, PNG, GIF or BMP; grey, RGB or RGBA) as float32 [h, w, 3] from 0 to 255.
+
+    A side above `LARGEST_SIDE` pixels is shrunk to it first, which bounds what a large photograph costs.
+    Transparent pixels show white paper behind them.
+    """
+    image = tf.io.decode_image(data, expand_animations=False)
+    size = tf.shape(image)[:2]
+    fitted = tf.maximum(1, size * LARGEST_SIDE // tf.maximum(LARGEST_SIDE, tf.reduce_max(size)))
+    # Area resampling reads the uint8 pixels directly: no float copy of the whole photograph.
+    image = tf.image.resize(image[tf.newaxis], fitted, "area")[0]
+    channels = tf.shape(image)[-1]
+    opaque = tf.equal(channels % 2, 1)
+    colour = image[..., : channels - tf.where(opaque, 0, 1)]
+    alpha = tf.where(opaque, 1.0, image[..., -1:] / 255)
+    colour = tf.broadcast_to(colour, tf.concat([fitted, [3]], 0))
+    return tf.ensure_shape(255 - (255 - colour) * alpha, [None, None, 3])
+
+
+def prepare_all(image: tf.Tensor, prepare: Prepare) -> tf.Tensor:
+    """Decode and prepare files [n], side by side on all cores; return the network's inputs [n, ...]."""
+    return tf.map_fn(
+        lambda data: prepare(decode(data)), image, fn_output_signature=tf.float32, parallel_iterations=PARALLEL_IMAGES
+    )
+
+
+class ImageClassifier(tf.Module):
+    """The served function: raw image files [n] to labels and probabilities, best first."""
+
+    def __init__(self, network: Network, prepare: Prepare, labels: Sequence[str], top: int) -> None:
+        """Combine `prepare` (float32 [h, w, 3] to one input) and `network` (inputs to probabilities [n, classes])."""
+        super().__init__()
+        self.network, self.prepare = network, prepare
+        self.labels, self.top = tf.constant(labels), top
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image")])
+    def serve(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Return label [n], probability [n], labels [n, top] and probabilities [n, top], best first."""
+        probabilities, classes = tf.math.top_k(self.network(prepare_all(image, self.prepare)), self.top)
+        labels = tf.gather(self.labels, classes)
+        return {
+            "label": labels[:, 0],
+            "probability": probabilities[:, 0],
+            "labels": labels,
+            "probabilities": probabilities,
+        }
+
+    def signature_inputs(self) -> list[dict[str, object]]:
+        """Return the served function's inputs as the manifest spells them."""
+        return [{"name": "image", "dtype": "string", "shape": [None]}]
+
+    def signature_outputs(self) -> list[dict[str, object]]:
+        """Return the served function's outputs as the manifest spells them."""
+        shapes = {"label": [None], "probability": [None], "labels": [None, self.top], "probabilities": [None, self.top]}
+        return [
+            {"name": name, "dtype": "string" if name.startswith("label") else "float32", "shape": shape}
+            for name, shape in shapes.items()
+        ]
+
+
+def save(classifier: ImageClassifier, folder: Path, *, name: str, warmup: Sequence[bytes]) -> None:
+    """Write the SavedModel into `folder`, with `warmup` as the requests a server replays before it says ready."""
+    tf.saved_model.save(classifier, str(folder), signatures={"serving_default": classifier.serve})
+    # The writer draws a random UUID; a name-based one keeps two builds of the same model the same.
+    fingerprint = folder / "fingerprint.pb"
+    message = FingerprintDef.FromString(fingerprint.read_bytes())
+    message.uuid = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{name}:{message.saved_model_checksum}"))
+    fingerprint.write_bytes(message.SerializeToString(deterministic=True))
+    extra = folder / "assets.extra"
+    extra.mkdir()
+    with tf.io.TFRecordWriter(str(extra / "tf_serving_warmup_requests")) as records:
+        for count in (1, len(warmup)):
+            request = predict_pb2.PredictRequest(
+                model_spec=model_pb2.ModelSpec(name=name, signature_name="serving_default"),
+                inputs={"image": tf.make_tensor_proto(list(warmup[:count]))},
+            )
+            log = prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
+            records.write(log.SerializeToString(deterministic=True))

@@ -1,0 +1,106 @@
+"""Real servers for the whole suite: each is started once, on a free port, and stopped at the end."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pymysql
+import pytest
+import redis
+
+from local import samples, servers
+from local.processes import ROOT, Program
+
+ARTIFACTS = ROOT / "models" / "artifacts"
+
+
+@pytest.fixture(scope="session")
+def artifacts() -> Path:
+    """`models/artifacts` as `make models` writes it."""
+    return ARTIFACTS
+
+
+@pytest.fixture
+def free_port() -> Callable[[], int]:
+    return servers.free_port
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Program]]:
+    """Start a real program, wait until it is ready, and stop it when the test ends."""
+    programs: list[Program] = []
+
+    def start(name: str, argv: list[str], ready: Callable[[], bool], env: dict[str, str] | None = None) -> Program:
+        log = tmp_path / f"{name}-{len(programs)}.log"
+        programs.append(Program(name, argv, ready, log, env))
+        return programs[-1].wait_ready()
+
+    yield start
+    for program in reversed(programs):
+        program.stop()
+
+
+@pytest.fixture(scope="session")
+def redis_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    port = servers.free_port()
+    server = servers.redis_server(port, tmp_path_factory.mktemp("redis"))
+    yield server.wait_ready() and port
+    server.stop()
+
+
+@pytest.fixture
+def redis_url(redis_port: int) -> str:
+    """A private Redis or Valkey, empty at the start of each test."""
+    with redis.Redis(port=redis_port) as client:
+        client.flushall()
+    return f"redis://127.0.0.1:{redis_port}/0"
+
+
+@pytest.fixture(scope="session")
+def mariadb_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    port = servers.free_port()
+    server = servers.mariadb_server(port, tmp_path_factory.mktemp("mariadb"))
+    yield server.wait_ready() and port
+    server.stop()
+
+
+_databases = itertools.count()
+
+
+@pytest.fixture
+def database_url(mariadb_port: int) -> Iterator[str]:
+    """An empty database of its own for each test, on a private MariaDB or MySQL."""
+    name = f"test{next(_databases)}"
+    with pymysql.connect(host="127.0.0.1", port=mariadb_port, user="root") as connection:
+        connection.cursor().execute(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
+    yield f"mysql+pymysql://root@127.0.0.1:{mariadb_port}/{name}"
+    with pymysql.connect(host="127.0.0.1", port=mariadb_port, user="root") as connection:
+        connection.cursor().execute(f"DROP DATABASE {name}")
+
+
+@dataclass(frozen=True)
+class Serving:
+    grpc: str
+    rest: str
+
+
+@pytest.fixture(scope="session")
+def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    """The embedded serving program with the digits model."""
+    grpc, rest = servers.free_port(), servers.free_port()
+    program = servers.serving(grpc, rest, ARTIFACTS / "digits", tmp_path_factory.mktemp("serving") / "log")
+    program.wait_ready()
+    yield Serving(f"127.0.0.1:{grpc}", f"http://127.0.0.1:{rest}")
+    program.stop()
+
+
+@pytest.fixture(scope="session")
+def digit_images() -> list[samples.DigitImage]:
+    """Held-out digits as PNG and JPEG files of several sizes, with the label a person gave them."""
+    return samples.digit_images(56)
+
+
+@pytest.fixture(scope="session")
+def photographs() -> list[bytes]:
+    return samples.photographs()

@@ -1,0 +1,96 @@
+import io
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from local.processes import ROOT
+from models import digits, uploads
+
+
+@pytest.fixture(scope="module")
+def serve(artifacts):
+    signature = tf.saved_model.load(str(artifacts / "digits" / "1")).signatures["serving_default"]
+    return lambda *files: {name: value.numpy() for name, value in signature(image=tf.constant(files)).items()}
+
+
+def saved_as(data, kind, mode):
+    file = io.BytesIO()
+    Image.open(io.BytesIO(data)).convert(mode).save(file, kind)
+    return file.getvalue()
+
+
+def test_the_bars_are_those_of_the_design():
+    assert digits.LEAST_ACCURACY["plain"] == 0.985
+    assert {least for style, least in digits.LEAST_ACCURACY.items() if style != "plain"} == {0.95}
+
+
+def test_held_out_digits_are_recognised_in_every_style_of_upload(artifacts):
+    _, held_out, _, classes = uploads.split()
+    measured = digits.measure(artifacts / "digits" / "1", held_out, classes)
+    digits.require_accuracy(measured, digits.LEAST_ACCURACY)
+    assert measured == json.loads((artifacts / "digits" / "1" / "manifest.json").read_text())["accuracy"]
+
+
+def test_training_and_held_out_digits_do_not_overlap():
+    train, held_out, _, _ = uploads.split()
+    assert len(train) + len(held_out) == 1797
+    assert not {digit.tobytes() for digit in train} & {digit.tobytes() for digit in held_out}
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode"),
+    [("PNG", "L"), ("PNG", "LA"), ("PNG", "RGB"), ("PNG", "RGBA"), ("GIF", "L"), ("BMP", "RGB"), ("JPEG", "L")],
+)
+def test_every_format_gets_the_answer_of_the_plain_png(serve, digit_images, kind, mode):
+    original = next(image.data for image in digit_images if image.name.endswith("png") and len(image.data) > 5000)
+    same, other = serve(original, saved_as(original, kind, mode))["label"]
+    assert same == other
+
+
+def test_transparent_paper_is_white(serve):
+    strength = Image.open(io.BytesIO(uploads.draw(uploads.split()[1][0], uploads.ENLARGED))).convert("L")
+    ink = Image.new("RGBA", strength.size, "black")
+    ink.putalpha(strength)
+    file = io.BytesIO()
+    ink.save(file, "PNG")
+    assert serve(file.getvalue())["label"][0].decode() == str(uploads.split()[3][0])
+
+
+def test_a_batch_answers_each_image_as_if_it_were_alone(serve, digit_images, photographs):
+    files = [image.data for image in digit_images[:16]] + photographs
+    together = serve(*files)
+    for position, data in enumerate(files):
+        alone = serve(data)
+        assert alone["labels"][0].tolist() == together["labels"][position].tolist()
+        np.testing.assert_allclose(alone["probabilities"][0], together["probabilities"][position], atol=1e-6)
+
+
+def test_probabilities_come_best_first_and_add_up(serve, photographs):
+    answer = serve(*photographs)
+    assert (np.diff(answer["probabilities"]) <= 0).all()
+    np.testing.assert_allclose(answer["probabilities"].sum(axis=1), 1, atol=1e-5)
+    assert answer["label"].tolist() == answer["labels"][:, 0].tolist()
+
+
+def test_an_empty_page_is_answered(serve):
+    for size in ((1, 1), (300, 200), (2000, 3)):
+        file = io.BytesIO()
+        Image.new("RGB", size, "white").save(file, "PNG")
+        assert np.isfinite(serve(file.getvalue())["probability"]).all()
+
+
+def test_what_is_no_image_is_refused_by_the_graph(serve):
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        serve(b"no image")
+
+
+@pytest.mark.timeout(300)
+def test_the_same_bytes_come_out_of_every_build(artifacts, tmp_path):
+    subprocess.run([sys.executable, "-m", "models.digits", "--output", tmp_path], cwd=ROOT, check=True)
+    manifests = [(folder / "digits" / "1" / "manifest.json").read_text() for folder in (tmp_path, artifacts)]
+    assert manifests[0] == manifests[1]
