@@ -15,7 +15,7 @@ from .manifest import argument_parser, new_version, require_accuracy, run_build,
 SIDE = 16
 LABELS = [str(digit) for digit in range(10)]
 LEAST_ACCURACY = {"plain": 0.985, **{style: 0.95 for style in uploads.STYLES if style != "plain"}}
-EPOCHS = 12
+EPOCHS = 8
 BATCH = 64
 DRAWINGS = 5  # of each training digit: one as it is, the others in random styles
 

@@ -8,11 +8,11 @@ import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import keras
 import tensorflow as tf
 from tensorflow.core.protobuf.fingerprint_pb2 import FingerprintDef
 from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_log_pb2
 
-Network = Callable[[tf.Tensor], tf.Tensor]
 Prepare = Callable[[tf.Tensor], tf.Tensor]
 LARGEST_SIDE = 512
 PARALLEL_IMAGES = 32
@@ -47,10 +47,13 @@ def prepare_all(image: tf.Tensor, prepare: Prepare) -> tf.Tensor:
 class ImageClassifier(tf.Module):
     """The served function: raw image files [n] to labels and probabilities, best first."""
 
-    def __init__(self, network: Network, prepare: Prepare, labels: Sequence[str], top: int) -> None:
+    def __init__(self, network: keras.Model, prepare: Prepare, labels: Sequence[str], top: int) -> None:
         """Combine `prepare` (float32 [h, w, 3] to one input) and `network` (inputs to probabilities [n, classes])."""
         super().__init__()
         self.network, self.prepare = network, prepare
+        # Keras 3 wraps its variables, and saving restores the wrappers under names that the graph does not read. A
+        # server that runs the graph in a session, as TensorFlow Serving does, needs the variables themselves saved.
+        self.variables_served = [weight.value for weight in network.weights]
         self.labels, self.top = tf.constant(labels), top
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image")])

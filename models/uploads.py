@@ -55,7 +55,7 @@ def draw(digit: np.ndarray, style: Style = PLAIN) -> bytes:
     canvas = Image.new("RGB", style.canvas or style.size, ImageColor.getrgb(style.paper))
     canvas.paste(Image.new("RGB", style.size, ImageColor.getrgb(style.ink)), style.place, mask=strength)
     file = io.BytesIO()
-    canvas.save(file, style.format, quality=style.quality)
+    canvas.save(file, style.format, quality=style.quality, compress_level=1)
     return file.getvalue()
 
 

@@ -89,6 +89,17 @@ def test_what_is_no_image_is_refused_by_the_graph(serve):
         serve(b"no image")
 
 
+def test_a_server_that_runs_the_graph_in_a_session_finds_every_variable(artifacts, serve, digit_images):
+    """TensorFlow Serving does; `tf.saved_model.load` alone does not show a variable that was saved under no name."""
+    data = digit_images[0].data
+    with tf.compat.v1.Session(graph=tf.Graph()) as session:
+        loaded = tf.compat.v1.saved_model.load(session, ["serve"], str(artifacts / "digits" / "1"))
+        signature = loaded.signature_def["serving_default"]
+        feed = {signature.inputs["image"].name: [data]}
+        (probabilities,) = session.run([signature.outputs["probabilities"].name], feed)
+    np.testing.assert_allclose(probabilities, serve(data)["probabilities"], atol=1e-6)
+
+
 @pytest.mark.timeout(300)
 def test_the_same_bytes_come_out_of_every_build(artifacts, tmp_path):
     subprocess.run([sys.executable, "-m", "models.digits", "--output", tmp_path], cwd=ROOT, check=True)
