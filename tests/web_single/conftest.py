@@ -1,0 +1,87 @@
+import asyncio
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import onnx
+import pytest
+from fastapi import FastAPI
+from onnx import TensorProto, helper
+
+from web_single.app import build_app, load_predictor
+from web_single.predictor import Predictor
+from web_single.settings import Settings
+
+
+@dataclass
+class Client:
+    """Calls an application in this process; a failure inside it is raised here, not answered with a 500."""
+
+    app: FastAPI
+
+    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        async def call() -> httpx.Response:
+            transport = httpx.ASGITransport(self.app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+                return await client.request(method, path, **options)
+
+        return asyncio.run(call())
+
+    def get(self, path: str) -> httpx.Response:
+        return self.request("GET", path)
+
+    def post(self, path: str, **options: Any) -> httpx.Response:
+        return self.request("POST", path, **options)
+
+    def send(self, body: object, **headers: str) -> httpx.Response:
+        """POST raw bytes, or a stream of them without a length, to /predict as JSON."""
+        return self.post("/predict", content=body, headers={"content-type": "application/json"} | headers)
+
+
+@pytest.fixture(scope="session")
+def settings(artifacts: Path) -> Settings:
+    return Settings(model_dir=artifacts / "iris")
+
+
+@pytest.fixture(scope="session")
+def predictor(settings: Settings) -> Predictor:
+    return load_predictor(settings)
+
+
+@pytest.fixture
+def client(settings: Settings, predictor: Predictor) -> Client:
+    return Client(build_app(settings, predictor))
+
+
+@pytest.fixture
+def model_dir(tmp_path: Path) -> Callable[..., Path]:
+    """Write a model folder whose graph is softmax(rows @ ones), or the given nodes, and return it."""
+
+    def write(width: int = 7, labels: tuple[str, ...] = ("no", "yes"), dtype: str = "FLOAT", **change: Any) -> Path:
+        kind = getattr(TensorProto, dtype)
+        weights = helper.make_tensor("weights", kind, [width, len(labels)], [0.5] * width * len(labels))
+        nodes = change.get("nodes") or [
+            helper.make_node("MatMul", ["rows", "weights"], ["scores"]),
+            helper.make_node("Softmax", ["scores"], ["chances"]),
+        ]
+        rows = helper.make_tensor_value_info("rows", kind, change.get("shape", [None, width]))
+        chances = helper.make_tensor_value_info("chances", kind, change.get("output", [None, len(labels)]))
+        graph = helper.make_graph(nodes, "small", [rows], [chances], [weights])
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+        return save(tmp_path / "model", onnx.ModelProto.SerializeToString(model), list(labels))
+
+    return write
+
+
+def save(folder: Path, model: bytes, labels: list[str]) -> Path:
+    """Write `model` as version 3 in `folder`, with a manifest that is true."""
+    (folder / "3").mkdir(parents=True)
+    (folder / "3" / "model.onnx").write_bytes(model)
+    files = {"model.onnx": {"sha256": hashlib.sha256(model).hexdigest(), "bytes": len(model)}}
+    manifest = {"name": "small", "version": 3, "labels": labels, "accuracy": {}, "files": files}
+    (folder / "3" / "manifest.json").write_text(json.dumps(manifest))
+    return folder

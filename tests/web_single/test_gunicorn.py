@@ -1,0 +1,160 @@
+"""Real processes: what the start command does."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from subprocess import PIPE, STDOUT
+
+import httpx
+import pytest
+
+from local.processes import ROOT, Program, wait_until
+
+COMMAND = [sys.executable, "-m", "gunicorn", "-c", "web_single/gunicorn.conf.py", "web_single.app:create_app()"]
+ROW = b'{"data": [[5.1, 3.5, 1.4, 0.2]]}'
+HEAD = b"POST /predict HTTP/1.1\r\nhost: test\r\ncontent-type: application/json\r\n"
+
+
+class Service:
+    """A gunicorn of our own on a free port."""
+
+    def __init__(self, start: Callable[..., Program], port: int, *flags: str, **env: str) -> None:
+        # A connection for each request, so that every worker gets some.
+        headers = {"connection": "close", "content-type": "application/json"}
+        self.port, self.http = port, httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=20)
+        self.program = start("web_single", [*COMMAND, "--bind", f"127.0.0.1:{port}", *flags], self.answers, env)
+
+    def answers(self) -> bool:
+        try:
+            return self.http.get("/ready").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def workers(self) -> set[int]:
+        children = Path(f"/proc/{self.program.pid}/task/{self.program.pid}/children")
+        return {int(pid) for pid in children.read_text().split()}
+
+    def metric(self, name: str) -> float:
+        lines = self.http.get("/metrics").text.splitlines()
+        return next((float(line.split()[-1]) for line in lines if line.startswith(name)), 0.0)
+
+    def predict(self) -> int:
+        return self.http.post("/predict", content=ROW).status_code
+
+
+@pytest.fixture
+def service(start: Callable[..., Program], free_port: Callable[[], int]) -> Iterator[Callable[..., Service]]:
+    services: list[Service] = []
+
+    def run(*flags: str, **env: str) -> Service:
+        services.append(Service(start, free_port(), *flags, **env))
+        return services[-1]
+
+    yield run
+    for one in services:
+        one.http.close()
+
+
+def refused(env: dict[str, str]) -> tuple[int, list[str]]:
+    """Start what cannot serve; return its exit code and what it printed, gunicorn's own greeting apart."""
+    argv, both = [*COMMAND, "--bind", "127.0.0.1:0"], os.environ | env
+    with subprocess.Popen(argv, cwd=ROOT, env=both, stdout=PIPE, stderr=STDOUT, text=True) as ended:
+        printed, _ = ended.communicate(timeout=30)
+    assert not counters(ended.pid)
+    return ended.returncode, [line for line in printed.splitlines() if "Starting gunicorn" not in line]
+
+
+def counters(pid: int) -> list[Path]:
+    """The folders in memory that belong to the master `pid`."""
+    return list(Path("/dev/shm").glob(f"web_single-{pid}-*"))
+
+
+def test_it_answers_and_sigterm_stops_it_cleanly(service: Callable[..., Service]) -> None:
+    running = service("--workers", "1")
+    assert counters(running.program.pid)
+    answer = running.http.post("/predict", content=ROW)
+    assert (answer.status_code, answer.headers["model-version"]) == (200, "1")
+    os.kill(running.program.pid, signal.SIGTERM)
+    assert running.program.wait(10) == 0
+    assert not counters(running.program.pid)
+
+
+def test_a_request_in_flight_is_answered_before_the_stop(service: Callable[..., Service]) -> None:
+    running = service("--workers", "1")
+    with socket.create_connection(("127.0.0.1", running.port)) as caller:
+        caller.sendall(HEAD + b"content-length: %d\r\nexpect: 100-continue\r\n\r\n" % len(ROW) + ROW[:9])
+        assert b"100 Continue" in caller.recv(1000)  # the handler is waiting for the rest
+        os.kill(running.program.pid, signal.SIGTERM)
+        wait_until(lambda: not running.answers())
+        caller.sendall(ROW[9:])
+        assert caller.recv(1000).startswith(b"HTTP/1.1 200")
+    assert running.program.wait(10) == 0
+
+
+def test_an_altered_artefact_is_refused_in_one_line(artifacts: Path, tmp_path: Path) -> None:
+    shutil.copytree(artifacts / "iris", tmp_path / "iris")
+    (tmp_path / "iris" / "1" / "model.onnx").write_bytes(b"altered")
+    code, lines = refused({"MODEL_DIR": str(tmp_path / "iris"), "WEB_CONCURRENCY": "2"})
+    assert code == 1
+    assert len(lines) == 1
+    assert "model.onnx is not what was built" in lines[0]
+
+
+def test_an_impossible_setting_is_refused_in_one_line() -> None:
+    code, lines = refused({"MAX_ROWS": "many"})
+    assert code == 1
+    assert len(lines) == 1
+    assert lines[0].startswith("web_single: max_rows='many' cannot be used")
+
+
+def test_metrics_add_up_over_the_workers_even_when_one_dies(service: Callable[..., Service]) -> None:
+    running = service(WEB_CONCURRENCY="2")
+    wait_until(lambda: running.metric("model_workers") == 2, 30)
+    assert {running.predict() for _ in range(40)} == {200}
+    (folder,), victim = counters(running.program.pid), min(running.workers())
+    os.kill(victim, signal.SIGKILL)
+    wait_until(lambda: len(list(folder.glob("counter_*.db"))) == 3, 30)  # the one that takes its place is there
+    assert {running.predict() for _ in range(40)} == {200}
+    assert running.metric("model_workers") == 2
+    assert running.metric('http_request_duration_seconds_count{path="/predict",status="200"}') == 80
+    assert running.metric("predicted_rows_total") == 80
+
+
+def test_counts_outlive_a_reload(service: Callable[..., Service]) -> None:
+    running = service("--workers", "1")
+    first = running.workers()
+    assert running.predict() == 200
+    os.kill(running.program.pid, signal.SIGHUP)
+    wait_until(lambda: len(running.workers()) == 1 and not running.workers() & first, 30)
+    assert running.predict() == 200
+    assert running.metric("predicted_rows_total") == 2
+
+
+def test_a_hundred_megabytes_are_refused_in_bounded_memory(service: Callable[..., Service]) -> None:
+    running = service("--workers", "1")
+    (worker,) = running.workers()
+    before = peak_megabytes(worker)
+    with socket.create_connection(("127.0.0.1", running.port)) as caller:
+        caller.sendall(HEAD + b"transfer-encoding: chunked\r\n\r\n")
+        for _ in range(100):
+            caller.sendall(b"100000\r\n" + b" " * 1_048_576 + b"\r\n")
+        assert caller.recv(100).startswith(b"HTTP/1.1 413")
+    assert peak_megabytes(worker) < before + 16
+
+
+def test_logs_are_json_when_asked_for(service: Callable[..., Service]) -> None:
+    running = service("--workers", "1", LOG_FORMAT="json", LOG_LEVEL="info")
+    lines = [json.loads(line) for line in running.program.log.read_text().splitlines()]
+    assert "Serving iris, version 1" in [line["message"] for line in lines]
+    assert {"asctime", "levelname", "process"} <= set(lines[0])
+
+
+def peak_megabytes(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) // 1024

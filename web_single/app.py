@@ -1,0 +1,87 @@
+"""The composition: settings, a verified model, the service, its routes."""
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.routing import APIRoute
+
+from .artifact import open_artifact
+from .metrics import Metrics, Observed
+from .predictor import NoAnswer, Predictor
+from .rows import Refused
+from .schemas import LabelPrediction, Prediction, Problem
+from .service import Service
+from .settings import Settings
+
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    400: {"model": Problem, "description": "The body was cut off"},
+    408: {"model": Problem, "description": "The body came too slowly"},
+    413: {"model": Problem, "description": "The body is too large"},
+    415: {"model": Problem, "description": "The body is not announced as JSON"},
+    422: {"model": Problem, "description": "The body is not what the schema says"},
+}
+
+
+class BareRoute(APIRoute):
+    """A route that stands in the OpenAPI page like any other, but whose handler gets the request as it came.
+
+    FastAPI's own way from a body to an endpoint and back (parse, resolve, validate, encode) would about double the
+    time that one row takes.
+    """
+
+    def get_route_handler(self) -> Any:
+        return self.endpoint
+
+
+def create_app() -> FastAPI:
+    """Return the service that the environment describes, or raise `ArtifactRefused` or pydantic's `ValidationError`."""
+    settings = Settings()
+    return build_app(settings, load_predictor(settings))
+
+
+def load_predictor(settings: Settings) -> Predictor:
+    """Return the model that the settings name: verified, loaded and tried."""
+    return Predictor(open_artifact(settings.model_dir, settings.model_version), settings.onnx_threads)
+
+
+def build_app(settings: Settings, predictor: Predictor) -> FastAPI:
+    """Return the service for a loaded model."""
+    metrics = Metrics(predictor.name, predictor.version)
+    service = Service(settings, predictor, metrics)
+    app = FastAPI(title=predictor.name, version=str(predictor.version), redirect_slashes=False)
+    app.add_middleware(Observed, metrics=metrics, version=predictor.version)
+    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(NoAnswer, _refused)
+    _add_predictions(app, service)
+    app.get("/predict/test")(service.predict_test)
+    app.get("/predict/test/label")(service.predict_test_label)
+    app.get("/health")(service.health)
+    app.get("/ready", responses={503: {"model": Problem, "description": "The model does not predict"}})(service.ready)
+    app.get("/metadata")(service.metadata)
+    app.get("/label")(service.label)
+    app.get("/metrics", response_class=PlainTextResponse)(service.metrics)
+    return app
+
+
+def _add_predictions(app: FastAPI, service: Service) -> None:
+    content = {"application/json": {"schema": service.schema.model_json_schema()}}
+    for path, handler, answer in (
+        ("/predict", service.predict, Prediction),
+        ("/predict/label", service.predict_label, LabelPrediction),
+    ):
+        app.router.add_api_route(
+            path,
+            handler,
+            methods=["POST"],
+            response_model=answer,
+            responses=REFUSALS,
+            openapi_extra={"requestBody": {"required": True, "content": content}},
+            route_class_override=BareRoute,
+        )
+
+
+async def _refused(request: Request, error: Exception) -> JSONResponse:
+    status = error.status if isinstance(error, Refused) else 422
+    # After a slow body nothing more is read from its connection; after a large one the caller must get to this answer.
+    return JSONResponse({"detail": str(error)}, status, {"connection": "close"} if status == 408 else None)

@@ -1,0 +1,98 @@
+"""One ONNX classifier, described by its own graph."""
+
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from onnxruntime.capi import onnxruntime_pybind11_state
+
+from .artifact import Artifact, ArtifactRefused
+
+MODEL_FILE = "model.onnx"
+DTYPES = {"tensor(float)": "float32", "tensor(double)": "float64", "tensor(int64)": "int64", "tensor(string)": "string"}
+# ONNX Runtime's errors share no base class of their own, so they are listed.
+ONNX_ERRORS: tuple[type[Exception], ...] = tuple(
+    error
+    for error in vars(onnxruntime_pybind11_state).values()
+    if isinstance(error, type) and issubclass(error, Exception)
+)
+
+
+class NoAnswer(Exception):
+    """What the model computed for a row is not a number; the message names the row."""
+
+
+class Predictor:
+    """Rows of `width` numbers of type `dtype` to one probability for each of `labels`, or ArtifactRefused."""
+
+    def __init__(self, artifact: Artifact, threads: int = 1) -> None:
+        self.name, self.version = str(artifact.manifest.get("name")), artifact.version
+        self.labels, self.accuracy = artifact.manifest.get("labels", []), artifact.manifest.get("accuracy", {})
+        self._session = _load(artifact, threads)
+        self.inputs = [_describe(tensor) for tensor in self._session.get_inputs()]
+        self.outputs = [_describe(tensor) for tensor in self._session.get_outputs()]
+        self._input, self.dtype, self.width = _rows(self.inputs)
+        self._output = _probabilities(self.outputs)
+        # An Iris flower, repeated or cut to this graph's width: a row that any model can be tried with.
+        self.sample: list[list[float]] = np.resize([5.1, 3.5, 1.4, 0.2], (1, self.width)).tolist()
+        self.check()
+
+    def probabilities(self, rows: NDArray[Any]) -> NDArray[Any]:
+        """Return [n, labels] for [n, width], in order.
+
+        Raises:
+            NoAnswer: the numbers of a row are so large that the model's arithmetic overflows.
+        """
+        result = self._run(rows)
+        finite = np.isfinite(result)
+        if not finite.all():
+            raise NoAnswer(f"data[{finite.all(axis=1).argmin()}]: the model has no finite probability for these values")
+        return result
+
+    def likeliest(self, probabilities: NDArray[Any]) -> list[str]:
+        """Return the label with the highest probability for each row."""
+        return [self.labels[index] for index in probabilities.argmax(axis=1)]
+
+    def check(self) -> None:
+        """Raise `ArtifactRefused` unless two rows in give two rows out, with a number for each label."""
+        try:
+            shape = self._run(np.array(self.sample * 2, self.dtype)).shape
+        except ONNX_ERRORS as error:
+            raise ArtifactRefused(f"{MODEL_FILE} fails on two rows: {error}") from error
+        if shape != (2, len(self.labels)):
+            raise ArtifactRefused(f"{MODEL_FILE} answers two rows with shape {shape}; the labels are {self.labels}")
+
+    def _run(self, rows: NDArray[Any]) -> NDArray[Any]:
+        result: NDArray[Any] = self._session.run([self._output], {self._input: rows})[0]
+        return result
+
+
+def _load(artifact: Artifact, threads: int) -> Any:
+    if MODEL_FILE not in artifact.manifest["files"]:
+        raise ArtifactRefused(f"{artifact.path}/manifest.json has no sha256 for {MODEL_FILE}")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = threads, 4  # what goes wrong is raised, not printed
+    try:
+        return onnxruntime.InferenceSession(artifact.path / MODEL_FILE, options, providers=["CPUExecutionProvider"])
+    except ONNX_ERRORS as error:
+        raise ArtifactRefused(f"{artifact.path / MODEL_FILE} cannot be loaded: {error}") from error
+
+
+def _describe(tensor: Any) -> dict[str, Any]:
+    shape = [size if isinstance(size, int) else None for size in tensor.shape]
+    return {"name": tensor.name, "dtype": DTYPES.get(tensor.type, tensor.type), "shape": shape}
+
+
+def _rows(inputs: list[dict[str, Any]]) -> tuple[str, str, int]:
+    match inputs:
+        case [{"name": name, "dtype": "float32" | "float64" as dtype, "shape": [None, int(width)]}]:
+            return name, dtype, width
+    raise ArtifactRefused(f"{MODEL_FILE} must take one float tensor of shape [null, width], not {inputs}")
+
+
+def _probabilities(outputs: list[dict[str, Any]]) -> str:
+    for output in outputs:
+        if output["dtype"] in ("float32", "float64") and len(output["shape"]) == 2:
+            return str(output["name"])
+    raise ArtifactRefused(f"{MODEL_FILE} must give a float tensor [null, labels] (zipmap off), not {outputs}")

@@ -1,0 +1,24 @@
+"""Every setting of the service: environment variables, read once, when the service is built."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Level = Literal["debug", "info", "warning", "error", "critical"]
+
+
+class Settings(BaseSettings):
+    """`model_dir` is the variable MODEL_DIR, and so on."""
+
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True)
+
+    model_dir: Path = Path("models/artifacts/iris")
+    model_version: NonNegativeInt | None = None  # the highest there is
+    onnx_threads: PositiveInt = 1  # in one prediction; the workers are the parallelism, and more would make them fight
+    max_rows: PositiveInt = 10_000
+    max_body_bytes: PositiveInt = 1024 * 1024
+    body_timeout: PositiveFloat = 10.0  # seconds for all of a body to arrive
+    log_level: Annotated[Level, BeforeValidator(str.lower)] = "info"
+    log_format: Literal["text", "json"] = "text"
