@@ -1,0 +1,101 @@
+"""TensorFlow Serving's REST API: status, metadata and predict under /v1/served."""
+
+import json
+import re
+
+import grpc
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from tensorflow_serving.apis import model_pb2
+
+from ..messages import get_model_metadata_pb2 as metadata_pb2
+from ..messages import get_model_status_pb2 as status_pb2
+from .json_tensors import inputs_from, outputs_to, parse
+from .model import ServedModel
+from .servable import RequestRefused, invalid
+
+_MODEL = r"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>\d{1,18})|/labels/(?P<label>[^/:]+))?"
+_POST = re.compile(_MODEL + ":(?P<method>classify|regress|predict)", re.IGNORECASE | re.ASCII)
+_GET = re.compile(_MODEL + "(?:/(?P<method>metadata))?", re.IGNORECASE | re.ASCII)
+_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+_HTTP_STATUS = {
+    grpc.StatusCode.CANCELLED: 499,
+    grpc.StatusCode.INVALID_ARGUMENT: 400,
+    grpc.StatusCode.FAILED_PRECONDITION: 400,
+    grpc.StatusCode.OUT_OF_RANGE: 400,
+    grpc.StatusCode.NOT_FOUND: 404,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: 429,
+    grpc.StatusCode.UNIMPLEMENTED: 501,
+    grpc.StatusCode.UNAVAILABLE: 503,
+    grpc.StatusCode.DEADLINE_EXCEEDED: 504,
+}
+
+
+def create_app(served: ServedModel, timeout: float) -> Starlette:
+    """Return the API of `served`; a predict call may run for `timeout` seconds."""
+
+    async def answer(request: Request) -> Response:
+        if request.method != "POST":
+            return _reply(_get(served, request))
+        body = await request.body()
+        return _reply(await run_in_threadpool(_post, served, request, body, timeout))
+
+    return Starlette(
+        routes=[Route("/v1/{rest:path}", answer, methods=_METHODS)],
+        exception_handlers={RequestRefused: _refuse},  # type: ignore[dict-item]
+    )
+
+
+def _get(served: ServedModel, request: Request) -> bytes:
+    spec, method = _model_spec(_GET if request.method in ("GET", "HEAD") else None, request)
+    if method is None:
+        return _to_json(served.status(status_pb2.GetModelStatusRequest(model_spec=spec)))
+    wanted = metadata_pb2.GetModelMetadataRequest(model_spec=spec, metadata_field=["signature_def"])
+    return _to_json(served.metadata(wanted))
+
+
+def _post(served: ServedModel, request: Request, body: bytes, timeout: float) -> bytes:
+    spec, method = _model_spec(_POST, request)
+    if method != "predict":
+        message = f"the embedded server does not answer {method}, only predict"
+        raise RequestRefused(grpc.StatusCode.UNIMPLEMENTED, message)
+    wanted = parse(body)
+    servable = served.find(spec)
+    signature = wanted.get("signature_name", "serving_default")
+    if not isinstance(signature, str):
+        raise invalid("'signature_name' key must be a string value.")
+    if signature not in servable.signatures:
+        raise invalid(f'Serving signature name: "{signature}" not found in signature def')
+    inputs = inputs_from(wanted, servable.signatures[signature].inputs)
+    return outputs_to(servable.run(signature, inputs, (), timeout), by_row="instances" in wanted)
+
+
+def _model_spec(pattern: re.Pattern[str] | None, request: Request) -> tuple[model_pb2.ModelSpec, str | None]:
+    found = pattern.fullmatch(request.url.path) if pattern else None
+    if found is None:
+        raise invalid(f"Malformed request: {request.method} {request.url.path}")
+    spec = model_pb2.ModelSpec(name=found["name"], version_label=found["label"])
+    if found["version"]:
+        spec.version.value = int(found["version"])
+    return spec, found["method"] and found["method"].lower()
+
+
+def _to_json(message: Message) -> bytes:
+    fields = MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+    fields.get("metadata", {}).get("signature_def", {}).pop("@type", None)  # the real server unpacks the Any
+    return json.dumps(fields, indent=1).encode()
+
+
+def _reply(body: bytes) -> Response:
+    return Response(body, media_type="application/json")
+
+
+def _refuse(request: Request, error: RequestRefused) -> Response:
+    body = json.dumps({"error": str(error)})
+    return Response(body, _HTTP_STATUS.get(error.code, 500), media_type="application/json")

@@ -1,0 +1,114 @@
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from synchronous.client import Client, Prediction, ServingError, connect
+
+
+@pytest.fixture(params=["grpc", "rest"])
+def client(request, digits):
+    with connect(request.param, getattr(digits, request.param)) as client:
+        yield client
+
+
+def test_many_images_of_many_kinds_in_one_call_get_their_labels_in_order(client, digit_images):
+    answers = client.predict([image.data for image in digit_images], timeout=30)
+    right = [answer.label == image.label for answer, image in zip(answers, digit_images, strict=True)]
+    assert sum(right) >= 0.95 * len(right)
+    assert all(0 < answer.probability <= 1 for answer in answers)
+
+
+def test_grpc_and_rest_give_the_same(digits, digit_images, photographs):
+    images = [image.data for image in digit_images[:8]] + photographs
+    with connect("grpc", digits.grpc) as one, connect("rest", digits.rest) as other:
+        for left, right in zip(one.predict(images, 30), other.predict(images, 30), strict=True):
+            assert left.label == right.label
+            assert left.probability == pytest.approx(right.probability, abs=1e-6)
+
+
+def test_an_undecodable_image_costs_only_itself(client, digit_images):
+    images = [image.data for image in digit_images[:3]]
+    alone = client.predict(images, timeout=30)
+    first, bad, *rest = client.predict([images[0], b"not an image", *images[1:]], timeout=30)
+    assert isinstance(bad, ServingError)
+    assert bad.code == "INVALID_ARGUMENT"
+    assert [first, *rest] == [Prediction(p.label, pytest.approx(p.probability, abs=1e-6)) for p in alone]
+
+
+def test_a_single_undecodable_image_is_an_error_in_its_place(client):
+    [answer] = client.predict([b"\x89PNG\r\n\x1a\n"], timeout=30)
+    assert isinstance(answer, ServingError)
+
+
+def test_calls_side_by_side_get_each_its_own_answer(client, digit_images):
+    images = [image.data for image in digit_images[:32]]
+    together = client.predict(images, timeout=30)
+    with ThreadPoolExecutor(16) as pool:
+        alone = [answer for [answer] in pool.map(lambda image: client.predict([image], timeout=30), images)]
+    assert [answer.label for answer in alone] == [answer.label for answer in together]
+    assert [answer.probability for answer in alone] == pytest.approx([a.probability for a in together], abs=1e-6)
+
+
+def test_an_unknown_model_is_not_found(digits):
+    with connect("grpc", digits.grpc, "nobody") as one, connect("rest", digits.rest, "nobody") as other:
+        for client in one, other:
+            with pytest.raises(ServingError, match=r"NOT_FOUND: Servable not found for request: Latest\(nobody\)"):
+                client.predict([b""])
+
+
+def test_metadata_is_the_same_from_both_protocols(digits):
+    with connect("grpc", digits.grpc) as one, connect("rest", digits.rest) as other:
+        metadata = one.metadata()
+        assert metadata == other.metadata()
+    signatures = metadata["metadata"]["signature_def"]["signature_def"]
+    assert signatures["serving_default"]["inputs"]["image"]["dtype"] == "DT_STRING"
+
+
+def test_importing_the_client_does_not_import_the_framework():
+    check = "import sys, synchronous.client as c; c.connect('grpc'); print([m for m in sys.modules if m in %r])"
+    heavy = ["tensorflow", "tensorflow.python", "keras", "httpx", "starlette"]
+    run = subprocess.run([sys.executable, "-c", check % (heavy,)], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
+
+
+class Unavailable:
+    """A transport that fails with each of `codes` and then answers."""
+
+    def __init__(self, *codes):
+        self.codes, self.budgets = list(codes), []
+
+    def predict(self, model, images, timeout):
+        self.budgets.append(timeout)
+        if self.codes:
+            raise ServingError(self.codes.pop(0), "on purpose")
+        return [Prediction("7", 1.0) for _ in images]
+
+
+def test_unavailable_is_tried_again_with_what_is_left_of_the_budget():
+    transport = Unavailable("UNAVAILABLE", "UNAVAILABLE")
+    assert Client(transport).predict([b"a"], timeout=5) == [Prediction("7", 1.0)]
+    assert 5 >= transport.budgets[0] > transport.budgets[1] > transport.budgets[2] > 0
+
+
+@pytest.mark.parametrize("code", ["NOT_FOUND", "DEADLINE_EXCEEDED", "INTERNAL", "RESOURCE_EXHAUSTED"])
+def test_nothing_but_unavailable_is_tried_again(code):
+    transport = Unavailable(code)
+    with pytest.raises(ServingError, match=code):
+        Client(transport).predict([b"a"])
+    assert len(transport.budgets) == 1
+
+
+def test_images_asked_one_by_one_share_the_budget_of_the_call():
+    transport = Unavailable("INVALID_ARGUMENT", "INVALID_ARGUMENT")
+    bad, good = Client(transport).predict([b"a", b"b"], timeout=5)
+    assert (bad.code, good.label) == ("INVALID_ARGUMENT", "7")
+    assert 5 >= transport.budgets[0] > transport.budgets[1] > transport.budgets[2]
+
+
+def test_fewer_answers_than_images_is_an_error():
+    transport = Unavailable()
+    transport.predict = lambda model, images, timeout: [Prediction("7", 1.0)]
+    with pytest.raises(ServingError, match="1 answers for 2 images"):
+        Client(transport).predict([b"a", b"b"])

@@ -1,0 +1,109 @@
+"""The embedded server as a program: flags, models it refuses, ports, the end."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+from local.processes import wait_until
+from local.servers import accepts
+from synchronous.client import Prediction, ServingError
+from synchronous.server import listening, parse_flags
+from synchronous.transports import GrpcTransport
+
+REQUIRED = ["--model_name=digits", "--model_base_path=models/artifacts/digits"]
+
+
+def run(*flags):
+    argv = [sys.executable, "-m", "synchronous.server", *map(str, flags)]
+    return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+
+
+def refusal(base_path, *flags):
+    """Return the line with which the server refuses to start on `base_path`."""
+    result = run("--model_name=m", f"--model_base_path={base_path}", *flags)
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    return result.stderr.splitlines()[-1]
+
+
+def test_flags_take_a_space_or_an_equals_sign_and_have_tensorflow_servings_defaults():
+    flags = parse_flags(["--model_name", "digits", "--model_base_path=/models/digits", "--rest_api_port", "8501"])
+    assert (flags.model_name, str(flags.model_base_path)) == ("digits", "/models/digits")
+    assert (flags.port, flags.rest_api_port, flags.rest_api_timeout_in_ms) == (8500, 8501, 30_000)
+
+
+@pytest.mark.parametrize(
+    "flag", ["--enable_batching", "--modelname=a", "--port=0", "--port=x", "--rest_api_port=65536"]
+)
+def test_an_unknown_flag_and_a_wrong_value_are_errors(flag, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        parse_flags([*REQUIRED, flag])
+    assert flag.split("=")[0] in capsys.readouterr().err
+
+
+def test_an_altered_model_is_refused(artifacts, tmp_path):
+    shutil.copytree(artifacts / "digits", tmp_path / "digits")
+    with next((tmp_path / "digits" / "1").glob("variables/*.data*")).open("ab") as file:
+        file.write(b"\0")
+    assert "is not what was built: sha256" in refusal(tmp_path / "digits")
+
+
+def test_a_folder_without_a_version_is_refused(tmp_path):
+    (tmp_path / "one").mkdir()
+    assert refusal(tmp_path) == f"error: no versions found under base path {tmp_path}"
+
+
+def test_a_folder_that_holds_no_saved_model_is_refused(tmp_path):
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1" / "saved_model.pb").write_bytes(b"not a model")
+    assert refusal(tmp_path).startswith(f"error: {tmp_path}/1 cannot be served: ")
+
+
+def test_a_taken_port_is_refused(sample, saved_models):
+    taken = sample.grpc.split(":")[1]
+    assert taken in refusal(saved_models / "sample", f"--port={taken}")
+
+
+def test_a_rest_call_in_flight_ends_before_the_server_does(free_port):
+    started, release = threading.Event(), threading.Event()
+
+    def slow(request):
+        started.set()
+        return PlainTextResponse(str(release.wait(10)))
+
+    port = free_port()
+    flags = parse_flags([*REQUIRED, f"--port={free_port()}", f"--rest_api_port={port}"])
+    with ThreadPoolExecutor() as pool:
+        with listening(grpc.server(pool), Starlette(routes=[Route("/", slow)]), flags):
+            wait_until(lambda: accepts(port))
+            answer = pool.submit(httpx.get, f"http://127.0.0.1:{port}/")
+            assert started.wait(10)
+            threading.Timer(0.3, release.set).start()
+        assert release.is_set()
+        assert answer.result().text == "True"
+
+
+def test_sigterm_lets_calls_end_accepts_no_more_and_waits_for_none_for_ever(holding):
+    with holding.client("grpc") as first, holding.client("rest") as second, ThreadPoolExecutor() as pool:
+        transport = GrpcTransport(f"127.0.0.1:{holding.port}")
+        endless = pool.submit(transport.predict, "hold", [holding.image(transport)], 60)
+        calls = {client: pool.submit(client.predict, [holding.image(client)], 30) for client in (first, second)}
+        wait_until(lambda: all(map(holding.started, (first, second, transport))))
+        os.kill(holding.program.pid, signal.SIGTERM)
+        wait_until(lambda: not accepts(holding.port) and not accepts(holding.rest_port))
+        for client, call in calls.items():
+            holding.release(client)
+            assert call.result() == [Prediction(holding.image(client).decode(), 1.0)]
+        assert holding.program.wait(10) == 0
+        assert isinstance(endless.exception(), ServingError)
