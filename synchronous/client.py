@@ -5,7 +5,6 @@ python -m synchronous.client --image-file a.png --image-file b.jpg [--format res
 
 import json
 import os
-import random
 import sys
 import time
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 import typer
+from tenacity import Retrying, retry_if_exception, stop_before_delay, wait_random_exponential
 
 from .transports import GrpcTransport, Prediction, RestTransport, ServingError, Transport
 
@@ -71,19 +71,19 @@ class Client:
 
     def _retried(self, call: Callable[[float], T], deadline: float) -> T:
         """Make `call(seconds left)` until it is answered, again only after UNAVAILABLE and before `deadline`."""
-        pause = 0.05
-        while True:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise ServingError("DEADLINE_EXCEEDED", "the time is used up")
-            try:
-                return call(left)
-            except ServingError as error:
-                wait = pause * random.uniform(0.5, 1.5)  # noqa: S311 - spreads clients out, guards nothing
-                if error.code != "UNAVAILABLE" or time.monotonic() + wait >= deadline:
-                    raise
-            time.sleep(wait)
-            pause = min(2 * pause, 1.0)
+        retries = Retrying(
+            retry=retry_if_exception(lambda error: isinstance(error, ServingError) and error.code == "UNAVAILABLE"),
+            wait=wait_random_exponential(multiplier=0.05, max=1),
+            stop=stop_before_delay(deadline - time.monotonic()),
+            reraise=True,
+        )
+        return retries(lambda: call(_left(deadline)))
+
+
+def _left(deadline: float) -> float:
+    if (left := deadline - time.monotonic()) > 0:
+        return left
+    raise ServingError("DEADLINE_EXCEEDED", "the time is used up")
 
 
 def connect(protocol: Format = "grpc", target: str | None = None, model: str = "digits") -> Client:
