@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,6 +24,21 @@ def wait_until(condition: Callable[[], object], seconds: float = 10, what: str =
         time.sleep(0.02)
 
 
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Hold SIGINT and SIGTERM back until the block ends: one in the midst of a start would leave a stray child."""
+    caught: list[int] = []
+    held = (signal.SIGINT, signal.SIGTERM)
+    previous = [(number, signal.signal(number, lambda number, _: caught.append(number))) for number in held]
+    try:
+        yield
+    finally:
+        for number, handler in previous:
+            signal.signal(number, handler)
+        for arrived in caught:
+            signal.raise_signal(arrived)
+
+
 class Program:
     """One child process, in a process group of its own, with its output in a log file."""
 
@@ -34,14 +49,15 @@ class Program:
         ready: Callable[[], bool],
         log: Path,
         env: Mapping[str, str] | None = None,
+        cwd: Path = ROOT,
     ) -> None:
-        """Start `argv` from the repository's root; `env` adds to this process's environment."""
+        """Start `argv` in `cwd`; `env` adds to this process's environment."""
         self.name, self.log, self._ready = name, log, ready
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as output:
             self._process = subprocess.Popen(
                 argv,
-                cwd=ROOT,
+                cwd=cwd,
                 env={**os.environ, **(env or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -31,9 +31,8 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Program]]:
     """Start a real program, wait until it is ready, and stop it when the test ends."""
     programs: list[Program] = []
 
-    def start(name: str, argv: list[str], ready: Callable[[], bool], env: dict[str, str] | None = None) -> Program:
-        log = tmp_path / f"{name}-{len(programs)}.log"
-        programs.append(Program(name, argv, ready, log, env))
+    def start(name, argv, ready, env=None, cwd=ROOT) -> Program:
+        programs.append(Program(name, argv, ready, tmp_path / f"{name}-{len(programs)}.log", env, cwd))
         return programs[-1].wait_ready()
 
     yield start

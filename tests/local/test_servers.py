@@ -1,9 +1,6 @@
 import pymysql
 import redis
 
-from local.processes import Program
-from local.servers import free_port
-
 
 def test_the_private_redis_is_real_and_empty(redis_url):
     with redis.Redis.from_url(redis_url) as client:

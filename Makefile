@@ -1,0 +1,85 @@
+# `make` alone lists the commands. PATTERN=web_single|synchronous|asynchronous|batch chooses one pattern.
+PATTERN ?=
+PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name))))
+UV_VERSION := 0.13.9
+PY := .venv/bin/python
+UV := .venv/bin/uv
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo -n)
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PATTERNS := $(or $(PATTERN),web_single synchronous asynchronous batch)
+IMAGE_MODELS := $(filter synchronous asynchronous,$(PATTERNS))
+ROW_MODELS := $(filter web_single batch,$(PATTERNS))
+# The asynchronous pattern is shown in front of the synchronous one's serving program.
+FOLDERS := local $(PATTERNS) $(if $(filter asynchronous,$(PATTERNS)),synchronous)
+LOCKS := $(addsuffix /requirements.txt,$(sort $(FOLDERS))) \
+	models/requirements$(if $(IMAGE_MODELS),,-iris).txt
+ALL_LOCKS := $(addsuffix /requirements.txt,local web_single synchronous asynchronous batch models) requirements-dev.txt
+IRIS := models/artifacts/iris/1/manifest.json
+DIGITS := models/artifacts/digits/1/manifest.json
+
+.PHONY: help demo test up down models lock format clean install install-all mariadb check-pattern
+
+help: ## list the commands
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
+
+demo: check-pattern install $(if $(ROW_MODELS),$(IRIS)) $(if $(IMAGE_MODELS),$(DIGITS)) ## real requests through every pattern (or PATTERN=x), one table, everything stopped again
+	@exec $(PY) -m local.demo $(PATTERNS)
+
+up: check-pattern install $(if $(ROW_MODELS),$(IRIS)) $(if $(IMAGE_MODELS),$(DIGITS)) ## run all four in the background, or PATTERN=x in the foreground
+	@exec $(PY) -m local.up $(if $(PATTERN),$(PATTERN),--background)
+
+down: ## stop what `make up` left running
+	@test ! -x $(PY) || exec $(PY) -m local.up --stop
+
+test: install-all mariadb $(IRIS) $(DIGITS) ## lint, types and the whole suite against real servers
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy .
+	$(PY) -m pytest
+
+models: install-all $(IRIS) $(DIGITS) ## train what is not there yet
+
+lock: $(UV) ## pin the newest releases again, with hashes
+	@UV=$(UV) sh local/lock.sh
+
+format: install-all ## let ruff write the code its way
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+clean: down ## remove the environment, the models and the logs
+	@rm -rf .venv .run models/artifacts .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -prune -exec rm -rf {} +
+
+check-pattern:
+	@for name in $(PATTERN); do test -f "$$name/Dockerfile" || \
+	{ echo "PATTERN=$$name: choose web_single, synchronous, asynchronous or batch" >&2; exit 2; }; done
+
+# Nothing is downloaded again once it is there: uv compares what is installed with the locks.
+install: $(UV)
+	@$(UV) pip install --python $(PY) --no-deps --require-hashes $(addprefix -r ,$(LOCKS))
+
+install-all: $(UV)
+	@$(UV) pip install --python $(PY) --no-deps --require-hashes $(addprefix -r ,$(ALL_LOCKS))
+
+$(UV):
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; PYTHON=... names one")'
+	@$(PYTHON) -m venv --clear .venv >/dev/null || { $(call debian,python3-venv); $(PYTHON) -m venv --clear .venv; }
+	@$(PY) -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+mariadb:
+	@PATH="$$PATH:/usr/sbin" command -v mariadbd mysqld >/dev/null || { $(call debian,mariadb-server-core); }
+
+debian = echo "installing $(1)"; { $(SUDO) apt-get -qq update && \
+	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $(1) >/dev/null; } || \
+	{ echo "$(1) is needed and could not be installed: apt-get install $(1)" >&2; exit 1; }
+
+$(IRIS): models/iris.py models/manifest.py models/requirements-iris.txt
+	@echo "building models/artifacts/iris"
+	@$(PY) -m models.iris
+
+$(DIGITS): models/digits.py models/image_serving.py models/uploads.py models/manifest.py models/requirements.txt
+	@echo "building models/artifacts/digits (about a minute)"
+	@$(PY) -m models.digits

@@ -1,0 +1,26 @@
+#!/bin/sh
+# Pin every extra of pyproject.toml in the folder that installs it: hashes, no addresses, the same versions everywhere.
+set -eu
+all=$(mktemp)
+trap 'rm -f "$all"' EXIT
+# Taken from the framework's wheel are only its message modules, so what the framework itself runs on stays out.
+framework="absl-py astunparse charset-normalizer flatbuffers gast google-pasta h5py keras libclang markdown-it-py mdurl
+ml-dtypes namex opt-einsum optree pygments requests rich setuptools six termcolor urllib3 wheel wrapt"
+
+pin() { # EXTRA FILE [OPTION...]
+  extra=$1 file=$2
+  shift 2
+  echo "$file"
+  "$UV" pip compile --quiet --universal --upgrade --generate-hashes --no-annotate --no-header \
+    --python-version 3.11 --extra "$extra" "$@" --output-file "$file" pyproject.toml
+}
+
+"$UV" pip compile --quiet --universal --upgrade --all-extras --no-header --python-version 3.11 \
+  --output-file "$all" pyproject.toml
+for pattern in web_single synchronous batch local models; do
+  pin $pattern $pattern/requirements.txt --constraint "$all"
+done
+pin asynchronous asynchronous/requirements.txt --constraint "$all" \
+  $(for package in $framework; do echo "--no-emit-package $package"; done)
+pin iris models/requirements-iris.txt --constraint "$all"
+pin dev requirements-dev.txt --constraint "$all"

@@ -1,0 +1,141 @@
+"""Which programs each pattern needs on a laptop, started together and stopped together."""
+
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Self
+
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from . import servers
+from .processes import ROOT, Program, ProgramFailed, uninterrupted
+
+PATTERNS = ("web_single", "synchronous", "asynchronous", "batch")
+ARTIFACTS = ROOT / "models" / "artifacts"
+
+
+class Settings(BaseSettings):
+    """Ports of what is started here, and addresses of servers that run already and are used as they are."""
+
+    model_config = SettingsConfigDict(frozen=True)
+
+    web_single_port: int = 8000
+    asynchronous_port: int = 8001
+    batch_port: int = 8002
+    serving_grpc_port: int = 8500
+    serving_rest_port: int = 8501
+    redis_port: int = 6379
+    ready_seconds: float = 60
+    serving_grpc: str | None = None
+    serving_rest: str | None = None
+    redis_url: str | None = None
+    database_url: str | None = None
+
+    @classmethod
+    def on_free_ports(cls) -> Self:
+        """Return ports that collide with nothing on this machine."""
+        ports = [name for name in cls.model_fields if name.endswith("_port")]
+        return cls.model_validate({name: servers.free_port() for name in ports})
+
+    def environment(self, folder: Path) -> dict[str, str]:
+        """Return what every program is told: the given servers, or the embedded ones with their data in `folder`."""
+        return {
+            "SERVING_GRPC": self.serving_grpc or f"127.0.0.1:{self.serving_grpc_port}",
+            "SERVING_REST": self.serving_rest or f"http://127.0.0.1:{self.serving_rest_port}",
+            "REDIS_URL": self.redis_url or f"redis://127.0.0.1:{self.redis_port}/0",
+            "DATABASE_URL": self.database_url or f"sqlite:///{folder / 'batch.sqlite3'}",
+        }
+
+
+class Stack:
+    """The programs of some patterns; as a context manager it leaves nothing running."""
+
+    def __init__(self, patterns: Iterable[str], settings: Settings, folder: Path) -> None:
+        """Plan to run `patterns`, with logs and data in `folder`."""
+        self.patterns, self.settings, self.folder = tuple(patterns), settings, folder.resolve()
+        self.environment = settings.environment(self.folder)
+        self.programs: list[Program] = []
+        self._started: dict[str, list[Program]] = {}
+
+    def start(self) -> None:
+        """Start everything at once; `wait` tells when a pattern is ready.
+
+        Raises:
+            ProgramFailed: a port is taken.
+        """
+        starters = {
+            "web_single": self._web_single,
+            "synchronous": self._serving,
+            "asynchronous": self._asynchronous,
+            "batch": self._batch,
+        }
+        for pattern in self.patterns:
+            first = len(self.programs)
+            with uninterrupted():
+                starters[pattern]()
+            self._started[pattern] = self.programs[first:]
+
+    def wait(self, pattern: str, say: Callable[[str], object]) -> None:
+        """Wait for each program that was started for `pattern`, and `say` so.
+
+        Raises:
+            ProgramFailed: one ended, or was not ready in time.
+        """
+        for program in self._started[pattern]:
+            say(f"waiting for {program.name} (pid {program.pid}, log {program.log})")
+            program.wait_ready(self.settings.ready_seconds)
+
+    def stop(self) -> None:
+        """Stop the programs, last started first."""
+        while self.programs:
+            self.programs[-1].stop()
+            self.programs.pop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        with uninterrupted():
+            self.stop()
+
+    def _run(self, name: str, argv: list[str], ready: Callable[[], bool], **environment: str) -> None:
+        log, env = self.folder / f"{name}.log", self.environment | environment
+        self.programs.append(Program(name, [sys.executable, "-m", *argv], ready, log, env))
+
+    def _run_http(self, name: str, argv: list[str], path: str, **environment: str) -> None:
+        url = f"http://127.0.0.1:{self._port(name)}{path}"
+        self._run(name, argv, lambda: servers.answers(url), **environment)
+
+    def _port(self, name: str) -> int:
+        port: int = getattr(self.settings, f"{name}_port")
+        if servers.accepts(port):
+            raise ProgramFailed(f"port {port} is taken; {name.upper()}_PORT chooses another")
+        return port
+
+    def _web_single(self) -> None:
+        where = ["-c", "web_single/gunicorn.conf.py", "--bind", f"127.0.0.1:{self.settings.web_single_port}"]
+        argv = ["gunicorn", *where, "web_single.app:create_app()"]
+        self._run_http("web_single", argv, "/ready", MODEL_DIR=str(ARTIFACTS / "iris"))
+
+    def _serving(self) -> None:
+        started = any(program.name == "serving" for program in self.programs)
+        if started or (self.settings.serving_grpc and self.settings.serving_rest):
+            return
+        ports = self._port("serving_grpc"), self._port("serving_rest")
+        self.programs.append(servers.serving(*ports, ARTIFACTS / "digits", self.folder / "serving.log"))
+
+    def _asynchronous(self) -> None:
+        if not self.settings.redis_url:
+            data = self.folder / "redis"
+            self.programs.append(servers.redis_server(self._port("redis"), data, "--appendonly", "yes"))
+        self._serving()
+        model = {"MODEL_DIR": str(ARTIFACTS / "digits")}
+        where = ["--port", str(self.settings.asynchronous_port)]
+        proxy = ["uvicorn", "--factory", "asynchronous.proxy:create_app", *where]
+        self._run_http("asynchronous", proxy, "/ready", **model)
+        self._run("asynchronous-worker", ["asynchronous.worker"], lambda: True, **model)
+
+    def _batch(self) -> None:
+        where = ["--port", str(self.settings.batch_port)]
+        argv = ["uvicorn", "--factory", "batch.api:create_app", *where]
+        self._run_http("batch", argv, "/ready", MODEL_DIR=str(ARTIFACTS / "iris"))

@@ -1,0 +1,71 @@
+import os
+import re
+import signal
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+
+from local.processes import ROOT, wait_until
+from local.servers import free_port
+
+pytestmark = pytest.mark.timeout(240)
+
+
+class Demo:
+    """`python -m local.demo` as a process whose every descendant carries a mark in its environment."""
+
+    def __init__(self, folder, *patterns, **environment):
+        self.mark = f"DEMO_MARK={uuid.uuid4()}"
+        self.output = folder / "output"
+        name, value = self.mark.split("=")
+        with self.output.open("w") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "local.demo", *patterns],
+                cwd=ROOT,
+                env=os.environ | environment | {name: value},
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+
+    def running(self):
+        """The processes of this demo that are still there, the demo itself among them."""
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                if self.mark.encode() in (folder / "environ").read_bytes():
+                    found.append(folder.name)
+            except OSError:
+                continue
+        return found
+
+
+def rows(text):
+    """(pattern, request) of every row of the demo's table in a text."""
+    return re.findall(r"^│ (web_single|synchronous|asynchronous|batch) +│ (.*?) +│", text, re.M)
+
+
+def test_the_demo_answers_through_every_pattern_and_leaves_nothing_running(tmp_path):
+    demo = Demo(tmp_path)
+    assert demo.process.wait(180) == 0, demo.output.read_text()
+    assert rows(demo.output.read_text()) == rows((ROOT / "README.md").read_text()) != []
+    wait_until(lambda: not demo.running(), 5, "the last process to go")
+
+
+def test_ctrl_c_leaves_no_process_behind(tmp_path):
+    demo = Demo(tmp_path)
+    wait_until(lambda: len(demo.running()) > 5, 30, "the programs to start")
+    os.kill(demo.process.pid, signal.SIGINT)
+    assert demo.process.wait(30) == 130
+    wait_until(lambda: not demo.running(), 5, "the last process to go")
+
+
+def test_a_pattern_that_fails_is_named(tmp_path):
+    nowhere = f"mysql+pymysql://nobody@127.0.0.1:{free_port()}/nothing"
+    demo = Demo(tmp_path, "batch", DATABASE_URL=nowhere, READY_SECONDS="10")
+    assert demo.process.wait(120) == 1
+    assert re.search(r"FAILED batch", demo.output.read_text())
+    wait_until(lambda: not demo.running(), 5, "the last process to go")

@@ -1,0 +1,54 @@
+import os
+import re
+import subprocess
+import sys
+
+import httpx
+import pytest
+
+from local.processes import ROOT
+from local.servers import accepts, free_port
+
+
+@pytest.fixture
+def up(tmp_path):
+    """Call `python -m local.up` with a folder and ports of the test's own."""
+    ports = {"WEB_SINGLE_PORT": str(free_port()), "BATCH_PORT": str(free_port()), "RUN_DIR": str(tmp_path / "run")}
+
+    def call(*arguments):
+        argv = [sys.executable, "-m", "local.up", *arguments]
+        return subprocess.run(
+            argv, cwd=ROOT, env=os.environ | ports, capture_output=True, text=True, timeout=90, check=False
+        )
+
+    call.port = int(ports["WEB_SINGLE_PORT"])
+    yield call
+    call("--stop")
+
+
+def test_patterns_run_in_the_background_until_they_are_stopped(up):
+    started = up("web_single", "batch", "--background")
+    assert started.returncode == 0, started.stdout + started.stderr
+    assert httpx.get(f"http://127.0.0.1:{up.port}/ready").status_code == 200
+    assert up("--stop").returncode == 0
+    assert not accepts(up.port)
+
+
+def test_a_second_start_is_refused_and_the_first_goes_on(up):
+    up("web_single", "--background")
+    second = up("web_single", "--background")
+    assert second.returncode == 1
+    assert "it is running already" in second.stdout
+    assert httpx.get(f"http://127.0.0.1:{up.port}/ready").status_code == 200
+
+
+def test_a_taken_port_is_named(up, start, tmp_path):
+    port = up.port
+    start("other", [sys.executable, "-m", "http.server", str(port), "-b", "127.0.0.1"], lambda: accepts(port))
+    refused = up("web_single", "--background")
+    assert refused.returncode == 1
+    assert re.search(rf"port {port} is taken; WEB_SINGLE_PORT chooses another", refused.stdout)
+
+
+def test_stop_with_nothing_running_is_no_error(up):
+    assert up("--stop").returncode == 0

@@ -1,0 +1,81 @@
+"""Each pattern's folder, copied alone under another name and installed from its own lock, starts and answers."""
+
+import json
+import os
+import shutil
+import subprocess
+
+import httpx
+import pytest
+
+from local.processes import ROOT, wait_until
+from local.samples import digit_images, iris_rows
+from local.servers import answers
+
+pytestmark = pytest.mark.timeout(300)
+
+
+class Copy:
+    """A folder `my_service` in an empty place, with an environment that holds its requirements and nothing else."""
+
+    def __init__(self, pattern, place):
+        self.place = place
+        self.python = str(place / "venv" / "bin" / "python")
+        shutil.copytree(ROOT / pattern, place / "my_service", ignore=shutil.ignore_patterns("__pycache__"))
+        uv, lock = str(ROOT / ".venv" / "bin" / "uv"), str(ROOT / pattern / "requirements.txt")
+        subprocess.run([uv, "venv", "-q", "--python", "3.11", str(place / "venv")], check=True)
+        install = [uv, "pip", "install", "-q", "--python", self.python, "--no-deps", "--require-hashes", "-r", lock]
+        subprocess.run(install, check=True)
+
+    def run(self, *argv, **environment):
+        argv = [self.python, "-m", *argv]
+        return subprocess.run(
+            argv, cwd=self.place, env=os.environ | environment, capture_output=True, text=True, check=True
+        ).stdout
+
+
+@pytest.fixture
+def lift(tmp_path):
+    return lambda pattern: Copy(pattern, tmp_path)
+
+
+def test_web_single_alone(lift, start, free_port, artifacts):
+    copy, url = lift("web_single"), f"127.0.0.1:{free_port()}"
+    argv = [copy.python, "-m", "gunicorn", "-c", "my_service/gunicorn.conf.py", "--bind", url]
+    env = {"MODEL_DIR": str(artifacts / "iris")}
+    argv.append("my_service.app:create_app()")
+    start("web_single", argv, lambda: answers(f"http://{url}/ready"), env, copy.place)
+    answer = httpx.post(f"http://{url}/predict/label", json={"data": iris_rows(3)})
+    assert answer.json() == {"prediction": ["setosa", "versicolor", "virginica"]}
+
+
+def test_synchronous_alone(lift, start, free_port, artifacts):
+    copy, grpc, rest = lift("synchronous"), free_port(), free_port()
+    flags = [f"--port={grpc}", f"--rest_api_port={rest}", "--model_name=digits"]
+    argv = [copy.python, "-m", "my_service.server", *flags, f"--model_base_path={artifacts / 'digits'}"]
+    start("serving", argv, lambda: answers(f"http://127.0.0.1:{rest}/v1/models/digits"), cwd=copy.place)
+    image = digit_images(1)[0]
+    (copy.place / image.name).write_bytes(image.data)
+    printed = copy.run("my_service.client", "--target", f"127.0.0.1:{grpc}", "--image-file", image.name)
+    assert json.loads(printed)["label"] == image.label
+
+
+def test_asynchronous_alone(lift, start, free_port, artifacts, redis_url, serving):
+    copy, port, image = lift("asynchronous"), free_port(), digit_images(1)[0]
+    env = {"REDIS_URL": redis_url, "SERVING_GRPC": serving.grpc, "MODEL_DIR": str(artifacts / "digits")}
+    url = f"http://127.0.0.1:{port}"
+    argv = [copy.python, "-m", "uvicorn", "--factory", "my_service.proxy:create_app", "--port", str(port)]
+    start("proxy", argv, lambda: answers(f"{url}/ready"), env, copy.place)
+    start("worker", [copy.python, "-m", "my_service.worker"], lambda: True, env, copy.place)
+    accepted = httpx.post(f"{url}/predict", content=image.data, headers={"content-type": "image/png"})
+    job = f"{url}/job/{accepted.json()['job_id']}"
+    wait_until(lambda: httpx.get(job, params={"wait": 10}, timeout=20).json().get("status") == "done", 60, "the job")
+    assert httpx.get(job).json()["label"] == image.label
+
+
+def test_batch_alone(lift, artifacts):
+    copy = lift("batch")
+    env = {"DATABASE_URL": "sqlite:///rows.sqlite3", "MODEL_DIR": str(artifacts / "iris")}
+    copy.run("my_service.seed", "--rows", "100", **env)
+    summary = json.loads(copy.run("my_service.job", "--json", **env).splitlines()[-1])
+    assert (summary["done"], summary["failed"]) == (100, 0)
