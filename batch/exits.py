@@ -1,0 +1,48 @@
+"""Exit codes, and the one place where an error becomes one."""
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+
+from sqlalchemy.exc import DBAPIError
+
+from .artifact import ArtifactRefused
+from .database import unavailable
+from .settings import BadSetting
+
+
+class Exit(IntEnum):
+    """What the caller of a command can tell apart; 1 is a crash and 130 Ctrl-C, as everywhere."""
+
+    DONE = 0
+    BAD_USAGE = 2
+    ROWS_FAILED = 3
+    DATABASE = 4
+    ARTEFACT = 5
+    TERMINATED = 143
+
+
+def end_on_sigterm() -> None:
+    """Let SIGTERM end this program at once, also as process 1 of a container; what is not committed is taken back."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(Exit.TERMINATED))
+
+
+@contextmanager
+def one_line() -> Iterator[None]:
+    """Turn an error that the operator can mend into one line on stderr and its exit code."""
+    try:
+        yield
+    except (BadSetting, OSError) as error:
+        code, line = Exit.BAD_USAGE, str(error)
+    except ArtifactRefused as error:
+        code, line = Exit.ARTEFACT, str(error)
+    except DBAPIError as error:
+        code, line = Exit.DATABASE, unavailable(error) or ""
+        if not line:
+            raise
+    else:
+        return
+    sys.stderr.write(f"{line}\n")
+    raise SystemExit(code)

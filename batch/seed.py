@@ -1,0 +1,53 @@
+"""Create the table if it is missing and add Iris-like rows, the same ones for the same seed."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from . import queries, settings
+from .database import connect, create_tables, retrying
+from .exits import end_on_sigterm, one_line
+from .progress import progress
+
+CHUNK_ROWS = 2_000
+# Sepal length and width, petal length and width, in cm: mean and standard deviation of setosa, versicolor, virginica.
+MEANS = np.array([[5.0, 3.4, 1.5, 0.2], [5.9, 2.8, 4.3, 1.3], [6.6, 3.0, 5.6, 2.0]])
+DEVIATIONS = np.array([[0.35, 0.38, 0.17, 0.11], [0.52, 0.31, 0.47, 0.20], [0.64, 0.32, 0.55, 0.27]])
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+def flowers(rows: int, seed: int) -> Iterator[list[list[float]]]:
+    """Yield `rows` rows of four lengths in cm, in chunks; a longer run begins with the rows of a shorter one."""
+    random = np.random.default_rng(seed)
+    for start in range(0, rows, CHUNK_ROWS):
+        kinds = random.integers(len(MEANS), size=CHUNK_ROWS)
+        lengths = random.normal(MEANS[kinds], DEVIATIONS[kinds]).clip(min=0.1).round(1)
+        yield lengths[: rows - start].tolist()
+
+
+@app.command(help=__doc__)
+def main(
+    rows: Annotated[int, typer.Option(min=0, help="Rows to add; 0 only creates the table.")],
+    seed: Annotated[int, typer.Option(min=0, help="Other numbers give other rows.")] = 0,
+) -> None:
+    """Parse, create, add."""
+    end_on_sigterm()
+    with one_line():
+        configuration = settings.load()
+        engine = connect(configuration)
+        retrying(configuration.database_retry_seconds)(create_tables, engine)
+        added = 0
+        with progress("added", rows) as report:
+            for chunk in flowers(rows, seed):
+                with engine.begin() as connection:
+                    queries.seed(connection, chunk)
+                added += len(chunk)
+                report(added)
+        typer.echo(f"{added:,} rows added to {engine.url.render_as_string(hide_password=True)}")
+
+
+if __name__ == "__main__":
+    app()

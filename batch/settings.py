@@ -1,0 +1,50 @@
+"""What can be set from outside: environment variables, read once by `load()`."""
+
+import logging
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, FilePath, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from pythonjsonlogger.json import JsonFormatter
+
+from .schemas import first_error
+
+LINE = "%(asctime)s %(levelname)s %(name)s %(message)s"
+
+
+class BadSetting(Exception):
+    """An environment variable has a value that cannot be used; the message is one line that names it."""
+
+
+class Settings(BaseSettings):
+    """Each field is read from the environment variable of the same name in capitals."""
+
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, hide_input_in_errors=True)
+
+    database_url: str = Field(
+        default="sqlite:///.run/batch.sqlite3", pattern=r"^(sqlite|(mysql|mariadb)\+pymysql)://", repr=False
+    )
+    database_password_file: FilePath | None = None
+    database_retry_seconds: float = Field(default=30, ge=0)
+    model_dir: Path = Path("models/artifacts/iris")
+    model_version: int | None = Field(default=None, ge=0)
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(str.upper)] = "INFO"
+    log_format: Literal["text", "json"] = "text"
+
+
+def load() -> Settings:
+    """Read the environment and send all logging, uvicorn's too, to stderr in the chosen format."""
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        name, _, fault = first_error(error.errors()).partition(": ")
+        raise BadSetting(f"{name.upper()}: {fault}") from None
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonFormatter(LINE) if settings.log_format == "json" else logging.Formatter(LINE))
+    logging.basicConfig(level=settings.log_level, handlers=[handler], force=True)
+    for name in ("uvicorn", "uvicorn.access"):
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
+    return settings

@@ -1,0 +1,103 @@
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+from sqlalchemy import Engine, func, select
+from sqlalchemy.orm import Session
+
+from batch import artifact, queries
+from batch.database import connect, create_tables
+from batch.predictor import Predictor, load
+from batch.seed import flowers
+from batch.settings import Settings
+from batch.tables import Item, State
+from local import servers
+from local.processes import Program
+
+
+def open_engine(url: str) -> Engine:
+    engine = connect(Settings(database_url=url))
+    create_tables(engine)
+    return engine
+
+
+@pytest.fixture
+def mariadb(database_url: str) -> Iterator[Engine]:
+    engine = open_engine(database_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> Iterator[Engine]:
+    engine = open_engine(f"sqlite:///{tmp_path}/batch.sqlite3")
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(params=["mariadb", "sqlite"])
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """What must hold on the server and on the embedded default."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def server(free_port: Callable[[], int], tmp_path: Path) -> Iterator[Callable[[], Program]]:
+    """Start a MariaDB of the test's own; a second call, after the first one ended, starts it with the same data."""
+    port, started = free_port(), []
+
+    def server() -> Program:
+        started.append(servers.mariadb_server(port, tmp_path / "server").wait_ready())
+        return started[-1]
+
+    server.url = f"mysql+pymysql://root@127.0.0.1:{port}/mysql"
+    yield server
+    for program in started:
+        program.stop()
+
+
+@pytest.fixture(scope="session")
+def predictor(artifacts: Path) -> Predictor:
+    return load(artifact.open_artifact(artifacts / "iris"))
+
+
+def fill(engine: Engine, count: int) -> list[list[float]]:
+    rows = [row for chunk in flowers(count, seed=0) for row in chunk]
+    add(engine, *rows)
+    return rows
+
+
+def add(engine: Engine, *rows: Any) -> None:
+    with engine.begin() as connection:
+        queries.seed(connection, rows)
+
+
+def items(engine: Engine) -> list[Item]:
+    with Session(engine) as session:
+        return list(session.scalars(select(Item).order_by(Item.id)))
+
+
+def states(engine: Engine) -> str:
+    """The rows' states by rising id, one letter each."""
+    return "".join(item.state.value[0] for item in items(engine))
+
+
+def count(engine: Engine, state: State) -> int:
+    with engine.connect() as connection:
+        return connection.execute(select(func.count()).where(Item.state == state)).scalar_one()
+
+
+@pytest.fixture(scope="session")
+def expected(artifacts: Path) -> Callable[[Sequence[Sequence[float]]], list[tuple[str, list[float]]]]:
+    """Labels and probabilities as a session of its own gives them for all rows at once."""
+    session = onnxruntime.InferenceSession(artifacts / "iris" / "1" / "model.onnx", providers=["CPUExecutionProvider"])
+    names = ["setosa", "versicolor", "virginica"]
+
+    def expected(rows: Sequence[Sequence[float]]) -> list[tuple[str, list[float]]]:
+        labels, probabilities = session.run(None, {"float_input": np.array(rows, np.float32)})
+        return [(names[label], row) for label, row in zip(labels, probabilities.tolist(), strict=True)]
+
+    return expected

@@ -1,0 +1,235 @@
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine
+
+from batch.api import build_app
+from batch.artifact import open_artifact
+from batch.database import connect, create_tables
+from batch.predictor import Predictor
+from batch.runner import Policy, Runner
+from batch.settings import Settings
+from local import servers
+from tests.batch.conftest import add, items
+
+ROW = [5.1, 3.5, 1.4, 0.2]
+
+
+class Client:
+    """One request at a time through the whole application, without a network."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self.app = app
+
+    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        async def send() -> httpx.Response:
+            transport = httpx.ASGITransport(self.app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+                return await client.request(method, path, **options)
+
+        return asyncio.run(send())
+
+    def get(self, path: str) -> httpx.Response:
+        return self.request("GET", path)
+
+    def post(self, **options: Any) -> httpx.Response:
+        return self.request("POST", "/data", **options)
+
+
+def client_of(engine: Engine, artifacts: Path) -> Client:
+    return Client(build_app(open_artifact(artifacts / "iris").manifest, engine))
+
+
+@pytest.fixture
+def client(engine: Engine, artifacts: Path) -> Client:
+    return client_of(engine, artifacts)
+
+
+@pytest.fixture
+def embedded(sqlite: Engine, artifacts: Path) -> Client:
+    return client_of(sqlite, artifacts)
+
+
+def walk(client: Client, path: str, limit: int) -> list[int]:
+    ids: list[int] = []
+    after: int | None = 0
+    while after is not None:
+        page = client.get(f"{path}?after={after}&limit={limit}").json()
+        ids, after = ids + [item["id"] for item in page["items"]], page["next"]
+    return ids
+
+
+def test_added_rows_are_stored_before_the_answer_and_predicted_by_the_job(
+    client: Client, engine: Engine, predictor: Predictor
+):
+    added = client.post(json={"data": [ROW, [6.6, 3, 5.6, 2]]})
+    assert (added.status_code, added.json()) == (201, {"ids": [1, 2]})
+    assert [item.values for item in items(engine)] == [ROW, [6.6, 3.0, 5.6, 2.0]]
+    Runner(engine, predictor, lambda rows: None).run(Policy.LEAVE)
+    predicted = client.get("/data/predicted").json()["items"]
+    assert [(item["id"], item["label"], len(item["prediction"])) for item in predicted] == [
+        (1, "setosa", 3),
+        (2, "virginica", 3),
+    ]
+
+
+def test_the_three_lists_are_complete_at_any_page_size(client: Client, engine: Engine, predictor: Predictor):
+    add(engine, *[ROW] * 5, [1.0], *[ROW] * 5)
+    Runner(engine, predictor, lambda rows: None).run(Policy.LEAVE)
+    add(engine, *[ROW] * 4)
+    assert walk(client, "/data/all", 4) == list(range(1, 16))
+    assert walk(client, "/data/predicted", 3) == [1, 2, 3, 4, 5, 7, 8, 9, 10, 11]
+    assert walk(client, "/data/unpredicted", 2) == [6, 12, 13, 14, 15]
+
+
+def test_a_stored_row_shows_everything_about_it(client: Client, engine: Engine, predictor: Predictor):
+    add(engine, ROW, "text")
+    Runner(engine, predictor, lambda rows: None).run(Policy.LEAVE)
+    done, failed = client.get("/data/all").json()["items"]
+    assert datetime.now(UTC) - datetime.fromisoformat(done["updated_at"]) < timedelta(minutes=1)
+    shown = ("values", "state", "label", "model_version", "attempts", "reason")
+    assert [done[name] for name in shown] == [ROW, "done", "setosa", 1, 1, None]
+    assert [failed[name] for name in shown] == ["text", "failed", None, None, 1, "Input should be a valid array"]
+
+
+def test_stored_numbers_that_json_cannot_write_do_not_break_a_page(embedded: Client, sqlite: Engine):
+    with sqlite.begin() as connection:
+        connection.exec_driver_sql("INSERT INTO items (`values`) VALUES ('[1e400, 1]')")
+    assert embedded.get("/data/all").json()["items"][0]["values"] == [None, 1]
+
+
+bad_value = st.text() | st.booleans() | st.none() | st.just(1e39) | st.lists(st.integers(), max_size=2)
+row = st.lists(st.floats(-1e38, 1e38), min_size=4, max_size=4)
+data = st.lists(row | st.lists(st.floats() | st.integers() | bad_value, max_size=6) | bad_value, max_size=6)
+
+
+def storable(row: Any) -> bool:
+    return (
+        isinstance(row, list)
+        and len(row) == 4
+        and all(type(value) in (int, float) and abs(value) <= 3.4028234663852886e38 for value in row)
+    )
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data)
+def test_a_request_is_stored_whole_or_refused_with_a_reason(embedded: Client, data: list[Any]):
+    answer = embedded.post(content=json.dumps({"data": data}))
+    if data and all(storable(row) for row in data):
+        assert (answer.status_code, len(answer.json()["ids"])) == (201, len(data))
+    else:
+        assert answer.status_code == 422
+        assert answer.json()["detail"].startswith("data")
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        ({"data": [ROW, [1, 2, 3]]}, "data[1]: 3 values, the model takes 4"),
+        ({"data": [ROW, [1, 2, "3", 4]]}, "data[1][2]: Input should be a valid number"),
+        ({"data": [ROW] * 1001}, "data: List should have at most 1000 items after validation, not 1001"),
+        ({"data": []}, "data: List should have at least 1 item after validation, not 0"),
+        ({}, "data: Field required"),
+        ({"data": [ROW], "x" * 9999: 1}, "xxx"),
+        (b"[" * 100_000, "Invalid JSON: recursion limit exceeded"),
+        (b'{"data": "\xff"}', "Invalid JSON: "),
+        (b"", "Invalid JSON: EOF"),
+    ],
+)
+def test_a_bad_request_names_the_field_and_the_limit(embedded: Client, sqlite: Engine, body, detail):
+    answer = embedded.post(content=body if isinstance(body, bytes) else json.dumps(body))
+    assert answer.status_code == 422
+    assert answer.json()["detail"].startswith(detail)
+    assert len(answer.content) < 1000
+    assert items(sqlite) == []
+
+
+def test_a_body_without_end_is_refused_at_the_limit(embedded: Client):
+    sent = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        while True:
+            sent += 65_536
+            yield b" " * 65_536
+
+    answer = embedded.post(content=endless())
+    assert (answer.status_code, answer.json()["detail"]) == (413, "body: more than 1048576 bytes")
+    assert sent < 1_300_000
+
+
+@pytest.mark.parametrize(
+    ("query", "detail"),
+    [
+        ("after=-1", "query.after: Input should be greater than or equal to 0"),
+        (f"after={2**63}", "query.after: Input should be less than or equal to 9223372036854775807"),
+        ("after=first", "query.after: Input should be a valid integer"),
+        ("limit=0", "query.limit: Input should be greater than or equal to 1"),
+        ("limit=1001", "query.limit: Input should be less than or equal to 1000"),
+    ],
+)
+def test_a_page_that_cannot_be_is_refused(embedded: Client, query, detail):
+    answer = embedded.get(f"/data/all?{query}")
+    assert (answer.status_code, answer.json()["detail"].startswith(detail)) == (422, True)
+
+
+def test_the_model_and_the_requests_are_described(embedded: Client):
+    assert embedded.get("/label").json() == {"labels": ["setosa", "versicolor", "virginica"]}
+    assert embedded.get("/metadata").json()["inputs"] == [
+        {"name": "float_input", "dtype": "float32", "shape": [None, 4]}
+    ]
+    embedded.get("/data/all?limit=0")
+    assert 'batch_api_requests_total{route="/data/all",status="422"} 1.0' in embedded.get("/metrics").text
+
+
+def test_openapi_shows_the_real_shapes(embedded: Client):
+    paths = embedded.get("/openapi.json").json()["paths"]
+    post = paths["/data"]["post"]
+    assert post["requestBody"]["content"]["application/json"]["schema"]["properties"]["data"]["maxItems"] == 1000
+    assert set(post["responses"]) == {"201", "413", "422", "503"}
+    problem = paths["/data/all"]["get"]["responses"]["422"]["content"]["application/json"]["schema"]
+    assert problem == {"$ref": "#/components/schemas/Problem"}
+
+
+def test_a_database_that_comes_and_goes_is_told_and_survived(start, free_port: Callable[[], int], server):
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    argv = [sys.executable, "-m", "uvicorn", "--factory", "batch.api:create_app", "--port", str(port)]
+    start("api", argv, lambda: servers.answers(f"{url}/health"), {"DATABASE_URL": server.url})
+
+    def add_row() -> int:
+        return httpx.post(f"{url}/data", json={"data": [ROW]}).status_code
+
+    assert httpx.get(f"{url}/ready").text.startswith('{"detail":"database unavailable: (2003, ')
+    running = server()
+    assert httpx.get(f"{url}/ready").text.startswith('{"detail":"database has no table yet, create it with')
+    engine = connect(Settings(database_url=server.url))
+    create_tables(engine)
+    engine.dispose()
+    assert (add_row(), httpx.get(f"{url}/ready").status_code) == (201, 200)
+    running.stop()
+    running = server()
+    assert add_row() == 201  # the first request after a restart, on connections that were lost
+    running.stop()
+    assert (add_row(), httpx.get(f"{url}/ready").status_code) == (503, 503)
+    server()
+    assert len(httpx.get(f"{url}/data/all").json()["items"]) == 2
+
+
+def test_a_refused_artefact_ends_the_start_with_one_line(tmp_path: Path):
+    argv = [sys.executable, "-m", "uvicorn", "--factory", "batch.api:create_app", "--port", "0"]
+    env = os.environ | {"MODEL_DIR": str(tmp_path)}
+    ended = subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=60)
+    assert (ended.returncode, ended.stderr) == (5, f"{tmp_path} holds no model version; build one with `make models`\n")

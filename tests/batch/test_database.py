@@ -1,0 +1,125 @@
+import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, inspect, select, text, update
+from sqlalchemy.exc import DBAPIError
+
+from batch.database import connect, create_tables, passes, readers, retrying, unavailable
+from batch.settings import Settings
+from batch.tables import Item
+from tests.batch.conftest import add, items
+
+ROW = [5.1, 3.5, 1.4, 0.2]
+
+
+def test_any_number_of_programs_may_create_the_table_at_once(database_url: str):
+    engines = [connect(Settings(database_url=database_url)) for _ in range(8)]
+    for engine in engines:
+        engine.connect().close()  # so that nothing but the creation is left to do
+    together = threading.Barrier(len(engines))
+
+    def create(engine: Engine) -> None:
+        together.wait(10)
+        create_tables(engine)
+
+    with ThreadPoolExecutor(len(engines)) as threads:
+        list(threads.map(create, engines))
+    assert [index["column_names"] for index in inspect(engines[0]).get_indexes("items")] == [["state", "id"]]
+    for engine in engines:
+        engine.dispose()
+
+
+def test_a_transaction_that_loses_a_deadlock_is_tried_again(mariadb: Engine):
+    add(mariadb, ROW, ROW)
+    both_hold_one = threading.Barrier(2)
+    tries: list[int] = []
+
+    def crosswise(first: int, second: int) -> None:
+        with mariadb.begin() as connection:
+            connection.execute(update(Item).where(Item.id == first).values(attempts=Item.attempts + 1))
+            tries.append(first)
+            if len(tries) <= 2:
+                both_hold_one.wait(5)
+            connection.execute(update(Item).where(Item.id == second).values(attempts=Item.attempts + 1))
+
+    threads = [threading.Thread(target=retrying(10), args=(crosswise, *pair)) for pair in ((1, 2), (2, 1))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert [item.attempts for item in items(mariadb)] == [2, 2]
+    assert len(tries) == 3
+
+
+def test_a_transaction_that_took_longer_than_the_patience_is_tried_again_all_the_same(mariadb: Engine):
+    tries: list[int] = []
+
+    def long_and_then_lost() -> None:
+        with mariadb.begin() as connection:
+            (number,) = connection.execute(text("SELECT CONNECTION_ID() + SLEEP(0.3)")).one()
+            tries.append(number)
+            if len(tries) == 1:
+                connection.execute(text(f"KILL {int(number)}"))
+
+    retrying(0.2)(long_and_then_lost)
+    assert len(set(tries)) == 2
+
+
+def test_a_lock_that_is_not_given_in_time_passes_and_a_wrong_statement_does_not(mariadb: Engine):
+    add(mariadb, ROW)
+    with mariadb.begin() as holder, mariadb.begin() as other:
+        holder.execute(update(Item).values(attempts=1))
+        other.execute(text("SET innodb_lock_wait_timeout = 1"))
+        with pytest.raises(DBAPIError) as waited:
+            other.execute(update(Item).values(attempts=2))
+    with pytest.raises(DBAPIError) as wrong, mariadb.begin() as connection:
+        connection.execute(text("SELEC 1"))
+    assert (passes(waited.value), passes(wrong.value), unavailable(wrong.value)) == (True, False, None)
+
+
+def test_a_busy_sqlite_file_passes(sqlite: Engine):
+    with sqlite.begin():
+        raw = sqlite3.connect(sqlite.url.database, timeout=0)
+        with pytest.raises(sqlite3.OperationalError) as busy:
+            raw.execute("BEGIN IMMEDIATE")
+        raw.close()
+    assert passes(DBAPIError.instance("BEGIN IMMEDIATE", None, busy.value, sqlite3.Error))
+
+
+def test_reading_sqlite_does_not_wait_for_a_writer(sqlite: Engine):
+    add(sqlite, ROW)
+    with sqlite.begin() as writer:
+        writer.execute(update(Item).values(attempts=5))
+        with readers(sqlite).connect() as reader:
+            assert reader.execute(select(Item.attempts)).scalar_one() == 0
+
+
+def test_the_folder_of_a_sqlite_file_is_made_and_the_file_is_in_wal_mode(tmp_path: Path):
+    engine = connect(Settings(database_url=f"sqlite:///{tmp_path}/new/folder/batch.sqlite3"))
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal"
+    engine.dispose()
+
+
+@pytest.fixture
+def secret(tmp_path: Path, mariadb: Engine):
+    """A user with a password of every awkward kind of character, and the file that holds it."""
+    password = "p:@/%?#+'€ word"
+    with mariadb.begin() as connection:
+        connection.execute(text("CREATE USER secretive@localhost IDENTIFIED BY :password"), {"password": password})
+        connection.execute(text("GRANT ALL ON *.* TO secretive@localhost"))
+    (tmp_path / "password").write_text(f"{password}\n")
+    yield tmp_path / "password"
+    with mariadb.begin() as connection:
+        connection.execute(text("DROP USER secretive@localhost"))
+
+
+def test_the_password_comes_from_a_file(mariadb: Engine, secret: Path):
+    add(mariadb, ROW)
+    url = mariadb.url.set(username="secretive").render_as_string(hide_password=False)
+    engine = connect(Settings(database_url=url, database_password_file=secret))
+    assert [item.values for item in items(engine)] == [ROW]
+    engine.dispose()

@@ -1,0 +1,162 @@
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from sqlalchemy import Engine
+from typer.testing import CliRunner
+
+from batch.exits import Exit
+from batch.job import app
+from batch.tables import State
+from local.processes import ROOT, Program, wait_until
+from tests.batch.conftest import add, count, fill, items, states
+
+GOOD = [5.1, 3.5, 1.4, 0.2]
+
+
+def job(engine: Engine | str, *flags: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    argv = [sys.executable, "-m", "batch.job", *flags]
+    env = os.environ | {"DATABASE_URL": url(engine), "DATABASE_RETRY_SECONDS": "0"} | environment
+    return subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=60)
+
+
+def url(engine: Engine | str) -> str:
+    return engine if isinstance(engine, str) else engine.url.render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def runner(start: Callable[..., Program]) -> Callable[..., Program]:
+    def runner(engine: Engine, *flags: str) -> Program:
+        return start(
+            "job", [sys.executable, "-m", "batch.job", "--json", *flags], lambda: True, {"DATABASE_URL": url(engine)}
+        )
+
+    return runner
+
+
+def summary(program: Program) -> dict[str, float]:
+    return json.loads(program.log.read_text().splitlines()[-1])
+
+
+def test_a_run_says_what_it_did_and_the_next_one_that_there_is_nothing_to_do(sqlite: Engine):
+    fill(sqlite, 30)
+    first, second = job(sqlite), job(sqlite)
+    assert first.stdout.startswith("30 rows predicted, 0 failed, ")
+    assert first.stdout.endswith("model version 1\n")
+    assert (second.returncode, second.stdout[:14], second.stderr) == (0, "nothing to do:", "")
+
+
+def test_four_runners_share_the_rows_and_do_each_once(engine: Engine, runner, expected):
+    rows = fill(engine, 3000)
+    with engine.begin():  # they start at different moments; none gets a row before all could
+        runners = [runner(engine, "--chunk-rows", "50") for _ in range(4)]
+    assert [program.wait(60) for program in runners] == [0, 0, 0, 0]
+    assert sum(summary(program)["done"] for program in runners) == 3000
+    assert [(item.label, item.prediction) for item in items(engine)] == expected(rows)
+    assert {(item.attempts, item.model_version) for item in items(engine)} == {(1, 1)}
+
+
+def test_a_killed_runner_leaves_each_row_untouched_or_done_and_the_next_run_does_the_rest(
+    engine: Engine, runner, expected
+):
+    rows = fill(engine, 3000)
+    for _ in range(2):
+        done = count(engine, State.DONE)
+        program = runner(engine, "--chunk-rows", "1")
+        wait_until(lambda before=done: count(engine, State.DONE) > before, 30)
+        program.kill()
+    for item in items(engine):
+        untouched = (item.state, item.prediction, item.label, item.model_version, item.attempts)
+        assert item.state is State.DONE or untouched == (State.PENDING, None, None, None, 0)
+    assert 0 < count(engine, State.DONE) < 3000
+    assert job(engine).returncode == 0
+    assert [(item.label, item.prediction, item.attempts) for item in items(engine)] == [
+        (*row, 1) for row in expected(rows)
+    ]
+
+
+def test_sigterm_ends_a_run_at_once_and_takes_the_open_chunk_back(mariadb: Engine, runner):
+    fill(mariadb, 3000)
+    program = runner(mariadb, "--chunk-rows", "1")
+    wait_until(lambda: count(mariadb, State.DONE), 30)
+    assert program.stop() == 143
+    assert 0 < count(mariadb, State.DONE) < 3000
+    assert {item.state for item in items(mariadb)} == {State.DONE, State.PENDING}
+
+
+def test_a_run_that_leaves_rows_failed_says_so_with_its_exit_code(mariadb: Engine):
+    add(mariadb, GOOD, [1.0])
+    done = job(mariadb, "--json")
+    assert (done.returncode, states(mariadb)) == (3, "df")
+    assert json.loads(done.stdout) | {"seconds": 0, "rows_per_second": 0} == {
+        "rows": 2,
+        "done": 1,
+        "failed": 1,
+        "seconds": 0,
+        "rows_per_second": 0,
+        "model_version": 1,
+    }
+
+
+@pytest.mark.parametrize("flags", [["--no-such-flag"], ["--on-failure", "hope"], ["--max-attempts", "0"], ["extra"]])
+def test_bad_usage_is_exit_code_2(flags):
+    assert CliRunner().invoke(app, flags).exit_code == 2
+
+
+def test_a_wrong_setting_is_one_line_and_exit_code_2():
+    done = job("oracle://s3cret@db/x")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "DATABASE_URL: String should match pattern '^(sqlite|(mysql|mariadb)\\+pymysql)://'\n",
+    )
+
+
+def test_a_database_that_is_not_there_is_one_line_and_exit_code_4(free_port):
+    done = job(f"mysql+pymysql://batch:s3cret@127.0.0.1:{free_port()}/batch")
+    assert (done.returncode, done.stderr.count("\n")) == (4, 1)
+    assert done.stderr.startswith("database unavailable: (2003, ")
+    assert "s3cret" not in done.stderr
+
+
+def test_a_refused_login_does_not_show_the_password(mariadb: Engine, tmp_path: Path):
+    (tmp_path / "password").write_text("s3cret")
+    done = job(mariadb, "--json", DATABASE_PASSWORD_FILE=str(tmp_path / "password"), LOG_LEVEL="DEBUG")
+    assert (done.returncode, "Access denied" in done.stderr) == (4, True)
+    assert "s3cret" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("database", ["mariadb", "sqlite"])
+def test_a_database_without_the_table_is_exit_code_4_and_says_what_to_do(database_url: str, tmp_path: Path, database):
+    done = job(database_url if database == "mariadb" else f"sqlite:///{tmp_path}/empty.sqlite3")
+    assert done.returncode == 4
+    assert "create it with `python -m batch.seed --rows 0`" in done.stderr
+
+
+def test_a_refused_artefact_is_one_line_and_exit_code_5(tmp_path: Path, artifacts: Path):
+    missing = job("sqlite://", MODEL_DIR=str(tmp_path))
+    other = job("sqlite://", MODEL_DIR=str(artifacts / "digits"))
+    assert (missing.returncode, missing.stderr) == (
+        5,
+        f"{tmp_path} holds no model version; build one with `make models`\n",
+    )
+    assert (other.returncode, other.stderr.count("\n")) == (5, 1)
+
+
+def test_log_lines_are_json_when_asked_for(mariadb: Engine):
+    add(mariadb, [1.0])
+    done = job(mariadb, "--on-failure", "retry-failed", "--max-attempts", "2", "--backoff", "0", LOG_FORMAT="json")
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [(line["levelname"], line["message"]) for line in lines] == [
+        ("WARNING", "1 rows failed, trying again in 0 s")
+    ]
+
+
+def test_the_cronjob_gives_up_on_the_exit_codes_that_a_second_try_would_not_change():
+    job = yaml.safe_load((ROOT / "k8s" / "batch-cronjob.yaml").read_text())["spec"]["jobTemplate"]["spec"]
+    (rule,) = job["podFailurePolicy"]["rules"]
+    assert rule["onExitCodes"]["values"] == [Exit.BAD_USAGE, Exit.ROWS_FAILED, Exit.ARTEFACT]

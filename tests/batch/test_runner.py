@@ -1,0 +1,159 @@
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from sqlalchemy import Engine, text, update
+from sqlalchemy.exc import OperationalError
+
+from batch.predictor import Predictor
+from batch.runner import Policy, Runner
+from batch.tables import Item, State
+from tests.batch.conftest import add, fill, items, open_engine, states
+
+GOOD, BAD = [5.1, 3.5, 1.4, 0.2], [5.1, None, 1.4, 0.2]
+
+
+class Flaky:
+    """A model that raises in its first `failures` runs."""
+
+    def __init__(self, session: Any, failures: int) -> None:
+        self.session, self.failures, self.runs = session, failures, 0
+
+    def run(self, outputs: list[str], feed: dict[str, np.ndarray]) -> Sequence[Any]:
+        self.runs += 1
+        if self.runs <= self.failures:
+            raise RuntimeError("not yet")
+        return self.session.run(outputs, feed)
+
+
+def run(engine: Engine, predictor: Predictor, policy: Policy = Policy.LEAVE, **options: Any):
+    defaults = {"chunk_rows": 7, "backoff": 0, "retry_seconds": 5, "report": lambda rows: None}
+    return Runner(engine, predictor, **defaults | options).run(policy)
+
+
+def test_every_row_reads_back_as_a_direct_run_gives_it(engine: Engine, predictor: Predictor, expected):
+    rows = fill(engine, 100)
+    assert run(engine, predictor).done == 100
+    stored = items(engine)
+    assert [(item.label, item.prediction) for item in stored] == expected(rows)
+    assert {(item.state, item.model_version, item.attempts) for item in stored} == {(State.DONE, 1, 1)}
+
+
+@pytest.mark.parametrize("policy", Policy)
+def test_a_second_run_touches_nothing(engine: Engine, predictor: Predictor, policy):
+    fill(engine, 20)
+    assert run(engine, predictor, policy).done == 20
+    first = [(item.updated_at, item.attempts) for item in items(engine)]
+    assert run(engine, predictor, policy).rows == 0
+    assert [(item.updated_at, item.attempts) for item in items(engine)] == first
+
+
+def test_a_row_that_arrived_bad_fails_alone_and_keeps_its_reason(engine: Engine, predictor: Predictor):
+    add(engine, GOOD, [1.0], "text", GOOD)
+    tally = run(engine, predictor)
+    assert (states(engine), tally.done, tally.failed) == ("dffd", 2, {2, 3})
+    assert [item.reason for item in items(engine)][1:3] == [
+        "1 values, the model takes 4",
+        "Input should be a valid array",
+    ]
+
+
+def test_leave_tries_a_failed_row_once_in_each_run_until_its_attempts_are_used_up(engine: Engine, predictor: Predictor):
+    add(engine, GOOD, BAD)
+    assert [run(engine, predictor, max_attempts=3).failed for _ in range(4)] == [{2}, {2}, {2}, set()]
+    assert [item.attempts for item in items(engine)] == [1, 3]
+
+
+def test_a_row_that_was_mended_is_predicted_by_the_next_run(engine: Engine, predictor: Predictor):
+    add(engine, BAD)
+    run(engine, predictor)
+    with engine.begin() as connection:
+        connection.execute(update(Item).values({Item.values: GOOD}))
+    assert run(engine, predictor).done == 1
+    assert (states(engine), items(engine)[0].reason) == ("d", None)
+
+
+def test_retry_failed_tries_the_failed_part_again_in_the_same_run(engine: Engine, predictor: Predictor):
+    add(engine, GOOD, BAD, GOOD)
+    flaky = replace(predictor, session=Flaky(predictor.session, failures=3))  # the two together, then each alone
+    tally = run(engine, flaky, Policy.RETRY_FAILED, max_attempts=3)
+    assert (states(engine), tally.done, tally.failed) == ("dfd", 2, {2})
+    assert [item.attempts for item in items(engine)] == [2, 3, 2]
+
+
+def test_retry_all_publishes_nothing_when_a_row_fails(engine: Engine, predictor: Predictor):
+    add(engine, *[GOOD] * 10, BAD, *[GOOD] * 5)
+    tally = run(engine, predictor, Policy.RETRY_ALL)
+    assert (states(engine), tally.done, tally.failed) == ("p" * 10 + "f" + "p" * 5, 0, {11})
+    assert items(engine)[10].reason == "[1]: Input should be a valid number"
+
+
+def test_retry_all_starts_over_and_then_publishes_everything(engine: Engine, predictor: Predictor):
+    add(engine, *[GOOD] * 10)
+    flaky = Flaky(predictor.session, failures=2)
+    tally = run(engine, replace(predictor, session=flaky), Policy.RETRY_ALL, chunk_rows=1, max_attempts=3)
+    assert (states(engine), tally.done, tally.failed) == ("d" * 10, 10, set())
+    assert flaky.runs == 12
+
+
+def test_retry_all_takes_the_row_that_failed_an_earlier_run_along(engine: Engine, predictor: Predictor):
+    add(engine, GOOD, BAD)
+    for _ in range(4):
+        run(engine, predictor, Policy.RETRY_ALL, max_attempts=1)
+    with engine.begin() as connection:
+        connection.execute(update(Item).where(Item.id == 2).values({Item.values: GOOD}))
+    assert run(engine, predictor, Policy.RETRY_ALL, max_attempts=1).done == 2
+    assert states(engine) == "dd"
+
+
+class Saboteur:
+    """A model in whose first `times` runs something happens to the runner's connection."""
+
+    def __init__(self, session: Any, act: Any, times: int = 1) -> None:
+        self.session, self.act, self.times = session, act, times
+
+    def run(self, outputs: list[str], feed: dict[str, np.ndarray]) -> Sequence[Any]:
+        if self.times:
+            self.times -= 1
+            self.act()
+        return self.session.run(outputs, feed)
+
+
+def kill_all_others(engine: Engine) -> None:
+    with engine.connect() as connection:
+        others = text("SELECT id FROM information_schema.processlist WHERE id <> CONNECTION_ID() AND db = DATABASE()")
+        for (connection_id,) in connection.execute(others).all():
+            connection.exec_driver_sql(f"KILL {connection_id}")
+
+
+@pytest.mark.parametrize("policy", Policy)
+def test_a_lost_connection_costs_the_chunk_that_is_then_done_again(mariadb: Engine, predictor: Predictor, policy):
+    fill(mariadb, 30)
+    saboteur = Saboteur(predictor.session, lambda: kill_all_others(mariadb), times=2)
+    tally = run(mariadb, replace(predictor, session=saboteur), policy)
+    assert (states(mariadb), tally.done) == ("d" * 30, 30)
+    assert {item.attempts for item in items(mariadb)} == {1}
+
+
+def test_a_server_that_is_killed_and_comes_back_costs_the_open_chunk(predictor: Predictor, server):
+    running = server()
+    engine = open_engine(server.url)
+    fill(engine, 30)
+
+    def crash() -> None:
+        running.kill()
+        server()
+
+    run(engine, replace(predictor, session=Saboteur(predictor.session, crash)), retry_seconds=20)
+    assert [(item.state, item.attempts) for item in items(engine)] == [(State.DONE, 1)] * 30
+    engine.dispose()
+
+
+def test_a_connection_that_is_lost_again_and_again_ends_the_run(mariadb: Engine, predictor: Predictor):
+    fill(mariadb, 3)
+    saboteur = Saboteur(predictor.session, lambda: kill_all_others(mariadb), times=10_000)
+    with pytest.raises(OperationalError):
+        run(mariadb, replace(predictor, session=saboteur), retry_seconds=0.5)
+    assert states(mariadb) == "ppp"

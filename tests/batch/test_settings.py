@@ -1,0 +1,33 @@
+import pytest
+
+from batch.settings import BadSetting, Settings, load
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "postgresql://batch:s3cret@db/batch"),
+        ("DATABASE_URL", "mysql://batch:s3cret@db/batch"),
+        ("DATABASE_URL", "s3cret"),
+        ("DATABASE_PASSWORD_FILE", "/no/such/s3cret"),
+        ("DATABASE_RETRY_SECONDS", "s3cret"),
+        ("MODEL_VERSION", "s3cret"),
+        ("LOG_LEVEL", "s3cret"),
+    ],
+)
+def test_a_wrong_setting_is_one_line_that_names_it_and_does_not_repeat_it(monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(BadSetting) as refused:
+        load()
+    assert str(refused.value).startswith(f"{name}: ")
+    assert "s3cret" not in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_an_empty_variable_is_an_unset_one(monkeypatch):
+    monkeypatch.setenv("MODEL_VERSION", "")
+    assert Settings().model_version is None
+
+
+def test_credentials_are_not_part_of_the_settings_words():
+    assert "s3cret" not in repr(Settings(database_url="mysql+pymysql://batch:s3cret@db/batch"))
