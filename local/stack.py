@@ -1,5 +1,7 @@
 """Which programs each pattern needs on a laptop, started together and stopped together."""
 
+import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -136,6 +138,12 @@ class Stack:
         self._run("asynchronous-worker", ["asynchronous.worker"], lambda: True, **model)
 
     def _batch(self) -> None:
+        if self.settings.database_url:  # an embedded file gets its table by itself, a server when it is told to
+            seed = [sys.executable, "-m", "batch.seed", "--rows", "0"]
+            env = os.environ | self.environment | {"DATABASE_RETRY_SECONDS": "5"}
+            done = subprocess.run(seed, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+            if done.returncode:
+                raise ProgramFailed(f"batch: {done.stderr.strip().splitlines()[-1]}")
         where = ["--port", str(self.settings.batch_port)]
         argv = ["uvicorn", "--factory", "batch.api:create_app", *where]
         self._run_http("batch", argv, "/ready", MODEL_DIR=str(ARTIFACTS / "iris"))

@@ -65,7 +65,13 @@ def test_ctrl_c_leaves_no_process_behind(tmp_path):
 
 def test_a_pattern_that_fails_is_named(tmp_path):
     nowhere = f"mysql+pymysql://nobody@127.0.0.1:{free_port()}/nothing"
-    demo = Demo(tmp_path, "batch", DATABASE_URL=nowhere, READY_SECONDS="10")
+    demo = Demo(tmp_path, "batch", DATABASE_URL=nowhere)
     assert demo.process.wait(120) == 1
     assert re.search(r"FAILED batch", demo.output.read_text())
     wait_until(lambda: not demo.running(), 5, "the last process to go")
+
+
+def test_a_database_that_runs_already_is_used(tmp_path, database_url):
+    demo = Demo(tmp_path, "batch", DATABASE_URL=database_url)
+    assert demo.process.wait(120) == 0, demo.output.read_text()
+    assert "10003 done, 0 failed" in demo.output.read_text()
