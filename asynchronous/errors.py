@@ -1,0 +1,56 @@
+"""Errors become HTTP here and nowhere else: JSON with a `detail` that names the field and the limit."""
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.requests import ClientDisconnect
+
+from .images import ImageRefused, ImageTooLarge, NotAnImageType
+from .job_queue import REDIS_AWAY, QueueFull
+from .schemas import Problem
+
+_MEANINGS = {
+    404: "Never accepted, or forgotten a RESULT_LIFETIME after its end.",
+    413: "The image is too large.",
+    415: "The content type is neither application/json nor image/*.",
+    422: "A value is wrong, or this is not an image that the model could use.",
+    503: "Redis is away or the queue is full: nothing was accepted.",
+}
+
+
+class JobUnknown(Exception):
+    """There is no record of this job."""
+
+
+def documented(*codes: int) -> dict[int | str, dict[str, Any]]:
+    """Return the OpenAPI description of these error answers."""
+    return {code: {"model": Problem, "description": _MEANINGS[code]} for code in codes}
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Turn each of this pattern's exceptions into its answer."""
+    for kind, code in {ImageRefused: 422, ImageTooLarge: 413, NotAnImageType: 415, ClientDisconnect: 400}.items():
+        _handle(app, kind, code, str)
+    _handle(app, JobUnknown, 404, lambda _: "job_id: unknown, or its result's lifetime is over")
+    _handle(app, QueueFull, 503, lambda _: "queue: MAX_QUEUED_JOBS are in it, try again later")
+    _handle(app, RequestValidationError, 422, _first_fault)
+    for away in REDIS_AWAY:
+        _handle(app, away, 503, lambda error: f"Redis: not available ({type(error).__name__}), try again later")
+
+
+def _handle(app: FastAPI, kind: type[Exception], code: int, detail: Any) -> None:
+    # The rest of a body that is too large is not read, so this connection is of no further use.
+    headers = {503: {"Retry-After": "5"}, 413: {"Connection": "close"}}.get(code)
+
+    async def answer(_: Request, error: Exception) -> JSONResponse:
+        return JSONResponse({"detail": detail(error)}, code, headers)
+
+    app.add_exception_handler(kind, answer)
+
+
+def _first_fault(error: Exception) -> str:
+    assert isinstance(error, RequestValidationError)
+    fault = error.errors()[0]
+    return f"{fault['loc'][-1]}: {fault['msg']}"

@@ -1,0 +1,94 @@
+"""Take an image out of a request, and refuse what the model could not use before it costs anything."""
+
+import base64
+import binascii
+import io
+import warnings
+
+from fastapi import Request
+from PIL import Image
+from pydantic import ValidationError
+
+from .schemas import PredictRequest
+
+MAX_BYTES = 10 * 2**20
+MAX_PIXELS = 50_000_000
+FORMATS = ("JPEG", "PNG", "GIF", "BMP")
+
+_MAX_JSON = (MAX_BYTES + 2) // 3 * 4 + 1024
+
+
+class ImageRefused(Exception):
+    """This cannot be an image for the model; the message names the field and the limit."""
+
+
+class ImageTooLarge(ImageRefused):
+    """More than MAX_BYTES."""
+
+
+class NotAnImageType(ImageRefused):
+    """The content type is neither JSON nor an image's."""
+
+
+async def image_from(request: Request) -> bytes:
+    """Return the image's bytes as they came, from base64 in JSON or from the raw body, checked by its header.
+
+    Raises:
+        ImageRefused: or one of its kinds.
+    """
+    content_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if content_type == "application/json":
+        image = _from_json(await _body(request, _MAX_JSON))
+    elif content_type.startswith("image/"):
+        image = await _body(request, MAX_BYTES)
+    else:
+        raise NotAnImageType(f"content-type: must be application/json or image/*, not {content_type[:80]!r}")
+    check(image)
+    return image
+
+
+async def _body(request: Request, limit: int) -> bytes:
+    too_large = ImageTooLarge(f"image: at most {MAX_BYTES} bytes")
+    declared = request.headers.get("content-length", "0")
+    if int(declared) > limit:
+        raise too_large
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise too_large
+    return bytes(body)
+
+
+def _from_json(body: bytes) -> bytes:
+    try:
+        text = PredictRequest.model_validate_json(body).image_data
+        return base64.b64decode(text.encode("ascii"), validate=True)
+    except ValidationError as error:
+        raise ImageRefused(f"image_data: {error.errors(include_input=False)[0]['msg']}") from None
+    except (binascii.Error, UnicodeEncodeError) as error:
+        raise ImageRefused(f"image_data: not base64: {type(error).__name__}") from None
+
+
+def check(image: bytes) -> None:
+    """Refuse what is not an image of one of FORMATS within the limits, by its header alone.
+
+    Raises:
+        ImageRefused: or one of its kinds.
+    """
+    if not image:
+        raise ImageRefused("image: is empty")
+    if len(image) > MAX_BYTES:
+        raise ImageTooLarge(f"image: at most {MAX_BYTES} bytes")
+    too_many = ImageRefused(f"image: at most {MAX_PIXELS} pixels")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(image), formats=FORMATS) as opened:
+                pixels = opened.width * opened.height
+    except Image.DecompressionBombError:
+        raise too_many from None
+    except (OSError, ValueError, EOFError, OverflowError, MemoryError, RuntimeError, TypeError) as error:
+        raise ImageRefused(f"image: not a {', '.join(FORMATS[:-1])} or {FORMATS[-1]} file") from error
+    if pixels > MAX_PIXELS:
+        raise too_many

@@ -1,0 +1,100 @@
+"""Ask the serving program for labels: one gRPC call for a batch."""
+
+import time
+from collections.abc import Sequence
+
+import grpc
+
+from .consumer import Result
+from .messages import (
+    bytes_tensor,
+    get_model_status_pb2,
+    model_service_pb2_grpc,
+    predict_pb2,
+    prediction_service_pb2_grpc,
+    to_numpy,
+)
+from .settings import Settings
+
+# The serving program cannot serve this model now, whatever the images: it is down, loading, or set up wrongly.
+_AWAY = {"UNAVAILABLE", "CANCELLED", "NOT_FOUND", "FAILED_PRECONDITION", "UNIMPLEMENTED"}
+# One image may have spoilt the batch, or the batch is more than the serving program takes.
+_SPOILT = {"INVALID_ARGUMENT", "RESOURCE_EXHAUSTED"}
+_CHANNEL_OPTIONS = [
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.min_reconnect_backoff_ms", 1000),
+    ("grpc.max_reconnect_backoff_ms", 1000),  # the default of two minutes would outlast the outage
+]
+
+
+class ServingAway(Exception):
+    """No answer, for no reason that is known to lie in the images. `lost`: it was there, and is gone after the call."""
+
+    def __init__(self, reason: str, *, lost: bool) -> None:
+        super().__init__(reason)
+        self.lost = lost
+
+
+class PredictFailed(Exception):
+    """The serving program was asked, and did not give one label per image in time."""
+
+
+class Model:
+    """The model as a worker process sees it; the connection is made at the first use and mends itself."""
+
+    def __init__(self, settings: Settings) -> None:
+        channel = grpc.insecure_channel(settings.serving_grpc, options=_CHANNEL_OPTIONS)
+        self._prediction = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        self._status = model_service_pb2_grpc.ModelServiceStub(channel)
+        self._name, self._version, self._timeout = settings.model_name, settings.model_version, settings.predict_timeout
+
+    def serving(self, seconds: float, *, wait: bool = True) -> bool:
+        """Say whether the model can be asked; with `wait`, give the serving program up to `seconds` to come."""
+        request = get_model_status_pb2.GetModelStatusRequest()
+        request.model_spec.name = self._name
+        try:
+            answer = self._status.GetModelStatus(request, timeout=seconds, wait_for_ready=wait)
+        except grpc.RpcError as error:
+            return error.code() is grpc.StatusCode.UNIMPLEMENTED  # it is there, and cannot tell
+        return any(version.state == version.AVAILABLE for version in answer.model_version_status)
+
+    def predict(self, images: Sequence[bytes]) -> list[Result]:
+        """Return one result for each image, within PREDICT_TIMEOUT for all of them.
+
+        Raises:
+            ServingAway: nothing is known about the images; ask again later.
+            PredictFailed: too slow, or an internal error.
+        """
+        return self._predict(images, time.monotonic() + self._timeout)
+
+    def _predict(self, images: Sequence[bytes], until: float) -> list[Result]:
+        try:
+            return self._call(images, until - time.monotonic())
+        except grpc.RpcError as error:
+            code, reason = error.code().name, f"{error.code().name}: {error.details()[:300]}"
+            if code in _SPOILT and len(images) > 1:  # one by one, so that a bad image costs only itself
+                return [self._predict([image], until)[0] for image in images]
+            if code == "INVALID_ARGUMENT":
+                return [Result(refused=reason)]
+            if code in _AWAY:
+                lost = code == "UNAVAILABLE" and not self.serving(1, wait=False)
+                raise ServingAway(reason, lost=lost) from error
+            raise PredictFailed(reason) from error
+
+    def _call(self, images: Sequence[bytes], seconds: float) -> list[Result]:
+        request = predict_pb2.PredictRequest()
+        request.model_spec.name = self._name
+        request.model_spec.signature_name = "serving_default"
+        if self._version:
+            request.model_spec.version.value = self._version
+        request.inputs["image"].CopyFrom(bytes_tensor(images))
+        outputs = self._prediction.Predict(request, timeout=max(seconds, 0)).outputs
+        if not {"label", "probability"} <= outputs.keys():
+            raise PredictFailed(f"the model's outputs are {sorted(outputs)}, not label and probability")
+        labels, probabilities = to_numpy(outputs["label"]), to_numpy(outputs["probability"])
+        if not len(labels) == len(probabilities) == len(images):
+            raise PredictFailed(f"{len(labels)} labels for {len(images)} images")
+        return [
+            Result(label.decode(), float(probability)) for label, probability in zip(labels, probabilities, strict=True)
+        ]

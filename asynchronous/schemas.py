@@ -1,0 +1,73 @@
+"""What goes in and out over HTTP."""
+
+import time
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Status = Literal["pending", "running", "done", "failed", "expired"]
+
+
+class PredictRequest(BaseModel):
+    image_data: str = Field(
+        description="A JPEG, PNG, GIF or BMP file of at most 10 MiB, in base64 without line breaks."
+    )
+
+
+class Accepted(BaseModel):
+    job_id: str = Field(examples=["9f0c2b1d5e6f4a7b8c9d0e1f2a3b4c5d"])
+    status: Literal["pending"] = "pending"
+
+
+class Job(BaseModel):
+    """A job as its record in Redis has it; absent fields are left out of the answer."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    job_id: str
+    status: Status
+    accepted_at: datetime
+    expires_at: datetime
+    attempts: int = Field(description="How often a worker took the job up.")
+    started_at: datetime | None = Field(None, description="When a worker last took it up.")
+    finished_at: datetime | None = None
+    label: str | None = None
+    probability: float | None = None
+    reason: str | None = Field(None, description="Why it failed or expired.")
+
+    @property
+    def ended(self) -> bool:
+        """A terminal state never changes again."""
+        return self.status in ("done", "failed", "expired")
+
+    @property
+    def seconds_left(self) -> float:
+        """Time until it expires; at least a moment, since this clock and Redis's may differ."""
+        return max(0.05, self.expires_at.timestamp() - time.time())
+
+
+class Problem(BaseModel):
+    detail: str = Field(description="Names the field and the limit.")
+
+
+class ExpiredJob(Job, Problem):
+    pass
+
+
+class Labels(BaseModel):
+    labels: list[str]
+
+
+class Metadata(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    name: str
+    version: int
+    framework: str
+    inputs: list[dict[str, Any]]
+    outputs: list[dict[str, Any]]
+
+
+class Health(BaseModel):
+    status: Literal["ok"] = "ok"

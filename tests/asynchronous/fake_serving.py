@@ -1,0 +1,88 @@
+"""A small real gRPC server in TensorFlow Serving's place, which does what the images say.
+
+An image ends in `#!name=value`: `slow=2` (seconds), `refuse`, `internal`, `die` (this server), `kill` (whoever calls).
+Any other image is answered with the first letters of its sha256. Each call's labels are written to a file, a line each.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import re
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import grpc
+
+from asynchronous.messages import bytes_tensor, predict_pb2, prediction_service_pb2_grpc
+
+
+def label_of(image: bytes) -> str:
+    return hashlib.sha256(image).hexdigest()[:16]
+
+
+def order(image: bytes) -> tuple[str, str]:
+    found = re.search(rb"#!([a-z]+)=?([0-9.]*)$", image)
+    return (found[1].decode(), found[2].decode()) if found else ("", "")
+
+
+def process_at(port: int) -> int:
+    """Return the id of the process whose end of a connection on 127.0.0.1 has this port."""
+    tables = Path("/proc/net/tcp").read_text() + Path("/proc/net/tcp6").read_text()
+    inodes = re.findall(rf"^\s*\d+: [0-9A-F]+:{port:04X} (?:\S+ ){{7}}\s*(\d+) ", re.sub(" +", " ", tables), re.M)
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        try:
+            if any(os.readlink(link) == f"socket:[{inode}]" for inode in inodes):
+                return int(link.parts[2])
+        except OSError:
+            continue
+    raise LookupError(port)
+
+
+class FakeModel(prediction_service_pb2_grpc.PredictionServiceServicer):
+    def __init__(self, seen: Path, away: Path) -> None:
+        self.seen, self.away = seen, away
+
+    def Predict(self, request, context):  # noqa: N802  the protocol's name
+        images = list(request.inputs["image"].string_val)
+        labels = [label_of(image) for image in images]
+        with self.seen.open("a") as file:
+            file.write(json.dumps(labels) + "\n")
+        if self.away.exists():
+            context.abort(grpc.StatusCode.UNAVAILABLE, "not serving")
+        for name, value in map(order, images):
+            match name:
+                case "slow":
+                    time.sleep(float(value))
+                case "refuse":
+                    context.abort(grpc.StatusCode.INVALID_ARGUMENT, "cannot decode the image")
+                case "internal":
+                    context.abort(grpc.StatusCode.INTERNAL, "something broke")
+                case "die":
+                    os._exit(9)
+                case "kill":
+                    os.kill(process_at(int(context.peer().rpartition(":")[2])), signal.SIGKILL)
+        response = predict_pb2.PredictResponse()
+        response.outputs["label"].CopyFrom(bytes_tensor(label.encode() for label in labels))
+        probability = response.outputs["probability"]
+        probability.dtype = 1  # DT_FLOAT
+        probability.tensor_shape.dim.add(size=len(images))
+        probability.float_val.extend([0.75] * len(images))
+        return response
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("port", type=int)
+    parser.add_argument("seen", type=Path)
+    parser.add_argument("away", type=Path)
+    arguments = parser.parse_args()
+    options = [("grpc.max_receive_message_length", -1), ("grpc.so_reuseport", 0)]
+    server = grpc.server(ThreadPoolExecutor(16), options=options)
+    model = FakeModel(arguments.seen, arguments.away)
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(model, server)
+    server.add_insecure_port(f"127.0.0.1:{arguments.port}")
+    server.start()
+    server.wait_for_termination()

@@ -1,0 +1,54 @@
+import contextlib
+import io
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from asynchronous import images
+from asynchronous.images import ImageRefused, ImageTooLarge, check
+
+
+def picture(kind: str, mode: str = "RGB", size: tuple[int, int] = (20, 10)) -> bytes:
+    file = io.BytesIO()
+    Image.new(mode, size).save(file, kind)
+    return file.getvalue()
+
+
+ALL = [("JPEG", "L"), ("JPEG", "RGB"), ("PNG", "1"), ("PNG", "RGBA"), ("PNG", "P"), ("GIF", "P"), ("BMP", "RGB")]
+
+
+@pytest.mark.parametrize(("kind", "mode"), ALL)
+def test_what_the_model_reads_is_accepted(kind, mode):
+    check(picture(kind, mode))
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "TIFF", "ICO", "PPM", "PDF"])
+def test_other_kinds_of_image_are_refused(kind):
+    with pytest.raises(ImageRefused, match=r"^image: not a JPEG, PNG, GIF or BMP file$"):
+        check(picture(kind, size=(32, 32)))
+
+
+@pytest.mark.parametrize("size", [(50_000_001, 1), (10_000, 5_001), (20_000, 10_000)])
+def test_too_many_pixels_are_refused_by_the_header_alone(size):
+    header = bytearray(picture("BMP", size=(1, 1)))
+    header[18:26] = size[0].to_bytes(4, "little") + size[1].to_bytes(4, "little")
+    with pytest.raises(ImageRefused, match=r"^image: at most 50000000 pixels$"):
+        check(bytes(header))
+
+
+def test_the_limit_itself_is_allowed():
+    check(picture("PNG") + bytes(images.MAX_BYTES - len(picture("PNG"))))
+    with pytest.raises(ImageTooLarge, match=r"^image: at most 10485760 bytes$"):
+        check(picture("PNG") + bytes(images.MAX_BYTES))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from([picture(*which) for which in ALL]), st.data())
+def test_a_damaged_image_is_accepted_or_refused_and_nothing_else(image, data):
+    damaged = bytearray(image)
+    for _ in range(data.draw(st.integers(1, 6))):
+        damaged[data.draw(st.integers(0, len(image) - 1))] = data.draw(st.integers(0, 255))
+    with contextlib.suppress(ImageRefused):
+        check(bytes(damaged[: data.draw(st.integers(0, len(damaged)))]))

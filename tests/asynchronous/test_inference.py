@@ -1,0 +1,82 @@
+import subprocess
+import sys
+
+import pytest
+
+from asynchronous.consumer import Result
+from asynchronous.inference import Model, PredictFailed, ServingAway
+
+from .conftest import label_of, png
+
+
+@pytest.fixture
+def model(fake, settings):
+    return Model(settings(serving_grpc=fake.target, predict_timeout=1, hang_after=60))
+
+
+def test_a_batch_is_one_call_and_the_images_arrive_unchanged(model, fake):
+    images = [png() for _ in range(5)]
+    assert model.predict(images) == [Result(label_of(image), 0.75) for image in images]
+    assert fake.batches() == [[label_of(image) for image in images]]
+
+
+def test_an_image_that_is_refused_costs_only_itself(model):
+    images = [png(), png("refuse"), png()]
+    first, refused, last = model.predict(images)
+    assert (first.label, last.label) == (label_of(images[0]), label_of(images[2]))
+    assert refused.refused == "INVALID_ARGUMENT: cannot decode the image"
+
+
+def test_more_than_the_usual_four_megabytes_reach_the_model(model, fake):
+    images = [png() + bytes(9_000_000), png()]
+    assert [result.label for result in model.predict(images)] == [label_of(image) for image in images]
+
+
+@pytest.mark.parametrize("order", ["slow=2", "internal"])
+def test_too_slow_and_broken_are_failures(model, order):
+    with pytest.raises(PredictFailed, match=r"DEADLINE_EXCEEDED|INTERNAL: something broke"):
+        model.predict([png(), png(order)])
+
+
+def test_a_serving_program_that_is_there_and_does_not_serve_is_away_not_lost(model, fake):
+    fake.away.touch()
+    with pytest.raises(ServingAway, match="not serving") as raised:
+        model.predict([png()])
+    assert not raised.value.lost
+    assert model.serving(1)
+
+
+def test_a_connection_that_breaks_under_the_call_is_lost_and_mends_itself(model, fake):
+    with pytest.raises(ServingAway) as raised:
+        model.predict([png("die")])
+    assert raised.value.lost
+    assert not model.serving(0.1)
+    fake.restart_after_crash()
+    assert model.serving(10)
+    assert model.predict([png()])
+
+
+def test_another_kind_of_model_is_a_failure_with_its_name(settings, serving, digit_images):
+    model = Model(settings(serving_grpc=serving.grpc, model_name="iris"))
+    with pytest.raises(ServingAway, match="NOT_FOUND"):
+        model.predict([digit_images[0].data])
+
+
+def test_the_digits_model_gives_the_labels_that_people_gave(settings, serving, digit_images):
+    model = Model(settings(serving_grpc=serving.grpc))
+    results = model.predict([image.data for image in digit_images])
+    right = sum(result.label == image.label for result, image in zip(results, digit_images, strict=True))
+    assert right >= 0.95 * len(digit_images)
+
+
+def test_an_undecodable_image_among_digits_fails_alone(settings, serving, digit_images):
+    results = Model(settings(serving_grpc=serving.grpc)).predict([digit_images[0].data, png()[:40]])
+    assert results[0].label == digit_images[0].label
+    assert results[1].refused.startswith("INVALID_ARGUMENT")
+
+
+def test_neither_proxy_nor_worker_imports_tensorflow():
+    code = "import sys, asynchronous.proxy, asynchronous.worker; print('tensorflow' in sys.modules)"
+    printed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert printed.stdout == "False\n"
+    assert printed.stderr == ""

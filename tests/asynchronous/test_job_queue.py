@@ -1,0 +1,364 @@
+import asyncio
+import threading
+import time
+import uuid
+
+import pytest
+import redis
+
+from asynchronous import consumer, job_queue
+from asynchronous.consumer import Consumer, Result
+from asynchronous.job_queue import JobQueue, QueueFull
+from local.processes import wait_until
+
+SEVEN = Result("7", 0.9)
+
+
+class Queue:
+    """The proxy's side, one call at a time."""
+
+    def __init__(self, settings):
+        self.settings = settings
+
+    def __getattr__(self, name):
+        async def call(*args):
+            queue = JobQueue(self.settings)
+            async with queue.listening():
+                return await getattr(queue, name)(*args)
+
+        return lambda *args: asyncio.run(call(*args))
+
+    def put(self, image=b"image"):
+        job_id = uuid.uuid4().hex
+        self.submit(job_id, image)
+        return job_id
+
+
+@pytest.fixture
+def make(settings):
+    """Return a queue and a function that makes consumers, all with the same settings."""
+
+    def make(**changes):
+        chosen = settings(**changes)
+        return Queue(chosen), lambda name="a": Consumer(chosen, name)
+
+    return make
+
+
+def ids(jobs):
+    return [job.job_id for job in jobs]
+
+
+def lapse(store, job_id):
+    """Let the lease of a job lapse without waiting for it."""
+    entry = store.hget(job_id + job_queue.RECORD, "entry")
+    store.xclaim("jobs", "workers", "gone", 0, [entry], idle=10**6, justid=True)
+
+
+def test_a_job_is_stored_whole_and_its_image_unchanged(make, store, redis_url):
+    queue, consumer = make()
+    image = bytes(range(256)) * 9
+    job_id = queue.put(image)
+    assert redis.Redis.from_url(redis_url).get(f"{job_id}_image") == image
+    assert (store.hget(f"{job_id}_job", "status"), store.xlen("jobs")) == ("pending", 1)
+    assert [job.image for job in consumer().claim(1)] == [image]
+
+
+def test_submitting_again_after_a_lost_answer_makes_no_second_job(make, store):
+    queue, _ = make()
+    job_id = queue.put()
+    queue.submit(job_id, b"image")
+    assert store.xlen("jobs") == 1
+
+
+def test_jobs_are_claimed_in_order_of_arrival_and_up_to_a_batch(make):
+    queue, consumer = make(batch_size=3)
+    jobs = [queue.put() for _ in range(5)]
+    assert ids(consumer("a").claim(1)) == jobs[:3]
+    assert ids(consumer("b").claim(1)) == jobs[3:]
+    assert consumer("b").claim(0.01) == []
+
+
+def test_a_batch_of_large_images_is_cut_short(make, monkeypatch):
+    queue, make_consumer = make()
+    jobs = [queue.put(b"x" * 600) for _ in range(4)]
+    monkeypatch.setattr(consumer, "MAX_BATCH_BYTES", 1000)
+    assert ids(make_consumer().claim(1)) == jobs[:2]
+
+
+def test_a_blocked_claim_returns_as_soon_as_there_is_a_job(make):
+    queue, consumer = make()
+    claimed = []
+    thread = threading.Thread(target=lambda: claimed.extend(consumer().claim(30)))
+    thread.start()
+    job_id = queue.put()
+    thread.join(10)
+    assert ids(claimed) == [job_id]
+
+
+def test_a_finished_job_leaves_only_its_result(make, store):
+    queue, consumer = make()
+    job_id = queue.put()
+    one = consumer()
+    one.finish(one.claim(1), [SEVEN])
+    job = queue.read(job_id)
+    assert (job.status, job.label, job.probability, job.attempts) == ("done", "7", 0.9, 1)
+    assert job.accepted_at <= job.started_at <= job.finished_at
+    assert not store.exists(f"{job_id}_image")
+    assert store.xlen("jobs") == 0
+    assert store.xpending("jobs", "workers")["pending"] == 0
+
+
+def test_a_refused_image_is_a_failed_job_and_no_dead_letter(make, store):
+    queue, consumer = make()
+    job_id = queue.put()
+    one = consumer()
+    one.finish(one.claim(1), [Result(refused="not an image")])
+    assert (queue.read(job_id).status, queue.read(job_id).reason) == ("failed", "not an image")
+    assert store.xlen("dead_letters") == 0
+    assert not store.exists(f"{job_id}_image")
+
+
+def test_everything_in_redis_has_a_lifetime(make, store):
+    queue, consumer = make()
+    one, jobs = consumer(), [queue.put() for _ in range(4)]
+    first, second, *_ = one.claim(1)
+    one.finish([first, second], [SEVEN, Result(refused="no")])
+    store.hset(f"{jobs[2]}_job", "expires_at", 0)
+    assert queue.read(jobs[2]).status == "expired"
+    keys = store.keys()
+    assert len(keys) == 4 + 2 + 3  # records; one image in hand, one of a dead letter; two streams, the totals
+    assert all(store.ttl(key) > 0 for key in keys)
+
+
+def test_redis_is_empty_again_when_all_lifetimes_are_over(make, store):
+    queue, consumer = make(job_lifetime=0.2, result_lifetime=0.2, dead_letter_lifetime=0.2)
+    one, _ = consumer(), [queue.put() for _ in range(3)]
+    one.finish(one.claim(1)[:1], [SEVEN])
+    wait_until(lambda: store.keys() == ["job_counters"], 5, "the keys to go")
+
+
+def test_the_queue_never_holds_more_than_its_limit(make, store, settings):
+    queue, _ = make(max_queued_jobs=10)
+
+    async def post_at_once():
+        shared = JobQueue(queue.settings)
+        async with shared.listening():
+            posts = [shared.submit(uuid.uuid4().hex, b"x") for _ in range(64)]
+            return [type(answer) for answer in await asyncio.gather(*posts, return_exceptions=True)]
+
+    answers = asyncio.run(post_at_once())
+    assert (answers.count(type(None)), answers.count(QueueFull), store.xlen("jobs")) == (10, 54, 10)
+    assert len(store.keys("*_image")) == 10
+
+
+def test_of_many_who_finish_a_job_exactly_one_does(make, store):
+    queue, consumer = make()
+    jobs = [queue.put() for _ in range(20)]
+    claims = consumer().claim(1)
+    seen = {job_id: set() for job_id in jobs}
+
+    def finish(number):
+        result = Result(str(number), 0.5) if number % 2 else Result(refused=str(number))
+        for claim in claims:
+            consumer(str(number)).finish([claim], [result])
+            record = store.hgetall(f"{claim.job_id}_job")
+            seen[claim.job_id].add((record["status"], record.get("label"), record.get("reason"), record["finished_at"]))
+
+    threads = [threading.Thread(target=finish, args=(number,)) for number in range(4)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    assert all(len(states) == 1 for states in seen.values())
+    totals = store.hgetall("job_counters")
+    assert int(totals.get("done", 0)) + int(totals.get("failed", 0)) == 20
+
+
+def test_a_lapsed_job_is_taken_up_alone_and_before_new_ones(make, store):
+    queue, consumer = make()
+    old = [queue.put() for _ in range(2)]
+    consumer("a").claim(1)
+    new = queue.put()
+    [lapse(store, job_id) for job_id in old]
+    claims = [consumer("b").claim(1) for _ in range(3)]
+    assert [ids(claim) for claim in claims] == [[old[0]], [old[1]], [new]]
+    assert [claim[0].again for claim in claims] == [True, True, False]
+
+
+def test_a_lease_that_is_renewed_does_not_lapse(make):
+    queue, consumer = make(lease=0.4)
+    queue.put()
+    one, until = consumer("a"), time.monotonic() + 1.2
+    one.claim(1)
+    while time.monotonic() < until:
+        one.renew()
+        assert consumer("b").claim(0.05) == []
+    wait_until(lambda: consumer("b").claim(0.05), 5, "the lease to lapse")
+
+
+def test_after_three_attempts_a_job_fails_and_is_kept_with_its_reason(make, store):
+    queue, consumer = make()
+    job_id, one = queue.put(b"poison"), consumer()
+    for _ in range(3):
+        assert ids(one.claim(1)) == [job_id]
+        one.give_back("its worker process died", counted=True)
+    assert one.claim(0.01) == []
+    job = queue.read(job_id)
+    assert (job.status, job.attempts) == ("failed", 3)
+    [(_, letter)] = store.xrange("dead_letters")
+    assert letter == {"job_id": job_id, "status": "failed", "reason": job.reason}
+    assert "3 attempts: its worker process died" in job.reason
+    assert store.get(f"{job_id}_image") == "poison"
+
+
+def test_an_attempt_that_was_not_the_jobs_doing_is_not_counted(make):
+    queue, consumer = make()
+    jobs, one = [queue.put() for _ in range(2)], consumer()
+    for _ in range(5):
+        one.claim(1)
+        one.give_back("the serving program is away", counted=False)
+        one.give_back("said twice", counted=False)
+    assert (queue.read(jobs[0]).status, queue.read(jobs[0]).attempts) == ("pending", 0)
+    assert [ids(one.claim(1)), ids(one.claim(1))] == [[jobs[0]], [jobs[1]]]
+    assert queue.read(jobs[0]).attempts == 1
+
+
+def test_a_job_that_is_over_its_lifetime_is_not_taken_up(make, store):
+    queue, consumer = make()
+    jobs = [queue.put(b"late") for _ in range(3)]
+    for job_id in jobs:
+        store.hset(f"{job_id}_job", "expires_at", 0)
+    assert consumer().claim(0.01) == []
+    assert store.xlen("jobs") == 0
+    assert [queue.read(job_id).status for job_id in jobs] == ["expired"] * 3
+    assert [letter["status"] for _, letter in store.xrange("dead_letters")] == ["expired"] * 3
+
+
+def test_a_result_that_comes_after_the_lifetime_is_not_taken(make, store):
+    queue, consumer = make()
+    job_id, one = queue.put(), consumer()
+    claims = one.claim(1)
+    store.hset(f"{job_id}_job", "expires_at", 0)
+    one.finish(claims, [SEVEN])
+    job = queue.read(job_id)
+    assert (job.status, job.label) == ("expired", None)
+    assert store.exists(f"{job_id}_image")
+
+
+def test_a_job_whose_image_was_evicted_fails_at_once(make, store):
+    queue, consumer = make()
+    job_id = queue.put()
+    store.delete(f"{job_id}_image")
+    assert consumer().claim(0.01) == []
+    assert (queue.read(job_id).status, queue.read(job_id).reason) == ("failed", "its image is no longer in Redis")
+
+
+def test_dead_letters_are_kept_up_to_a_number(make, store, monkeypatch):
+    monkeypatch.setattr(job_queue, "MAX_DEAD_LETTERS", 2)
+    queue, _ = make(job_lifetime=0.001)
+    jobs = [queue.put() for _ in range(3)]
+    wait_until(lambda: all(queue.read(job_id).status == "expired" for job_id in jobs), 5)
+    assert [letter["job_id"] for _, letter in store.xrange("dead_letters")] == jobs[1:]
+    assert not store.exists(f"{jobs[0]}_image")
+    assert store.exists(f"{jobs[1]}_image")
+
+
+def test_a_full_redis_takes_no_job_and_can_be_worked_empty(make, store):
+    queue, consumer = make()
+    jobs = [queue.put() for _ in range(3)]
+    store.config_set("maxmemory", "1mb")
+    try:
+        with pytest.raises(redis.exceptions.OutOfMemoryError):
+            queue.put(b"x")
+        one = consumer()
+        first, *rest = one.claim(1)
+        one.finish([first], [SEVEN])
+        one.give_back("busy", counted=True)
+        one.finish(one.claim(1), [SEVEN])
+    finally:
+        store.config_set("maxmemory", "0")
+    assert [queue.read(job_id).status for job_id in jobs] == ["done", "done", "pending"]
+    assert len(rest) == 2
+
+
+def test_a_redis_that_may_not_write_is_away(make, store):
+    queue, consumer = make()
+    queue.put()
+    store.config_set("min-replicas-to-write", "1")
+    try:
+        with pytest.raises(job_queue.REDIS_AWAY, match="NOREPLICAS"):
+            queue.put()
+        with pytest.raises(job_queue.REDIS_AWAY, match="NOREPLICAS"):
+            consumer().claim(0.01)
+    finally:
+        store.config_set("min-replicas-to-write", "0")
+    assert len(consumer().claim(1)) == 1
+
+
+def test_an_emptied_redis_is_set_up_again(make, store):
+    queue, consumer = make()
+    one = consumer()
+    assert one.claim(0.01) == []
+    store.flushall()
+    store.script_flush()
+    job_id = queue.put()
+    assert ids(one.claim(1)) == [job_id]
+
+
+def test_consumers_that_left_nothing_behind_are_forgotten(make, store, monkeypatch):
+    monkeypatch.setattr(job_queue, "CONSUMER_LIFETIME", 0.001)
+    queue, consumer = make()
+    queue.put()
+    consumer("holder").claim(1)
+    store.xgroup_createconsumer("jobs", "workers", "idler")
+    time.sleep(0.01)  # idle for longer than the lifetime above
+    consumer("new")._run("join")
+    assert [entry["name"] for entry in store.xinfo_consumers("jobs", "workers")] == ["holder"]
+
+
+def test_figures_count_what_happened(make, store):
+    queue, consumer = make(batch_size=2)
+    _, one = [queue.put() for _ in range(4)], consumer()
+    one.finish(one.claim(1), [SEVEN, Result(refused="no")])
+    one.claim(1)
+    stats = queue.stats()
+    assert {name: stats[name] for name in ("accepted", "done", "failed", "attempts", "batches")} == {
+        "accepted": 4, "done": 1, "failed": 1, "attempts": 4, "batches": 2,
+    }  # fmt: skip
+    assert (stats["queued"], stats["in_flight"]) == (0, 2)
+    assert 0 <= stats["oldest_seconds"] < 60
+
+
+def test_a_wait_ends_as_soon_as_the_job_does(make):
+    queue, consumer = make()
+    job_id = queue.put()
+
+    async def wait_and_finish():
+        shared, one = JobQueue(queue.settings), consumer()
+        async with shared.listening(), asyncio.timeout(10):
+            waits = [asyncio.create_task(shared.wait(job_id, 30)) for _ in range(100)]
+            await asyncio.sleep(0.1)  # most of them wait by now, and those who do not will read that it is done
+            await asyncio.to_thread(lambda: one.finish(one.claim(1), [SEVEN]))
+            return {job.label for job in await asyncio.gather(*waits)}, shared._waiters._events
+
+    assert asyncio.run(wait_and_finish()) == ({"7"}, {})
+
+
+def test_closing_ends_also_while_it_connects(make):
+    queue, _ = make()
+
+    async def close_after(seconds):
+        async with asyncio.timeout(5), JobQueue(queue.settings).listening():
+            await asyncio.sleep(seconds)
+
+    for thousandths in range(8):
+        asyncio.run(close_after(thousandths / 2000))
+
+
+def test_a_wait_ends_when_the_job_expires(make):
+    queue, _ = make(job_lifetime=0.3)
+    assert queue.wait(queue.put(), 20).status == "expired"
+
+
+def test_a_wait_gives_the_job_as_it_is_when_time_is_up(make):
+    queue, _ = make()
+    assert queue.wait(queue.put(), 0.05).status == "pending"

@@ -1,0 +1,74 @@
+"""Whatever happens in whatever order: a terminal state is final, and no job is lost or tried too often."""
+
+import uuid
+
+import pytest
+import redis
+from hypothesis import settings as limits
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+
+from asynchronous.consumer import Consumer, Result
+from asynchronous.job_queue import steps
+
+RESULTS = st.sampled_from([Result("7", 0.9), Result("8", 0.8), Result(refused="no")])
+
+
+class Life(RuleBasedStateMachine):
+    """Two workers, who may come to hold the same job when leases lapse, and one who asks."""
+
+    claims = Bundle("claims")
+
+    def __init__(self, settings):
+        super().__init__()
+        self.store = redis.Redis.from_url(settings.redis_url, decode_responses=True)
+        self.store.flushall()
+        self.step = self.store.register_script(steps(settings))
+        self.workers = [Consumer(settings, name) for name in "ab"]
+        self.jobs, self.ended = [], {}
+
+    @rule()
+    def submit(self):
+        self.jobs.append(uuid.uuid4().hex)
+        assert self.step(args=["submit", self.jobs[-1], b"image"]) == 1
+
+    @rule(target=claims, worker=st.integers(0, 1))
+    def claim(self, worker):
+        return worker, self.workers[worker].claim(0.001)
+
+    @rule(claim=claims, result=RESULTS)
+    def finish(self, claim, result):
+        worker, jobs = claim
+        self.workers[worker].finish(jobs, [result] * len(jobs))
+
+    @rule(worker=st.integers(0, 1), counted=st.booleans())
+    def give_back(self, worker, counted):
+        self.workers[worker].give_back("a fault", counted=counted)
+
+    @rule(data=st.data())
+    def outlive(self, data):
+        if self.jobs:
+            job_id = data.draw(st.sampled_from(self.jobs))
+            self.store.hset(f"{job_id}_job", "expires_at", 0)
+            self.step(args=["read", job_id])
+
+    @invariant()
+    def no_job_is_lost_and_no_end_is_changed(self):
+        records = {job_id: self.store.hgetall(f"{job_id}_job") for job_id in self.jobs}
+        for job_id, record in records.items():
+            assert 0 <= int(record["attempts"]) <= 3
+            if record["status"] in ("done", "failed", "expired"):
+                outcome = {name: record.get(name) for name in ("status", "label", "reason", "finished_at")}
+                assert self.ended.setdefault(job_id, outcome) == outcome
+        waiting = {fields["job_id"] for _, fields in self.store.xrange("jobs")}
+        assert waiting == set(self.jobs) - self.ended.keys()
+
+    def teardown(self):
+        self.store.close()
+
+
+@pytest.mark.parametrize("lease", [0.001, 60])
+def test_a_terminal_state_is_final_and_no_job_is_lost(settings, lease):
+    chosen = settings(lease=lease, batch_size=2)
+    machine = limits(max_examples=10, stateful_step_count=25, deadline=None)
+    run_state_machine_as_test(lambda: Life(chosen), settings=machine)

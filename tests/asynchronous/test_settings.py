@@ -1,0 +1,44 @@
+import json
+import logging
+import os
+import subprocess
+import sys
+
+import pytest
+
+from asynchronous.settings import Settings, load_settings
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("WORKER_PROCESSES", "0"),
+        ("REDIS_URL", "localhost"),
+        ("SERVING_GRPC", "http://localhost:8500"),
+        ("REGISTER", "sometimes"),
+        ("MODEL_VERSION", "newest"),
+        ("HANG_AFTER", "20"),
+        ("LEASE", "0"),
+        ("LOG_FORMAT", "xml"),
+    ],
+)
+def test_a_wrong_setting_is_named_in_one_line(monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as ended:
+        load_settings()
+    assert str(ended.value).startswith("wrong settings: ")
+    assert name in str(ended.value)
+    assert "\n" not in str(ended.value)
+
+
+def test_settings_cannot_be_changed():
+    with pytest.raises(ValueError, match="frozen"):
+        Settings().lease = 3
+
+
+def test_log_lines_can_be_json():
+    code = "import logging, asynchronous.settings as s; s.load_settings(); logging.getLogger('x').warning('hello')"
+    env = os.environ | {"LOG_FORMAT": "json"}
+    ran = subprocess.run([sys.executable, "-c", code], env=env, check=True, capture_output=True)
+    line = json.loads(ran.stderr)
+    assert (line["message"], line["levelname"], line["name"]) == ("hello", logging.getLevelName(30), "x")

@@ -1,0 +1,215 @@
+"""Real workers, real crashes, and a serving program that does what the images say."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import uuid
+
+import pytest
+import redis
+
+from asynchronous.job_queue import steps
+from asynchronous.settings import Settings
+from local import servers
+from local.processes import wait_until
+
+from .conftest import alive, children, kill_child, label_of, png
+
+POISON = "kill"
+
+
+@pytest.fixture
+def put(settings, store):
+    """Hand images in as the proxy does and return their job ids."""
+
+    def put(*images: bytes, **limits):
+        script = store.register_script(steps(settings(**limits)))
+        ids = [uuid.uuid4().hex for _ in images]
+        assert all(script(args=["submit", job_id, image]) for job_id, image in zip(ids, images, strict=True))
+        return ids
+
+    return put
+
+
+@pytest.fixture
+def record(store):
+    return lambda job_id: store.hgetall(f"{job_id}_job")
+
+
+@pytest.fixture
+def settle(store, record):
+    """Wait until all jobs have ended; return their records."""
+
+    def settle(ids, seconds=30):
+        wait_until(lambda: store.xlen("jobs") == 0, seconds, "the queue to be worked empty")
+        return [record(job_id) for job_id in ids]
+
+    return settle
+
+
+def test_burst_works_the_queue_empty_and_ends(worker, put, record, fake):
+    images = [png() for _ in range(50)]
+    ids = put(*images)
+    assert worker("--burst", WORKER_PROCESSES=2).wait() == 0
+    assert [record(job_id)["label"] for job_id in ids] == [label_of(image) for image in images]
+    assert sum(map(len, fake.batches())) == 50
+    assert len(fake.batches()) <= 4
+
+
+def test_a_child_that_is_killed_is_replaced_and_its_batch_is_done(worker, put, record, settle, store, fake):
+    ids = put(*(png("slow=0.5") for _ in range(2)))
+    program = worker()
+    wait_until(fake.batches)
+    dead = kill_child(program.pid)
+    records = settle(ids)
+    assert [(job["status"], job["attempts"]) for job in records] == [("done", "2")] * 2
+    assert children(program.pid) not in ([], [dead])
+    assert store.hget("job_counters", "worker_restarts") == "1"
+
+
+def test_an_idle_child_that_is_killed_is_replaced_within_two_seconds(worker):
+    program = worker()
+    dead = kill_child(program.pid)
+    wait_until(lambda: children(program.pid) not in ([], [dead]), 2, "another child")
+
+
+def test_a_killed_worker_takes_its_children_along_and_another_does_its_jobs(worker, put, settle, fake):
+    ids = put(*(png("slow=1") for _ in range(2)))
+    program = worker(LEASE=1)
+    wait_until(fake.batches)
+    [child] = children(program.pid)
+    program.kill()
+    wait_until(lambda: not alive(child), 5, "the orphan to end")
+    worker(LEASE=1)
+    assert [job["status"] for job in settle(ids)] == ["done", "done"]
+
+
+def test_an_image_that_kills_its_worker_is_given_up_and_its_neighbours_are_done(worker, put, settle, store, fake):
+    images = [png(POISON if number == 5 else "") for number in range(20)]
+    ids = put(*images)
+    worker(BATCH_SIZE=10)
+    records = settle(ids, 60)
+    poisoned = records.pop(5)
+    assert {job["status"] for job in records} == {"done"}
+    assert fake.saw(images[5]) == 3
+    assert poisoned["reason"] == "given up after 3 attempts: its worker process died"
+    assert [letter["job_id"] for _, letter in store.xrange("dead_letters")] == [ids[5]]
+
+
+def test_an_image_that_kills_the_serving_program_is_given_up_in_the_end(worker, put, record, fake):
+    images = [png("die"), png(), png()]
+    ids = put(*images)
+    worker(LEASE=1)
+    for _ in range(4):
+        fake.restart_after_crash()
+    wait_until(lambda: record(ids[0])["status"] == "failed", 20)
+    wait_until(lambda: [record(job_id)["status"] for job_id in ids[1:]] == ["done", "done"], 20)
+    assert [record(job_id)["attempts"] for job_id in ids] == ["3", "1", "1"]
+
+
+def test_jobs_wait_for_a_serving_program_that_is_down_and_keep_their_order(worker, put, record, settle, fake, store):
+    fake.program.stop()
+    ids = put(*(png() for _ in range(10)))
+    program = worker(BATCH_SIZE=4)
+    wait_until(lambda: children(program.pid))
+    assert {record(job_id)["status"] for job_id in ids} == {"pending"}
+    fake.start()
+    records = settle(ids)
+    assert {(job["status"], job["attempts"]) for job in records} == {("done", "1")}
+    assert [job["finished_at"] for job in records] == sorted(job["finished_at"] for job in records)
+
+
+def test_jobs_in_hand_when_the_serving_program_stops_serving_are_not_burnt(worker, put, record, settle, fake):
+    fake.away.touch()
+    ids = put(*(png() for _ in range(3)))
+    worker()
+    wait_until(lambda: len(fake.batches()) >= 4, 20, "more tries than attempts")
+    assert record(ids[0])["attempts"] in ("0", "1")
+    fake.away.unlink()
+    records = settle(ids)
+    assert {(job["status"], job["attempts"]) for job in records} == {("done", "1")}
+    assert [job["finished_at"] for job in records] == sorted(job["finished_at"] for job in records)
+
+
+def test_a_model_slower_than_the_lease_keeps_its_job(worker, put, settle, fake):
+    image = png("slow=3")
+    ids = put(image)
+    worker(LEASE=1, WORKER_PROCESSES=2)
+    [job] = settle(ids)
+    assert (job["status"], job["attempts"], fake.saw(image)) == ("done", "1", 1)
+
+
+def test_a_job_that_breaks_the_model_fails_with_the_reason(worker, put, settle, fake):
+    worker()
+    [job] = settle(put(png("internal")))
+    assert job["status"] == "failed"
+    assert "3 attempts: PredictFailed: INTERNAL: something broke" in job["reason"]
+
+
+def test_expired_jobs_never_reach_the_model(worker, put, record, fake):
+    ids = put(*(png() for _ in range(100)), job_lifetime=0.01)
+    time.sleep(0.02)  # they are over their lifetime now, and nobody has looked
+    assert worker("--burst").wait() == 0
+    assert {record(job_id)["status"] for job_id in ids} == {"expired"}
+    assert fake.batches() == []
+
+
+@pytest.mark.parametrize("name", [signal.SIGTERM, signal.SIGINT])
+def test_told_to_stop_it_finishes_the_batch_in_hand_and_takes_no_more(worker, put, record, fake, name):
+    slow, *others = put(png("slow=1.5"), *(png() for _ in range(3)))
+    program = worker(BATCH_SIZE=1)
+    wait_until(fake.batches)
+    os.killpg(program.pid, name)  # to the children as well, as Ctrl-C and some supervisors do
+    assert program.wait() == 0
+    assert [record(job_id)["status"] for job_id in (slow, *others)] == ["done"] + ["pending"] * 3
+
+
+def test_a_child_that_hangs_is_replaced(worker, put, settle):
+    program = worker(PREDICT_TIMEOUT=0.5, HANG_AFTER=10.5)
+    stopped = kill_child(program.pid, signal.SIGSTOP)
+    assert [job["status"] for job in settle(put(png()))] == ["done"]
+    assert not alive(stopped)
+
+
+def test_redis_may_go_and_come_back_with_a_batch_in_hand(worker, free_port, tmp_path, fake):
+    port = free_port()
+    start = lambda: servers.redis_server(port, tmp_path / "redis", "--appendonly", "yes", "--appendfsync", "always")  # noqa: E731
+    server, url = start().wait_ready(), f"redis://127.0.0.1:{port}/0"
+    client = redis.Redis.from_url(url, decode_responses=True)
+    script = client.register_script(steps(Settings(redis_url=url)))
+    script(args=["submit", "a" * 32, png("slow=1")])
+    worker(REDIS_URL=url)
+    wait_until(fake.batches)
+    server.kill()
+    server = start().wait_ready()
+    wait_until(lambda: client.hget("a" * 32 + "_job", "status") == "done", 20)
+    assert client.hget("a" * 32 + "_job", "attempts") == "1"
+    script(args=["submit", "b" * 32, png()])
+    wait_until(lambda: client.hget("b" * 32 + "_job", "status") == "done", 20)
+    client.close()
+    server.stop()
+
+
+def test_it_waits_for_a_redis_that_is_not_there_yet_and_says_so_once(worker, free_port, fake):
+    program = worker(REDIS_URL=f"redis://127.0.0.1:{free_port()}/0")
+    wait_until(lambda: "waiting for it" in program.log.read_text())
+    assert program.log.read_text().count("\n") < 6
+    assert program.poll() is None
+
+
+def test_it_shows_that_it_lives(worker, tmp_path):
+    heartbeat = tmp_path / "alive"
+    worker(HEARTBEAT_FILE=heartbeat)
+    wait_until(heartbeat.exists)
+    before = heartbeat.stat().st_mtime_ns
+    wait_until(lambda: heartbeat.stat().st_mtime_ns > before)
+
+
+def test_a_wrong_setting_ends_it_with_one_line():
+    argv = [sys.executable, "-m", "asynchronous.worker"]
+    ended = subprocess.run(argv, env=os.environ | {"BATCH_SIZE": "many"}, check=False, capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert re.fullmatch(r"wrong settings: BATCH_SIZE: .*\n", ended.stderr)
