@@ -44,6 +44,10 @@ def export(model: Pipeline, path: Path) -> None:
             options={id(model): {"zipmap": False}},
             name="iris",
         )
+    # The converter's order of domains is not always the same.
+    domains = sorted(graph.opset_import, key=lambda opset: opset.domain)
+    del graph.opset_import[:]
+    graph.opset_import.extend(domains)
     path.write_bytes(graph.SerializeToString(deterministic=True))
 
 

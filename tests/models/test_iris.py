@@ -1,6 +1,7 @@
 import json
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 
@@ -21,6 +22,22 @@ def test_the_same_bytes_come_out_of_every_build(artifacts, tmp_path):
     iris.build(tmp_path)
     for name in ("model.onnx", "manifest.json"):
         assert (tmp_path / "iris" / "1" / name).read_bytes() == (artifacts / "iris" / "1" / name).read_bytes()
+
+
+def test_operator_domains_come_in_the_order_of_their_names(tmp_path, monkeypatch):
+    """The converter's own order changes now and then, and with it the bytes."""
+    graph = iris.to_onnx
+
+    def shuffled(*arguments, **options):
+        model = graph(*arguments, **options)
+        reverse = sorted(model.opset_import, key=lambda opset: opset.domain, reverse=True)
+        del model.opset_import[:]
+        model.opset_import.extend(reverse)
+        return model
+
+    monkeypatch.setattr(iris, "to_onnx", shuffled)
+    iris.build(tmp_path)
+    assert [o.domain for o in onnx.load(tmp_path / "iris" / "1" / "model.onnx").opset_import] == ["", "ai.onnx.ml"]
 
 
 def test_the_manifest_holds_what_a_service_needs(artifacts):
