@@ -66,11 +66,11 @@ local function take(entry, id)
   return {id, redis.call('HINCRBY', id .. RECORD, 'attempts', 1), size}
 end
 
--- The {entry, id} of all that `consumer` holds a lease on.
+-- The {entry, id} of all that `consumer` has in hand.
 local function in_hand(consumer)
   local jobs = {}
   for _, held in ipairs(redis.call('XPENDING', QUEUE, GROUP, '-', '+', SWEEP, consumer)) do
-    local entry = held[3] < LEASE and redis.call('XRANGE', QUEUE, held[1], held[1])[1]
+    local entry = redis.call('XRANGE', QUEUE, held[1], held[1])[1]
     if entry and over(entry[2][2]) then forget(held[1])
     elseif entry then jobs[#jobs + 1] = {held[1], entry[2][2]} end
   end
@@ -140,9 +140,11 @@ end
 -- is not counted.
 function steps.give_back(consumer, counted, reason)
   for _, job in ipairs(in_hand(consumer)) do
-    redis.call('XCLAIM', QUEUE, GROUP, consumer, 0, job[1], 'IDLE', LEASE, 'JUSTID')
+    redis.call('XCLAIM', QUEUE, GROUP, NOBODY, 0, job[1], 'IDLE', LEASE, 'JUSTID')
+    -- One that was delivered, but not yet taken up, is still pending and has not had this attempt.
+    local taken_up = redis.call('HGET', job[2] .. RECORD, 'status') == 'running'
+    if taken_up and counted == '0' then redis.call('HINCRBY', job[2] .. RECORD, 'attempts', -1) end
     redis.call('HSET', job[2] .. RECORD, 'status', 'pending', 'reason', reason)
-    if counted == '0' then redis.call('HINCRBY', job[2] .. RECORD, 'attempts', -1) end
   end
 end
 

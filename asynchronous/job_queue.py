@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import redis
 import redis.asyncio
@@ -27,10 +28,10 @@ from redis.exceptions import OutOfMemoryError, ReadOnlyError, ResponseError
 
 from .schemas import Job
 from .settings import Settings
-from .waiters import Waiters
 
 RECORD, IMAGE = "_job", "_image"
-QUEUE, GROUP, DEAD_LETTERS, COUNTERS, FINISHED = "jobs", "workers", "dead_letters", "job_counters", "jobs_finished"
+QUEUE, GROUP, NOBODY = "jobs", "workers", "nobody"  # entries that were given back are nobody's
+DEAD_LETTERS, COUNTERS, FINISHED = "dead_letters", "job_counters", "jobs_finished"
 COUNTERS_LIFETIME, CONSUMER_LIFETIME = 30 * 86_400, 3600  # seconds
 MAX_DEAD_LETTERS = 10_000
 
@@ -56,7 +57,7 @@ def steps(settings: Settings) -> str:
     numbers = {name: int(value * 1000) for name, value in seconds.items()}
     numbers |= {"MAX_ATTEMPTS": settings.max_attempts, "MAX_QUEUED_JOBS": settings.max_queued_jobs}
     numbers |= {"MAX_DEAD_LETTERS": MAX_DEAD_LETTERS}
-    texts = {"RECORD": RECORD, "IMAGE": IMAGE, "QUEUE": QUEUE, "GROUP": GROUP}
+    texts = {"RECORD": RECORD, "IMAGE": IMAGE, "QUEUE": QUEUE, "GROUP": GROUP, "NOBODY": NOBODY}
     texts |= {"DEAD_LETTERS": DEAD_LETTERS, "COUNTERS": COUNTERS, "FINISHED": FINISHED}
     names = "".join(f"local {name} = {value!r}\n" for name, value in (numbers | texts).items())
     return names + Path(__file__).with_suffix(".lua").read_text()
@@ -71,7 +72,8 @@ class JobQueue:
         pool = redis.asyncio.BlockingConnectionPool.from_url(settings.redis_url, retry=retry, **limits)
         self._redis = redis.asyncio.Redis.from_pool(pool)
         self._script = self._redis.register_script(steps(settings))
-        self._waiters = Waiters()
+        # One event for all who wait for a job; it is gone when the last of them is.
+        self._waiting: WeakValueDictionary[str, asyncio.Event] = WeakValueDictionary()
 
     async def _run(self, step: str, *args: str | bytes) -> Any:
         try:
@@ -99,15 +101,14 @@ class JobQueue:
         """Return the job as soon as it has ended, else as it is after `seconds`."""
         loop = asyncio.get_running_loop()
         until = loop.time() + seconds
-        with self._waiters.waiting_for(job_id) as woken:
-            while True:
-                woken.clear()  # before reading: what ends in between sets it again
-                job = await self.read(job_id)
-                left = until - loop.time()
-                if job is None or job.ended or left <= 0:
-                    return job
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(woken.wait(), min(left, job.seconds_left))
+        while True:
+            over = self._waiting.setdefault(job_id, asyncio.Event())  # before reading, so that no end goes unheard
+            job = await self.read(job_id)
+            left = until - loop.time()
+            if job is None or job.ended or left <= 0:
+                return job
+            with suppress(TimeoutError):
+                await asyncio.wait_for(over.wait(), min(left, job.seconds_left))
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
@@ -127,11 +128,17 @@ class JobQueue:
                 async with self._redis.pubsub() as channel:
                     await channel.subscribe(FINISHED)
                     async for message in channel.listen():
-                        # Just subscribed, for the first time or again: ends may have gone unheard, so all look again.
-                        heard = message["type"] == "message"
-                        self._waiters.wake(message["data"].decode().split() if heard else None)
+                        self._heard(message)
             except REDIS_AWAY:
                 await asyncio.sleep(0.5)
+
+    def _heard(self, message: dict[str, Any]) -> None:
+        if message["type"] == "message":
+            over = [self._waiting.get(job_id) for job_id in message["data"].decode().split()]
+        else:  # subscribed, perhaps not for the first time: ends may have gone unheard, so everyone looks again
+            over, self._waiting = list(self._waiting.values()), WeakValueDictionary()
+        for event in filter(None, over):
+            event.set()
 
     async def ping(self) -> None:
         await self._redis.ping()

@@ -54,6 +54,7 @@ class Loop:
                 self._work(jobs)
 
     def _work(self, jobs: list[Claim]) -> None:
+        self._signs.pulse = time.monotonic()
         try:
             results = self._model.predict([job.image for job in jobs])
         except ServingAway as away:

@@ -31,7 +31,8 @@ class Slot:
         self._pool = ProcessPoolExecutor(1, _SPAWN, child.prepare, (self._signs,))
         arguments = self._settings, self._name, self._starts, self._burst
         self.work: Future[None] = self._pool.submit(child.run, *arguments)
-        [self._process] = set(multiprocessing.active_children()) - others
+        # A child that is dead by now is no longer among them.
+        self._process = next(iter(set(multiprocessing.active_children()) - others), None)
         self._starts += 1
 
     def stop(self) -> None:
@@ -40,17 +41,17 @@ class Slot:
 
     def tend(self) -> bool:
         """Replace a child that died and kill one that hangs; return False when its work is over."""
-        pid, silent = self._process.pid, time.monotonic() - self._signs.pulse
+        silent = time.monotonic() - self._signs.pulse
         if not self.work.done():
-            if silent > self._settings.hang_after:
-                log.error("%s: no sign of life from process %d for %.0f s, killing it", self._name, pid, silent)
+            if self._process and silent > self._settings.hang_after:
+                log.error("%s: no sign of life for %.0f s, killing it", self._name, silent)
                 self._process.kill()
             return True
         error = self.work.exception()
         self._pool.shutdown()
         if error is None or self._signs.stop:
             return False
-        log.error("%s: process %d ended: %s: %s; starting another", self._name, pid, type(error).__name__, error)
+        log.error("%s: its process ended: %s: %s; starting another", self._name, type(error).__name__, error)
         self.start()
         return True
 

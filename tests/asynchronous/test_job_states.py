@@ -36,6 +36,12 @@ class Life(RuleBasedStateMachine):
     def claim(self, worker):
         return worker, self.workers[worker].claim(0.001)
 
+    @rule(worker=st.integers(0, 1))
+    def lose_a_reply(self, worker):
+        self.workers[worker].claim(0.001)
+        if self.jobs:
+            self.store.xreadgroup("workers", "ab"[worker], {"jobs": ">"}, count=1)  # and it died before taking it up
+
     @rule(claim=claims, result=RESULTS)
     def finish(self, claim, result):
         worker, jobs = claim

@@ -266,13 +266,9 @@ def test_registering_in_the_background_loses_what_redis_does_not_take(proxy):
     wait_until(lambda: f"job {job_id} was answered with 202 and is lost" in program.log.read_text())
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "line"),
-    [("MODEL_DIR", "/nowhere", "MODEL_DIR: /nowhere holds no"), ("REGISTER", "never", "wrong settings: REGISTER:")],
-)
-def test_what_it_cannot_start_with_is_said_in_one_line(name, value, line):
+def test_a_model_that_is_not_there_ends_it_with_one_line():
     argv = [sys.executable, "-m", "uvicorn", "--factory", "asynchronous.proxy:create_app", "--port", "0"]
-    ended = subprocess.run(argv, env=os.environ | {name: value}, check=False, capture_output=True, text=True)
+    env = os.environ | {"MODEL_DIR": "/nowhere"}
+    ended = subprocess.run(argv, env=env, check=False, capture_output=True, text=True)
     assert ended.returncode != 0
-    assert ended.stderr.startswith(line)
-    assert ended.stderr.count("\n") == 1
+    assert ended.stderr == "MODEL_DIR: /nowhere holds no model version; build one with `make models`\n"
