@@ -32,8 +32,7 @@ from .settings import Settings
 RECORD, IMAGE = "_job", "_image"
 QUEUE, GROUP, NOBODY = "jobs", "workers", "nobody"  # entries that were given back are nobody's
 DEAD_LETTERS, COUNTERS, FINISHED = "dead_letters", "job_counters", "jobs_finished"
-COUNTERS_LIFETIME, CONSUMER_LIFETIME = 30 * 86_400, 3600  # seconds
-MAX_DEAD_LETTERS = 10_000
+COUNTERS_LIFETIME, CONSUMER_LIFETIME, MAX_DEAD_LETTERS = 30 * 86_400, 3600, 10_000  # seconds, seconds, entries
 
 # Not there, too slow, loading, full, or demoted: it comes back, so callers wait or answer 503, and nothing crashes.
 REDIS_AWAY = (redis.ConnectionError, redis.TimeoutError, OutOfMemoryError, ReadOnlyError)

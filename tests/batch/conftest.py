@@ -9,7 +9,7 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from batch import artifact, queries
-from batch.database import connect, create_tables
+from batch.database import connect, create_tables, readers
 from batch.predictor import Predictor, load
 from batch.seed import flowers
 from batch.settings import Settings
@@ -76,7 +76,7 @@ def add(engine: Engine, *rows: Any) -> None:
 
 
 def items(engine: Engine) -> list[Item]:
-    with Session(engine) as session:
+    with Session(readers(engine)) as session:
         return list(session.scalars(select(Item).order_by(Item.id)))
 
 
@@ -86,7 +86,7 @@ def states(engine: Engine) -> str:
 
 
 def count(engine: Engine, state: State) -> int:
-    with engine.connect() as connection:
+    with readers(engine).connect() as connection:  # on SQLite one that writes could keep any other waiting
         return connection.execute(select(func.count()).where(Item.state == state)).scalar_one()
 
 
