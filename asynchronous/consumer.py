@@ -7,7 +7,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.exceptions import ResponseError
 
-from .job_queue import GROUP, IMAGE, QUEUE, raise_if_away, steps
+from .keys import GROUP, IMAGE, QUEUE, raise_if_away, steps
 from .settings import Settings
 
 MAX_BATCH_BYTES = 16 * 2**20  # a batch that holds this much is full, however few its images

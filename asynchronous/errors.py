@@ -8,7 +8,8 @@ from fastapi.responses import JSONResponse
 from starlette.requests import ClientDisconnect
 
 from .images import ImageRefused, ImageTooLarge, NotAnImageType
-from .job_queue import REDIS_AWAY, QueueFull
+from .job_queue import QueueFull
+from .keys import REDIS_AWAY
 from .schemas import Problem
 
 _MEANINGS = {

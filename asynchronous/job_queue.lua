@@ -1,5 +1,5 @@
 -- Every change that a job goes through, each as one atomic step. Redis's own clock is the only clock.
--- job_queue.py puts the names in capitals in front of this text: keys, and lifetimes in milliseconds.
+-- keys.py puts the names in capitals in front of this text: keys, and lifetimes in milliseconds.
 
 local time = redis.call('TIME')
 local NOW = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -16,21 +16,18 @@ local function forget(entry)
   redis.call('XDEL', QUEUE, entry)
 end
 
--- Gives a job its terminal state, unless it has one.
+-- Gives a job its terminal state. Only for a job that is not `over`: that is what makes it the only one.
 local function finish(id, status, ...)
-  local job = redis.call('HMGET', id .. RECORD, 'status', 'entry')
-  if job[1] ~= 'pending' and job[1] ~= 'running' then return false end
-  forget(job[2])
+  forget(redis.call('HGET', id .. RECORD, 'entry'))
   redis.call('HSET', id .. RECORD, 'status', status, 'finished_at', NOW, ...)
   redis.call('PEXPIRE', id .. RECORD, RESULT_LIFETIME)
   count(status)
   ended[#ended + 1] = id
-  return true
 end
 
 -- Ends a job as failed or expired, and keeps its image with the reason, so that it can be replayed.
 local function bury(id, status, reason)
-  if not finish(id, status, 'reason', reason) then return end
+  finish(id, status, 'reason', reason)
   while redis.call('XLEN', DEAD_LETTERS) >= MAX_DEAD_LETTERS do
     local oldest = redis.call('XRANGE', DEAD_LETTERS, '-', '+', 'COUNT', 1)[1]
     redis.call('DEL', oldest[2][2] .. IMAGE)
@@ -42,7 +39,7 @@ local function bury(id, status, reason)
   redis.call('PEXPIRE', id .. IMAGE, DEAD_LETTER_LIFETIME)
 end
 
--- Expires a job that has outlived its lifetime without ending; true if this or an earlier step ended it.
+-- Says whether a job has ended or was never there, after expiring it if it has outlived its lifetime.
 local function over(id)
   local job = redis.call('HMGET', id .. RECORD, 'status', 'expires_at')
   if job[1] ~= 'pending' and job[1] ~= 'running' then return true end

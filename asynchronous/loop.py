@@ -8,7 +8,7 @@ from collections.abc import Callable
 from .child import Signs
 from .consumer import Claim, Consumer
 from .inference import Model, ServingAway
-from .job_queue import REDIS_AWAY
+from .keys import REDIS_AWAY
 from .settings import Settings
 
 log = logging.getLogger(__name__)

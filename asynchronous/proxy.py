@@ -13,7 +13,8 @@ from fastapi.responses import JSONResponse
 
 from . import errors, metrics
 from .images import image_from
-from .job_queue import REDIS_AWAY, JobQueue, QueueFull
+from .job_queue import JobQueue, QueueFull
+from .keys import REDIS_AWAY
 from .manifest import ManifestMissing, read_manifest
 from .schemas import Accepted, ExpiredJob, Health, Job, Labels, Metadata, PredictRequest
 from .settings import Settings, load_settings

@@ -1,7 +1,8 @@
 """A small real gRPC server in TensorFlow Serving's place, which does what the images say.
 
-An image ends in `#!name=value`: `slow=2` (seconds), `refuse`, `internal`, `die` (this server), `kill` (whoever calls).
-Any other image is answered with the first letters of its sha256. Each call's labels are written to a file, a line each.
+An image ends in `#!name=value`: `slow=2` (seconds), `refuse`, `blame=2` (refuse it that often), `internal`, `die` (this
+server), `kill` (whoever calls). Any other image is answered with the first letters of its sha256. Each call's labels
+are written to a file, a line for each call.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import os
 import re
 import signal
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -43,7 +45,7 @@ def process_at(port: int) -> int:
 
 class FakeModel(prediction_service_pb2_grpc.PredictionServiceServicer):
     def __init__(self, seen: Path, away: Path) -> None:
-        self.seen, self.away = seen, away
+        self.seen, self.away, self.blamed = seen, away, Counter()
 
     def Predict(self, request, context):  # noqa: N802  the protocol's name
         images = list(request.inputs["image"].string_val)
@@ -58,6 +60,9 @@ class FakeModel(prediction_service_pb2_grpc.PredictionServiceServicer):
                     time.sleep(float(value))
                 case "refuse":
                     context.abort(grpc.StatusCode.INVALID_ARGUMENT, "cannot decode the image")
+                case "blame" if labels == labels[:1] and self.blamed[labels[0]] < int(value):
+                    self.blamed[labels[0]] += 1
+                    context.abort(grpc.StatusCode.INVALID_ARGUMENT, "a neighbour cannot be decoded")
                 case "internal":
                     context.abort(grpc.StatusCode.INTERNAL, "something broke")
                 case "die":

@@ -27,6 +27,11 @@ def test_an_image_that_is_refused_costs_only_itself(model):
     assert refused.refused == "INVALID_ARGUMENT: cannot decode the image"
 
 
+def test_an_image_that_is_refused_for_a_neighbours_fault_gets_its_label(model):
+    image = png("blame=2")
+    assert model.predict([image]) == [Result(label_of(image), 0.75)]
+
+
 def test_more_than_the_usual_four_megabytes_reach_the_model(model, fake):
     images = [png() + bytes(9_000_000), png()]
     assert [result.label for result in model.predict(images)] == [label_of(image) for image in images]

@@ -6,7 +6,7 @@ import uuid
 import pytest
 import redis
 
-from asynchronous import consumer, job_queue
+from asynchronous import consumer, keys
 from asynchronous.consumer import Consumer, Result
 from asynchronous.job_queue import JobQueue, QueueFull
 from local.processes import wait_until
@@ -51,7 +51,7 @@ def ids(jobs):
 
 def lapse(store, job_id):
     """Let the lease of a job lapse without waiting for it."""
-    entry = store.hget(job_id + job_queue.RECORD, "entry")
+    entry = store.hget(job_id + keys.RECORD, "entry")
     store.xclaim("jobs", "workers", "gone", 0, [entry], idle=10**6, justid=True)
 
 
@@ -61,6 +61,7 @@ def test_a_job_is_stored_whole_and_its_image_unchanged(make, store, redis_url):
     job_id = queue.put(image)
     assert redis.Redis.from_url(redis_url).get(f"{job_id}_image") == image
     assert (store.hget(f"{job_id}_job", "status"), store.xlen("jobs")) == ("pending", 1)
+    assert min(store.ttl(key) for key in ("jobs", f"{job_id}_job", f"{job_id}_image")) > 300
     assert [job.image for job in consumer().claim(1)] == [image]
 
 
@@ -126,9 +127,9 @@ def test_everything_in_redis_has_a_lifetime(make, store):
     one.finish([first, second], [SEVEN, Result(refused="no")])
     store.hset(f"{jobs[2]}_job", "expires_at", 0)
     assert queue.read(jobs[2]).status == "expired"
-    keys = store.keys()
-    assert len(keys) == 4 + 2 + 3  # records; one image in hand, one of a dead letter; two streams, the totals
-    assert all(store.ttl(key) > 0 for key in keys)
+    names = store.keys()
+    assert len(names) == 4 + 2 + 3  # records; one image in hand, one of a dead letter; two streams, the totals
+    assert all(store.ttl(key) > 0 for key in names)
 
 
 def test_redis_is_empty_again_when_all_lifetimes_are_over(make, store):
@@ -253,7 +254,7 @@ def test_a_job_whose_image_was_evicted_fails_at_once(make, store):
 
 
 def test_dead_letters_are_kept_up_to_a_number(make, store, monkeypatch):
-    monkeypatch.setattr(job_queue, "MAX_DEAD_LETTERS", 2)
+    monkeypatch.setattr(keys, "MAX_DEAD_LETTERS", 2)
     queue, _ = make(job_lifetime=0.001)
     jobs = [queue.put() for _ in range(3)]
     wait_until(lambda: all(queue.read(job_id).status == "expired" for job_id in jobs), 5)
@@ -285,9 +286,9 @@ def test_a_redis_that_may_not_write_is_away(make, store):
     queue.put()
     store.config_set("min-replicas-to-write", "1")
     try:
-        with pytest.raises(job_queue.REDIS_AWAY, match="NOREPLICAS"):
+        with pytest.raises(keys.REDIS_AWAY, match="NOREPLICAS"):
             queue.put()
-        with pytest.raises(job_queue.REDIS_AWAY, match="NOREPLICAS"):
+        with pytest.raises(keys.REDIS_AWAY, match="NOREPLICAS"):
             consumer().claim(0.01)
     finally:
         store.config_set("min-replicas-to-write", "0")
@@ -305,7 +306,7 @@ def test_an_emptied_redis_is_set_up_again(make, store):
 
 
 def test_consumers_that_left_nothing_behind_are_forgotten(make, store, monkeypatch):
-    monkeypatch.setattr(job_queue, "CONSUMER_LIFETIME", 0.001)
+    monkeypatch.setattr(keys, "CONSUMER_LIFETIME", 0.001)
     queue, consumer = make()
     queue.put()
     consumer("holder").claim(1)
@@ -341,6 +342,25 @@ def test_a_wait_ends_as_soon_as_the_job_does(make):
             return {job.label for job in await asyncio.gather(*waits)}
 
     assert asyncio.run(wait_and_finish()) == {"7"}
+
+
+def test_who_waits_hears_of_an_end_that_came_while_the_connection_was_broken(make, store, settings):
+    queue, consumer = make()
+    job_id = queue.put()
+    [claim] = consumer().claim(1)
+
+    async def wait_and_break():
+        shared = JobQueue(queue.settings)
+        async with shared.listening(), asyncio.timeout(10):
+            wait = asyncio.create_task(shared.wait(job_id, 30))
+            await asyncio.to_thread(wait_until, lambda: store.pubsub_numsub(keys.FINISHED)[0][1])
+            with store.pipeline() as both:
+                both.client_kill_filter(_type="pubsub")
+                both.eval(keys.steps(settings()), 0, "finish", claim.job_id, "done", "7", "0.9")
+                both.execute()
+            return await wait
+
+    assert asyncio.run(wait_and_break()).label == "7"
 
 
 def test_closing_ends_also_while_it_connects(make):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from asynchronous.consumer import Consumer, Result
-from asynchronous.job_queue import steps
+from asynchronous.keys import steps
 
 RESULTS = st.sampled_from([Result("7", 0.9), Result("8", 0.8), Result(refused="no")])
 

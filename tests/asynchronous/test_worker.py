@@ -11,7 +11,7 @@ import uuid
 import pytest
 import redis
 
-from asynchronous.job_queue import steps
+from asynchronous.keys import steps
 from asynchronous.settings import Settings
 from local import servers
 from local.processes import wait_until

@@ -1,0 +1,50 @@
+"""What this pattern keeps in Redis. `job_queue.py` is the proxy's way to it, `consumer.py` the worker's.
+
+    key               what                                      lifetime
+    {job_id}_image    the image's bytes as they came            until done or refused; DEAD_LETTER_LIFETIME if given up
+    {job_id}_job      hash: status, attempts, times, result     RESULT_LIFETIME after the job's end
+    jobs              stream, an entry for each living job      longer than any job in it; every new job renews it
+    dead_letters      stream: jobs expired or given up, why     DEAD_LETTER_LIFETIME
+    job_counters      hash: totals for /metrics                 COUNTERS_LIFETIME after the last change
+    jobs_finished     channel: the ids of jobs that ended
+
+The stream's length is the number of jobs queued or in flight. An entry in a consumer's pending list is a lease: it
+lapses when it is not renewed, and another takes the job up. Every change is one atomic step of `job_queue.lua`.
+Not for Redis Cluster: a step touches several keys.
+"""
+
+from pathlib import Path
+
+import redis
+from redis.exceptions import OutOfMemoryError, ReadOnlyError, ResponseError
+
+from .settings import Settings
+
+RECORD, IMAGE = "_job", "_image"
+QUEUE, GROUP, NOBODY = "jobs", "workers", "nobody"  # entries that were given back are nobody's
+DEAD_LETTERS, COUNTERS, FINISHED = "dead_letters", "job_counters", "jobs_finished"
+COUNTERS_LIFETIME, CONSUMER_LIFETIME = 30 * 86_400, 3600  # seconds
+MAX_DEAD_LETTERS = 10_000
+
+# Not there, too slow, loading, full, or demoted: it comes back, so callers wait or answer 503, and nothing crashes.
+REDIS_AWAY = (redis.ConnectionError, redis.TimeoutError, OutOfMemoryError, ReadOnlyError)
+
+
+def raise_if_away(error: ResponseError) -> None:
+    """Count a Redis that may not write now, for want of disk or replicas, among REDIS_AWAY."""
+    if str(error).startswith(("MISCONF", "NOREPLICAS")):
+        raise redis.ConnectionError(str(error)) from error
+
+
+def steps(settings: Settings) -> str:
+    """Return the Lua script, with the names above and the limits in `settings` in front of it."""
+    seconds = {"COUNTERS_LIFETIME": COUNTERS_LIFETIME, "CONSUMER_LIFETIME": CONSUMER_LIFETIME, "LEASE": settings.lease}
+    for name in ("job_lifetime", "result_lifetime", "dead_letter_lifetime"):
+        seconds[name.upper()] = getattr(settings, name)
+    numbers = {name: int(value * 1000) for name, value in seconds.items()}
+    numbers |= {"MAX_ATTEMPTS": settings.max_attempts, "MAX_QUEUED_JOBS": settings.max_queued_jobs}
+    numbers |= {"MAX_DEAD_LETTERS": MAX_DEAD_LETTERS}
+    texts = {"QUEUE": QUEUE, "GROUP": GROUP, "NOBODY": NOBODY, "RECORD": RECORD, "IMAGE": IMAGE}
+    texts |= {"DEAD_LETTERS": DEAD_LETTERS, "COUNTERS": COUNTERS, "FINISHED": FINISHED}
+    names = "".join(f"local {name} = {value!r}\n" for name, value in (numbers | texts).items())
+    return names + Path(__file__).with_name("job_queue.lua").read_text()
