@@ -8,14 +8,16 @@ from fastapi.responses import JSONResponse
 from starlette.requests import ClientDisconnect
 
 from .images import ImageRefused, ImageTooLarge, NotAnImageType
-from .job_queue import QueueFull
+from .job_queue import KeyReused, QueueFull
 from .keys import REDIS_AWAY
 from .schemas import Problem
 
 _MEANINGS = {
+    204: "The job's end has been sent on an earlier connection; there is nothing more to come.",
     404: "Never accepted, or forgotten a RESULT_LIFETIME after its end.",
+    409: "This Idempotency-Key belongs to a job with another image.",
     413: "The image is too large.",
-    415: "The content type is neither application/json nor image/*.",
+    415: "The content type is none that an image comes in.",
     422: "A value is wrong, or this is not an image that the model could use.",
     503: "Redis is away or the queue is full: nothing was accepted.",
 }
@@ -27,7 +29,7 @@ class JobUnknown(Exception):
 
 def documented(*codes: int) -> dict[int | str, dict[str, Any]]:
     """Return the OpenAPI description of these error answers."""
-    return {code: {"model": Problem, "description": _MEANINGS[code]} for code in codes}
+    return {code: {"description": _MEANINGS[code]} | ({"model": Problem} if code >= 400 else {}) for code in codes}
 
 
 def add_handlers(app: FastAPI) -> None:
@@ -35,6 +37,7 @@ def add_handlers(app: FastAPI) -> None:
     for kind, code in {ImageRefused: 422, ImageTooLarge: 413, NotAnImageType: 415, ClientDisconnect: 400}.items():
         _handle(app, kind, code, str)
     _handle(app, JobUnknown, 404, lambda _: "job_id: unknown, or its result's lifetime is over")
+    _handle(app, KeyReused, 409, lambda _: "idempotency-key: belongs to a job with another image")
     _handle(app, QueueFull, 503, lambda _: "queue: MAX_QUEUED_JOBS are in it, try again later")
     _handle(app, RequestValidationError, 422, _first_fault)
     for away in REDIS_AWAY:

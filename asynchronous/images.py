@@ -4,10 +4,13 @@ import base64
 import binascii
 import io
 import warnings
+from collections.abc import AsyncGenerator
 
 from fastapi import Request
 from PIL import Image
 from pydantic import ValidationError
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
 
 from .schemas import PredictRequest
 
@@ -16,6 +19,7 @@ MAX_PIXELS = 50_000_000
 FORMATS = ("JPEG", "PNG", "GIF", "BMP")
 
 _MAX_JSON = (MAX_BYTES + 2) // 3 * 4 + 1024
+_MAX_FORM = MAX_BYTES + 64 * 1024
 
 
 class ImageRefused(Exception):
@@ -27,11 +31,15 @@ class ImageTooLarge(ImageRefused):
 
 
 class NotAnImageType(ImageRefused):
-    """The content type is neither JSON nor an image's."""
+    """The content type is none that an image comes in."""
+
+
+class _InMemory(MultiPartParser):
+    spool_max_size = _MAX_FORM  # never to disk, which a container may not have
 
 
 async def image_from(request: Request) -> bytes:
-    """Return the image's bytes as they came, from base64 in JSON or from the raw body, checked by its header.
+    """Return the image's bytes as they came: from the raw body, a form's file or base64 in JSON; checked by its header.
 
     Raises:
         ImageRefused: or one of its kinds.
@@ -41,23 +49,40 @@ async def image_from(request: Request) -> bytes:
         image = _from_json(await _body(request, _MAX_JSON))
     elif content_type.startswith("image/"):
         image = await _body(request, MAX_BYTES)
+    elif content_type == "multipart/form-data":
+        image = await _from_form(request)
     else:
-        raise NotAnImageType(f"content-type: must be application/json or image/*, not {content_type[:80]!r}")
+        allowed = "image/*, multipart/form-data or application/json"
+        raise NotAnImageType(f"content-type: must be {allowed}, not {content_type[:80]!r}")
     check(image)
     return image
 
 
-async def _body(request: Request, limit: int) -> bytes:
+async def _stream(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
     too_large = ImageTooLarge(f"image: at most {MAX_BYTES} bytes")
-    declared = request.headers.get("content-length", "0")
-    if int(declared) > limit:
+    if int(request.headers.get("content-length", "0")) > limit:
         raise too_large
-    body = bytearray()
+    received = 0
     async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
+        received += len(chunk)
+        if received > limit:
             raise too_large
-    return bytes(body)
+        yield chunk
+
+
+async def _body(request: Request, limit: int) -> bytes:
+    return b"".join([chunk async for chunk in _stream(request, limit)])
+
+
+async def _from_form(request: Request) -> bytes:
+    try:
+        form = await _InMemory(request.headers, _stream(request, _MAX_FORM), max_files=1, max_fields=16).parse()
+    except (MultiPartException, KeyError) as error:  # KeyError: no boundary
+        raise ImageRefused(f"image: the form cannot be read: {error}") from None
+    files = [part for part in form.values() if isinstance(part, UploadFile)]
+    if not files:
+        raise ImageRefused("image: the form holds no file")
+    return await files[0].read()
 
 
 def _from_json(body: bytes) -> bytes:

@@ -1,23 +1,31 @@
 """The proxy's way to the queue: hand jobs in, read them, wait for their ends."""
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
-from weakref import WeakValueDictionary
 
 import redis.asyncio
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import ResponseError
 
-from .keys import FINISHED, REDIS_AWAY, raise_if_away, steps
+from .keys import CHANGED, ENDED, REDIS_AWAY, raise_if_away, steps
+from .news import News
 from .schemas import Job
 from .settings import Settings
 
 
 class QueueFull(Exception):
     """MAX_QUEUED_JOBS are queued or in flight; the job was not accepted."""
+
+
+class KeyReused(Exception):
+    """This Idempotency-Key belongs to a job with another image; the job was not accepted."""
+
+
+_REFUSALS = {"full": QueueFull, "conflict": KeyReused}
 
 
 def _as_dict(flat: list[bytes]) -> dict[str, str]:
@@ -33,8 +41,7 @@ class JobQueue:
         pool = redis.asyncio.BlockingConnectionPool.from_url(settings.redis_url, retry=retry, **limits)
         self._redis = redis.asyncio.Redis.from_pool(pool)
         self._script = self._redis.register_script(steps(settings))
-        # One event for all who wait for a job; it is gone when the last of them is.
-        self._waiting: WeakValueDictionary[str, asyncio.Event] = WeakValueDictionary()
+        self._news = News()
 
     async def _run(self, *args: str | bytes) -> Any:
         try:
@@ -43,62 +50,70 @@ class JobQueue:
             raise_if_away(error)
             raise
 
-    async def submit(self, job_id: str, image: bytes) -> None:
+    async def submit(self, job_id: str, image: bytes, key: str = "") -> str:
         """Store the image, the record and the place in the queue in one step, which may safely be repeated.
+
+        Returns `job_id`, or the id of the job that the same image with the same `key` made before.
 
         Raises:
             QueueFull: nothing was stored.
+            KeyReused: nothing was stored.
         """
-        if not await self._run("submit", job_id, image):
-            raise QueueFull
+        names = [hashlib.sha256(text).hexdigest() for text in (key.encode(), image)] if key else ["", ""]
+        answer = (await self._run("submit", job_id, image, *names)).decode()
+        if answer in _REFUSALS:
+            raise _REFUSALS[answer]
+        return str(answer)
 
     async def read(self, job_id: str) -> Job | None:
         """Return the job as it is now, or None when it is unknown or was forgotten RESULT_LIFETIME after its end."""
-        fields = _as_dict(await self._run("read", job_id))
-        return Job.model_validate(fields | {"job_id": job_id}) if fields else None
+        flat, position = await self._run("read", job_id)
+        fields: dict[str, Any] = {**_as_dict(flat), "job_id": job_id, "queue_position": position or None}
+        return Job.model_validate(fields) if flat else None
 
-    async def wait(self, job_id: str, seconds: float) -> Job | None:
-        """Return the job as soon as it has ended, else as it is after `seconds`."""
+    async def wait(self, job_id: str, seconds: float, seen: Job | None = None) -> Job | None:
+        """Return the job as soon as it has ended, else as it is after `seconds`.
+
+        With `seen`, the job as it was, return it also as soon as it is in another state or another attempt.
+        """
         loop = asyncio.get_running_loop()
         until = loop.time() + seconds
         while True:
-            over = self._waiting.setdefault(job_id, asyncio.Event())  # before reading, so that no end goes unheard
+            # Before reading, so that nothing goes unheard.
+            news = self._news.of(CHANGED if seen else ENDED, job_id)
             job = await self.read(job_id)
             left = until - loop.time()
-            if job is None or job.ended or left <= 0:
+            if job is None or job.ended or left <= 0 or self._news.over or (seen and seen.differs_from(job)):
                 return job
             with suppress(TimeoutError):
-                await asyncio.wait_for(over.wait(), min(left, job.seconds_left))
+                await asyncio.wait_for(news.wait(), min(left, job.seconds_left))
+
+    async def follow(self, job: Job) -> AsyncIterator[Job]:
+        """Yield `job`, and again each time it has changed, until it has ended; a Redis that is away is waited for."""
+        yield job
+        while not (job.ended or self._news.over):
+            try:
+                later = await self.wait(job.job_id, 60, job)
+            except REDIS_AWAY:
+                await asyncio.sleep(0.5)
+                continue
+            if later is None:
+                return
+            if later.differs_from(job):
+                yield (job := later)
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
         """Wake those who wait while this context lasts, then close all connections."""
-        listener = asyncio.create_task(self._listen())
         try:
-            yield
+            async with self._news.heard_over(self._redis):
+                yield
         finally:
-            while not listener.done():  # redis-py swallows a cancellation that comes while it connects
-                listener.cancel()
-                await asyncio.wait([listener], timeout=0.1)
             await self._redis.aclose()
 
-    async def _listen(self) -> None:
-        while True:
-            try:
-                async with self._redis.pubsub() as channel:
-                    await channel.subscribe(FINISHED)
-                    async for message in channel.listen():
-                        self._heard(message)
-            except REDIS_AWAY:
-                await asyncio.sleep(0.5)
-
-    def _heard(self, message: dict[str, Any]) -> None:
-        if message["type"] == "message":
-            over = [self._waiting.get(job_id) for job_id in message["data"].decode().split()]
-        else:  # subscribed, perhaps not for the first time: ends may have gone unheard, so everyone looks again
-            over, self._waiting = list(self._waiting.values()), WeakValueDictionary()
-        for event in filter(None, over):
-            event.set()
+    def let_go(self) -> None:
+        """Answer all who wait or follow, now and from now on, with the job as it is."""
+        self._news.let_go()
 
     async def ping(self) -> None:
         await self._redis.ping()

@@ -3,10 +3,11 @@
     key               what                                      lifetime
     {job_id}_image    the image's bytes as they came            until done or refused; DEAD_LETTER_LIFETIME if given up
     {job_id}_job      hash: status, attempts, times, result     RESULT_LIFETIME after the job's end
+    {sha256}_key      hash: the job of an Idempotency-Key       JOB_LIFETIME + RESULT_LIFETIME
     jobs              stream, an entry for each living job      longer than any job in it; every new job renews it
     dead_letters      stream: jobs expired or given up, why     DEAD_LETTER_LIFETIME
     job_counters      hash: totals for /metrics                 COUNTERS_LIFETIME after the last change
-    jobs_finished     channel: the ids of jobs that ended
+    jobs_ended        channel: ids of jobs that ended; `jobs_changed`: of all that came to another state
 
 The stream's length is the number of jobs queued or in flight. An entry in a consumer's pending list is a lease: it
 lapses when it is not renewed, and another takes the job up. Every change is one atomic step of `job_queue.lua`.
@@ -14,17 +15,20 @@ Not for Redis Cluster: a step touches several keys.
 """
 
 from pathlib import Path
+from typing import Any
 
 import redis
 from redis.exceptions import OutOfMemoryError, ReadOnlyError, ResponseError
 
 from .settings import Settings
 
-RECORD, IMAGE = "_job", "_image"
+RECORD, IMAGE, KEY = "_job", "_image", "_key"
 QUEUE, GROUP, NOBODY = "jobs", "workers", "nobody"  # entries that were given back are nobody's
-DEAD_LETTERS, COUNTERS, FINISHED = "dead_letters", "job_counters", "jobs_finished"
+DEAD_LETTERS, COUNTERS, ENDED, CHANGED = "dead_letters", "job_counters", "jobs_ended", "jobs_changed"
 COUNTERS_LIFETIME, CONSUMER_LIFETIME = 30 * 86_400, 3600  # seconds
 MAX_DEAD_LETTERS = 10_000
+LATENCY_BOUNDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)  # seconds
+BATCH_BOUNDS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
 # Not there, too slow, loading, full, or demoted: it comes back, so callers wait or answer 503, and nothing crashes.
 REDIS_AWAY = (redis.ConnectionError, redis.TimeoutError, OutOfMemoryError, ReadOnlyError)
@@ -41,10 +45,16 @@ def steps(settings: Settings) -> str:
     seconds = {"COUNTERS_LIFETIME": COUNTERS_LIFETIME, "CONSUMER_LIFETIME": CONSUMER_LIFETIME, "LEASE": settings.lease}
     for name in ("job_lifetime", "result_lifetime", "dead_letter_lifetime"):
         seconds[name.upper()] = getattr(settings, name)
-    numbers = {name: int(value * 1000) for name, value in seconds.items()}
-    numbers |= {"MAX_ATTEMPTS": settings.max_attempts, "MAX_QUEUED_JOBS": settings.max_queued_jobs}
-    numbers |= {"MAX_DEAD_LETTERS": MAX_DEAD_LETTERS}
-    texts = {"QUEUE": QUEUE, "GROUP": GROUP, "NOBODY": NOBODY, "RECORD": RECORD, "IMAGE": IMAGE}
-    texts |= {"DEAD_LETTERS": DEAD_LETTERS, "COUNTERS": COUNTERS, "FINISHED": FINISHED}
-    names = "".join(f"local {name} = {value!r}\n" for name, value in (numbers | texts).items())
-    return names + Path(__file__).with_name("job_queue.lua").read_text()
+    values: dict[str, Any] = {name: _milliseconds(value) for name, value in seconds.items()}
+    values |= {"MAX_ATTEMPTS": settings.max_attempts, "MAX_QUEUED_JOBS": settings.max_queued_jobs}
+    values |= {"MAX_DEAD_LETTERS": MAX_DEAD_LETTERS, "RECORD": RECORD, "IMAGE": IMAGE, "KEY": KEY}
+    values |= {"QUEUE": QUEUE, "GROUP": GROUP, "NOBODY": NOBODY, "DEAD_LETTERS": DEAD_LETTERS, "COUNTERS": COUNTERS}
+    values |= {"ENDED": ENDED, "CHANGED": CHANGED}
+    lines = [f"local {name} = {value!r}\n" for name, value in values.items()]
+    for name, bounds in {"LATENCY": map(_milliseconds, LATENCY_BOUNDS), "BATCH": BATCH_BOUNDS}.items():
+        lines.append(f"local {name}_BOUNDS = {{{', '.join(map(str, bounds))}}}\n")
+    return "".join(lines) + Path(__file__).with_name("job_queue.lua").read_text()
+
+
+def _milliseconds(seconds: float) -> int:
+    return round(seconds * 1000)

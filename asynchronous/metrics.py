@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Mapping
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
+
+from .keys import BATCH_BOUNDS, LATENCY_BOUNDS
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
@@ -17,7 +19,6 @@ _GAUGES = {
 _COUNTERS = {
     "accepted": "Jobs accepted",
     "attempts": "Jobs taken up by a worker, each time counted",
-    "batches": "Batches taken up by workers",
     "worker_restarts": "Worker processes that died and were replaced",
 }
 
@@ -35,6 +36,19 @@ class _Snapshot(Collector):
         for status in ("done", "failed", "expired"):
             ended.add_metric([status], self._figures.get(status, 0))
         yield ended
+        yield self._histogram("batch_size", "Jobs that a worker took up at once", "batch", BATCH_BOUNDS)
+        # The script counts in milliseconds.
+        yield self._histogram(
+            "latency_seconds", "From acceptance to the terminal state", "latency", LATENCY_BOUNDS, 1000
+        )
+
+    def _histogram(self, name: str, meaning: str, field: str, bounds: Iterable[float], scale: int = 1) -> Metric:
+        buckets, total = [], 0.0
+        for bound in bounds:
+            total += self._figures.get(f"{field}:{round(bound * scale)}", 0)
+            buckets.append((str(float(bound)), total))
+        buckets.append(("+Inf", total + self._figures.get(f"{field}:more", 0)))
+        return HistogramMetricFamily(f"jobs_{name}", meaning, buckets, self._figures.get(f"{field}_sum", 0) / scale)
 
 
 def render(figures: Mapping[str, float]) -> bytes:

@@ -1,31 +1,23 @@
 """The proxy: takes an image, answers with a job id at once, and says later what became of the job."""
 
-import logging
-import re
-import uuid
-from collections.abc import AsyncIterator
+import asyncio
+import signal
+import threading
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Annotated
+from types import FrameType
+from typing import Any
 
-from fastapi import APIRouter, BackgroundTasks, Depends, FastAPI, Query, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, FastAPI, Request, Response
 
-from . import errors, metrics
-from .images import image_from
-from .job_queue import JobQueue, QueueFull
-from .keys import REDIS_AWAY
+from . import errors, jobs, metrics
+from .job_queue import JobQueue
+from .jobs import Queue
 from .manifest import ManifestMissing, read_manifest
-from .schemas import Accepted, ExpiredJob, Health, Job, Labels, Metadata, PredictRequest
-from .settings import Settings, load_settings
+from .schemas import Health, Labels, Metadata
+from .settings import load_settings
 
-log = logging.getLogger(__name__)
 router = APIRouter()
-
-TEST_IMAGE = Path(__file__).with_name("test_image.png")
-
-_FILE = {"schema": {"type": "string", "format": "binary"}}
-_BODY = {"application/json": {"schema": PredictRequest.model_json_schema()}, "image/*": _FILE}
 
 
 def create_app() -> FastAPI:
@@ -38,76 +30,31 @@ def create_app() -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        _at_stop(app.state.queue.let_go)
         async with app.state.queue.listening():
             yield
 
     app = FastAPI(title="Asynchronous prediction", version=str(metadata.version), lifespan=lifespan)
     app.state.settings, app.state.queue = settings, JobQueue(settings)
     app.state.metadata, app.state.labels = metadata, labels
+    app.include_router(jobs.router)
     app.include_router(router)
     errors.add_handlers(app)
     return app
 
 
-def _queue(request: Request) -> JobQueue:
-    queue: JobQueue = request.app.state.queue
-    return queue
+def _at_stop(call: Callable[[], None]) -> None:
+    """Make SIGTERM and SIGINT do `call` too: uvicorn tells the app of its end only when all requests are answered."""
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        before = signal.getsignal(name)
 
+        def stop(number: int, frame: FrameType | None, before: Any = before) -> None:
+            loop.call_soon_threadsafe(call)
+            before(number, frame)
 
-Queue = Annotated[JobQueue, Depends(_queue)]
-Wait = Annotated[float, Query(ge=0, le=30, allow_inf_nan=False, description="Seconds to wait for the job's end.")]
-
-
-@router.post(
-    "/predict",
-    status_code=202,
-    response_model=Accepted,
-    openapi_extra={"requestBody": {"required": True, "content": _BODY}},
-    responses=errors.documented(413, 415, 422, 503),
-)
-async def predict(request: Request, queue: Queue, tasks: BackgroundTasks) -> Response:
-    """Accept one image, as base64 in JSON or as the raw body."""
-    return await _accept(await image_from(request), request.app.state.settings, queue, tasks)
-
-
-@router.get("/predict/test", status_code=202, response_model=Accepted, responses=errors.documented(503))
-async def predict_test(request: Request, queue: Queue, tasks: BackgroundTasks) -> Response:
-    """Accept the image of a digit that comes with this program."""
-    return await _accept(TEST_IMAGE.read_bytes(), request.app.state.settings, queue, tasks)
-
-
-async def _accept(image: bytes, settings: Settings, queue: JobQueue, tasks: BackgroundTasks) -> Response:
-    job_id = uuid.uuid4().hex
-    if settings.register_jobs == "background":
-        tasks.add_task(_register, queue, job_id, image)
-    else:
-        await queue.submit(job_id, image)
-    headers = {"Location": f"/job/{job_id}"}
-    return JSONResponse({"job_id": job_id, "status": "pending"}, 202, headers, background=tasks)
-
-
-async def _register(queue: JobQueue, job_id: str, image: bytes) -> None:
-    """REGISTER=background: the caller has its answer already, so a failure here loses the job."""
-    try:
-        await queue.submit(job_id, image)
-    except (QueueFull, *REDIS_AWAY) as error:
-        log.error("job %s was answered with 202 and is lost: %s %s", job_id, type(error).__name__, error)
-
-
-@router.get(
-    "/job/{job_id}",
-    response_model=Job,
-    responses=errors.documented(404, 422, 503) | {202: {"model": Job}, 410: {"model": ExpiredJob}},
-)
-async def job(job_id: str, queue: Queue, wait: Wait = 0) -> Response:
-    """Say what became of a job: 202 until it has ended, then 200 with its label or the reason why it failed."""
-    found = await queue.wait(job_id, wait) if re.fullmatch("[0-9a-f]{32}", job_id) else None
-    if found is None:
-        raise errors.JobUnknown
-    answer = found.model_dump(mode="json", exclude_none=True)
-    if found.status == "expired":
-        return JSONResponse(answer | {"detail": f"job_id: expired, {found.reason}"}, 410)
-    return JSONResponse(answer, 200 if found.ended else 202)
+        if callable(before) and threading.current_thread() is threading.main_thread():  # a test client's is not
+            signal.signal(name, stop)
 
 
 @router.get("/metadata")

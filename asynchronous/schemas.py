@@ -34,12 +34,19 @@ class Job(BaseModel):
     finished_at: datetime | None = None
     label: str | None = None
     probability: float | None = None
-    reason: str | None = Field(None, description="Why it failed or expired.")
+    reason: str | None = Field(None, description="Why it failed or expired, or why it is to be tried again.")
+    queue_position: int | None = Field(None, description="Its place among the pending jobs, at most; 1 is next.")
+    replay_of: str | None = Field(None, description="The failed or expired job whose image this one was made of.")
+    replayed_as: str | None = Field(None, description="The job that was made of this one's image after it had ended.")
 
     @property
     def ended(self) -> bool:
         """A terminal state never changes again."""
         return self.status in ("done", "failed", "expired")
+
+    def differs_from(self, other: "Job") -> bool:
+        """Say whether it is in another state or another attempt."""
+        return (self.status, self.attempts) != (other.status, other.attempts)
 
     @property
     def seconds_left(self) -> float:

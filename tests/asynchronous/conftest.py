@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import sys
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 import redis
 from PIL import Image
 
+from asynchronous.keys import steps
 from asynchronous.settings import Settings
 from local.processes import Program, wait_until
 from local.servers import accepts, answers, free_port
@@ -92,6 +94,33 @@ def settings(redis_url):
 def store(redis_url):
     with redis.Redis.from_url(redis_url, decode_responses=True) as client:
         yield client
+
+
+@pytest.fixture
+def put(settings, store):
+    """Hand images in as the proxy does and return their job ids."""
+
+    def put(*images: bytes, **limits):
+        script = store.register_script(steps(settings(**limits)))
+        return [script(args=["submit", uuid.uuid4().hex, image, "", ""]) for image in images]
+
+    return put
+
+
+@pytest.fixture
+def record(store):
+    return lambda job_id: store.hgetall(f"{job_id}_job")
+
+
+@pytest.fixture
+def settle(store, record):
+    """Wait until all jobs have ended; return their records."""
+
+    def settle(ids, seconds=30):
+        wait_until(lambda: store.xlen("jobs") == 0, seconds, "the queue to be worked empty")
+        return [record(job_id) for job_id in ids]
+
+    return settle
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import redis
 
 from asynchronous import consumer, keys
 from asynchronous.consumer import Consumer, Result
-from asynchronous.job_queue import JobQueue, QueueFull
+from asynchronous.job_queue import JobQueue, KeyReused, QueueFull
 from local.processes import wait_until
 
 SEVEN = Result("7", 0.9)
@@ -72,6 +72,70 @@ def test_submitting_again_after_a_lost_answer_makes_no_second_job(make, store):
     assert store.xlen("jobs") == 1
 
 
+def test_one_key_makes_one_job_as_long_as_that_job_is_known(make, store):
+    queue, _ = make()
+    first = queue.submit(uuid.uuid4().hex, b"image", "key")
+    assert queue.submit(uuid.uuid4().hex, b"image", "key") == first
+    with pytest.raises(KeyReused):
+        queue.submit(uuid.uuid4().hex, b"another image", "key")
+    assert store.xlen("jobs") == 1
+    store.delete(f"{first}_job")
+    assert queue.submit(uuid.uuid4().hex, b"image", "key") != first
+
+
+def test_a_key_is_answered_also_when_the_queue_is_full(make):
+    queue, _ = make(max_queued_jobs=1)
+    first = queue.submit(uuid.uuid4().hex, b"image", "key")
+    assert queue.submit(uuid.uuid4().hex, b"image", "key") == first
+    with pytest.raises(QueueFull):
+        queue.submit(uuid.uuid4().hex, b"image", "another key")
+
+
+def test_a_pending_job_knows_its_place(make, store):
+    queue, consumer = make(batch_size=2)
+    jobs = [queue.put() for _ in range(5)]
+    assert [queue.read(job_id).queue_position for job_id in jobs] == [1, 2, 3, 4, 5]
+    one = consumer()
+    one.claim(1)
+    assert [queue.read(job_id).queue_position for job_id in jobs] == [None, None, 1, 2, 3]
+    one.give_back("a fault", counted=True)
+    assert [queue.read(job_id).queue_position for job_id in jobs] == [1, 2, 3, 4, 5]
+    one.claim(1)
+    assert [queue.read(job_id).queue_position for job_id in jobs] == [None, 1, 2, 3, 4]
+
+
+def test_jobs_that_expired_while_they_waited_are_not_in_anyones_way(make, store):
+    queue, _ = make()
+    late = [queue.put() for _ in range(3)]
+    for job_id in late:
+        store.hset(f"{job_id}_job", "expires_at", 0)
+    assert [queue.read(job_id).queue_position for job_id in [*late, queue.put()]] == [None, None, None, 1]
+
+
+def test_who_follows_a_job_sees_each_of_its_states(make):
+    queue, consumer = make()
+    job_id, one = queue.put(), consumer()
+    steps = [
+        lambda: one.claim(1),
+        lambda: one.give_back("a fault", counted=True),
+        lambda: one.finish(one.claim(1), [SEVEN]),
+    ]
+
+    async def follow():
+        shared = JobQueue(queue.settings)
+        async with shared.listening(), asyncio.timeout(10):
+            async for job in shared.follow(await shared.read(job_id)):
+                yield (job.status, job.attempts, job.reason)
+                await asyncio.to_thread(steps.pop(0) if steps else int)
+
+    async def states():
+        return [state async for state in follow()]
+
+    first, second, third, *_, last = asyncio.run(states())
+    assert [first, second, third] == [("pending", 0, None), ("running", 1, None), ("pending", 1, "a fault")]
+    assert last == ("done", 2, None)
+
+
 def test_jobs_are_claimed_in_order_of_arrival_and_up_to_a_batch(make):
     queue, consumer = make(batch_size=3)
     jobs = [queue.put() for _ in range(5)]
@@ -132,11 +196,18 @@ def test_everything_in_redis_has_a_lifetime(make, store):
     assert all(store.ttl(key) > 0 for key in names)
 
 
-def test_redis_is_empty_again_when_all_lifetimes_are_over(make, store):
-    queue, consumer = make(job_lifetime=0.2, result_lifetime=0.2, dead_letter_lifetime=0.2)
-    one, _ = consumer(), [queue.put() for _ in range(3)]
-    one.finish(one.claim(1)[:1], [SEVEN])
-    wait_until(lambda: store.keys() == ["job_counters"], 5, "the keys to go")
+def test_redis_is_as_empty_as_before_when_all_lifetimes_are_over(make, put, store):
+    lifetimes = {"job_lifetime": 2, "result_lifetime": 0.2, "dead_letter_lifetime": 0.2}
+    queue, consumer = make(**lifetimes)
+    one = consumer()
+    one.claim(0.001)
+    before = store.info("memory")["used_memory"]
+    put(*[bytes(200_000)] * 50, **lifetimes)
+    queue.submit(uuid.uuid4().hex, b"image", "key")
+    assert store.info("memory")["used_memory"] - before > 9_000_000
+    one.finish(one.claim(1)[:20], [SEVEN] * 20)
+    wait_until(lambda: store.keys() == ["job_counters"], 10, "the keys to go")
+    wait_until(lambda: store.info("memory")["used_memory"] - before < 500_000, 10, "the memory to be given back")
 
 
 def test_the_queue_never_holds_more_than_its_limit(make, store, settings):
@@ -149,7 +220,7 @@ def test_the_queue_never_holds_more_than_its_limit(make, store, settings):
             return [type(answer) for answer in await asyncio.gather(*posts, return_exceptions=True)]
 
     answers = asyncio.run(post_at_once())
-    assert (answers.count(type(None)), answers.count(QueueFull), store.xlen("jobs")) == (10, 54, 10)
+    assert (answers.count(str), answers.count(QueueFull), store.xlen("jobs")) == (10, 54, 10)
     assert len(store.keys("*_image")) == 10
 
 
@@ -206,7 +277,7 @@ def test_after_three_attempts_a_job_fails_and_is_kept_with_its_reason(make, stor
     job = queue.read(job_id)
     assert (job.status, job.attempts) == ("failed", 3)
     [(_, letter)] = store.xrange("dead_letters")
-    assert letter == {"job_id": job_id, "status": "failed", "reason": job.reason}
+    assert letter == {"job_id": job_id, "status": "failed", "reason": job.reason, "attempts": "3"}
     assert "3 attempts: its worker process died" in job.reason
     assert store.get(f"{job_id}_image") == "poison"
 
@@ -322,8 +393,8 @@ def test_figures_count_what_happened(make, store):
     one.finish(one.claim(1), [SEVEN, Result(refused="no")])
     one.claim(1)
     stats = queue.stats()
-    assert {name: stats[name] for name in ("accepted", "done", "failed", "attempts", "batches")} == {
-        "accepted": 4, "done": 1, "failed": 1, "attempts": 4, "batches": 2,
+    assert {name: stats[name] for name in ("accepted", "done", "failed", "attempts", "batch:2")} == {
+        "accepted": 4, "done": 1, "failed": 1, "attempts": 4, "batch:2": 2,
     }  # fmt: skip
     assert (stats["queued"], stats["in_flight"]) == (0, 2)
     assert 0 <= stats["oldest_seconds"] < 60
@@ -353,7 +424,7 @@ def test_who_waits_hears_of_an_end_that_came_while_the_connection_was_broken(mak
         shared = JobQueue(queue.settings)
         async with shared.listening(), asyncio.timeout(10):
             wait = asyncio.create_task(shared.wait(job_id, 30))
-            await asyncio.to_thread(wait_until, lambda: store.pubsub_numsub(keys.FINISHED)[0][1])
+            await asyncio.to_thread(wait_until, lambda: store.pubsub_numsub(keys.ENDED)[0][1])
             with store.pipeline() as both:
                 both.client_kill_filter(_type="pubsub")
                 both.eval(keys.steps(settings()), 0, "finish", claim.job_id, "done", "7", "0.9")

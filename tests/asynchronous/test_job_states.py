@@ -30,7 +30,7 @@ class Life(RuleBasedStateMachine):
     @rule()
     def submit(self):
         self.jobs.append(uuid.uuid4().hex)
-        assert self.step(args=["submit", self.jobs[-1], b"image"]) == 1
+        assert self.step(args=["submit", self.jobs[-1], b"image", "", ""]) == self.jobs[-1]
 
     @rule(target=claims, worker=st.integers(0, 1))
     def claim(self, worker):
@@ -50,6 +50,12 @@ class Life(RuleBasedStateMachine):
     @rule(worker=st.integers(0, 1), counted=st.booleans())
     def give_back(self, worker, counted):
         self.workers[worker].give_back("a fault", counted=counted)
+
+    @rule()
+    def replay(self):
+        for entry, letter in self.store.xrange("dead_letters", count=1):
+            self.jobs.append(self.step(args=["replay", entry, uuid.uuid4().hex]))
+            assert self.store.hget(f"{self.jobs[-1]}_job", "replay_of") == letter["job_id"]
 
     @rule(data=st.data())
     def outlive(self, data):

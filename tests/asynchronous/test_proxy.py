@@ -1,11 +1,15 @@
 import base64
 import contextlib
+import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import pytest
@@ -55,11 +59,15 @@ def post(api, image=None):
     return answer.json()["job_id"]
 
 
-@pytest.mark.parametrize("form", ["raw", "base64"])
+@pytest.mark.parametrize("form", ["raw", "file", "base64"])
 def test_an_image_is_accepted_and_stored_unchanged(api, redis_url, form):
-    image = png("trailing bytes, \x00 as well")
-    as_json = {"json": {"image_data": base64.b64encode(image).decode()}}
-    answer = api.post("/predict", **({"content": image, "headers": PNG} if form == "raw" else as_json))
+    image = png("trailing bytes, \x00 as well") + bytes(3_000_000)  # more than a form keeps in memory by default
+    forms = {
+        "raw": {"content": image, "headers": PNG},
+        "file": {"files": {"any_name": ("../digit.png", image)}, "data": {"comment": "not looked at"}},
+        "base64": {"json": {"image_data": base64.b64encode(image).decode()}},
+    }
+    answer = api.post("/predict", **forms[form])
     job_id = answer.json()["job_id"]
     assert (answer.status_code, answer.json()) == (202, {"job_id": job_id, "status": "pending"})
     assert re.fullmatch("[0-9a-f]{32}", job_id)
@@ -67,9 +75,24 @@ def test_an_image_is_accepted_and_stored_unchanged(api, redis_url, form):
     assert redis.Redis.from_url(redis_url).get(f"{job_id}_image") == image
 
 
+FORM = {"content-type": "multipart/form-data; boundary=x"}
+
+
+def form(name: bytes, content: bytes = b"x", parts: int = 1) -> bytes:
+    part = b'--x\r\ncontent-disposition: form-data; name="' + name + b'"\r\n\r\n' + content + b"\r\n"
+    return part * parts + b"--x--\r\n"
+
+
 BAD = {
-    "no type": (png(), {}, 415, "content-type: must be application/json or image/*, not ''"),
-    "form": (png(), {"content-type": "multipart/form-data; boundary=x"}, 415, "content-type: must be"),
+    "no type": (png(), {}, 415, "content-type: must be image/*, multipart/form-data or application/json, not ''"),
+    "text type": (png(), {"content-type": "text/plain"}, 415, "content-type: must be"),
+    "no form": (png(), {"content-type": "multipart/form-data; boundary=x"}, 422, "image: the form cannot be read"),
+    "no boundary": (png(), {"content-type": "multipart/form-data"}, 422, "image: the form cannot be read"),
+    "no file": (form(b"image", b""), FORM, 422, "image: the form holds no file"),
+    "two files": (form(b'image"; filename="a', parts=2), FORM, 422, "image: the form cannot be read: Too many files"),
+    "large form": (form(b'image"; filename="a', bytes(MAX_BYTES + 70_000)), FORM, 413, "image: at most 10485760"),
+    "large file": (form(b'image"; filename="a', bytes(MAX_BYTES + 1)), FORM, 413, "image: at most 10485760"),
+    "long key": (png(), PNG | {"idempotency-key": "x" * 256}, 422, "Idempotency-Key: String should have at most 255"),
     "empty": (b"", PNG, 422, "image: is empty"),
     "text": (b"hello", PNG, 422, "image: not a JPEG, PNG, GIF or BMP file"),
     "large": (bytes(MAX_BYTES + 1), PNG, 413, "image: at most 10485760 bytes"),
@@ -157,6 +180,29 @@ def test_fifty_who_wait_are_answered_when_their_job_is_done(api, finish):
     assert {(answer.status_code, answer.json()["label"]) for answer in answers} == {(200, "7")}
 
 
+def is_idle(pid):
+    """Watch a process for a second; say whether it used less than 5 % of a core."""
+    stat = Path(f"/proc/{pid}/stat")
+    before = stat.read_text().rpartition(")")[2].split()[11:13]
+    time.sleep(1)
+    after = stat.read_text().rpartition(")")[2].split()[11:13]
+    return sum(map(int, after)) - sum(map(int, before)) < 0.05 * os.sysconf("SC_CLK_TCK")
+
+
+def test_five_hundred_who_wait_cost_nothing_until_their_job_is_done(proxy, finish):
+    program, api = proxy()
+    job_id = post(api)
+    request = f"GET /job/{job_id}?wait=30 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".encode()
+    with contextlib.ExitStack() as stack:
+        callers = [socket.create_connection((api.base_url.host, api.base_url.port)) for _ in range(500)]
+        for caller in map(stack.enter_context, callers):
+            caller.sendall(request)
+        wait_until(lambda: is_idle(program.pid), 20, "all to be waiting")
+        finish(SEVEN)
+        answers = [caller.makefile("rb").read() for caller in callers]
+    assert {(answer[:12], answer.count(b'"label":"7"')) for answer in answers} == {(b"HTTP/1.1 200", 1)}
+
+
 def test_who_waits_in_vain_is_answered_when_time_is_up(api):
     answer = api.get(f"/job/{post(api)}", params={"wait": 0.1})
     assert (answer.status_code, answer.json()["status"]) == (202, "pending")
@@ -177,6 +223,55 @@ def test_digits_get_the_labels_that_people_gave_them(api, serving, worker, digit
     assert right >= 0.95 * len(digit_images)
 
 
+def test_a_hundred_posts_with_one_key_make_one_job_and_one_inference(api, worker, fake, store):
+    image, key = png(), {"idempotency-key": "upload-1"}
+    with ThreadPoolExecutor(50) as pool:
+        posts = list(pool.map(lambda _: api.post("/predict", content=image, headers=PNG | key), range(100)))
+    assert {answer.status_code for answer in posts} == {202}
+    [job_id] = {answer.json()["job_id"] for answer in posts}
+    assert {answer.headers["location"] for answer in posts} == {f"/job/{job_id}"}
+    assert worker("--burst").wait() == 0
+    assert (api.get(f"/job/{job_id}").json()["label"], fake.saw(image)) == (label_of(image), 1)
+    assert store.hget("job_counters", "accepted") == "1"
+
+
+def test_a_key_that_belongs_to_another_image_is_a_conflict(api, store):
+    key = {"idempotency-key": "upload-1"}
+    assert api.post("/predict", content=png(), headers=PNG | key).status_code == 202
+    answer = api.post("/predict", content=png(), headers=PNG | key)
+    assert (answer.status_code, answer.json()["detail"][:17]) == (409, "idempotency-key: ")
+    assert store.xlen("jobs") == 1
+
+
+def events(api, job_id, then=lambda: None, **headers):
+    """Read a job's whole stream of events; call `then` after the first."""
+    found = []
+    with api.stream("GET", f"/job/{job_id}/events", headers=headers) as answer:
+        for line in answer.iter_lines():
+            if line.startswith("data: "):
+                found.append(json.loads(line.removeprefix("data: ")))
+                then() if len(found) == 1 else None
+    return answer, found
+
+
+def test_a_job_sends_its_states_as_events_and_the_stream_ends_with_it(api, finish):
+    job_id = post(api)
+    answer, found = events(api, job_id, lambda: finish(SEVEN))
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert (found[0]["status"], found[0]["queue_position"]) == ("pending", 1)
+    assert (found[-1]["status"], found[-1]["label"]) == ("done", "7")
+    assert found[-1] == api.get(f"/job/{job_id}").json()
+
+
+def test_who_comes_back_after_the_end_of_the_stream_is_told_to_stay_away(api, finish):
+    job_id = post(api)
+    finish(SEVEN)
+    assert [event["status"] for event in events(api, job_id)[1]] == ["done"]
+    assert events(api, job_id, **{"last-event-id": "running"})[1]
+    assert events(api, job_id, **{"last-event-id": "done"})[0].status_code == 204
+    assert events(api, "0" * 32)[0].status_code == 404
+
+
 def test_facts_about_the_model_come_from_its_manifest(api):
     assert api.get("/label").json() == {"labels": list("0123456789")}
     metadata = api.get("/metadata").json()
@@ -191,14 +286,19 @@ def test_metrics_show_the_queue(api, finish):
     text = api.get("/metrics").text
     for line in ("jobs_queued 1.0", 'jobs_ended_total{status="done"} 1.0', 'jobs_ended_total{status="failed"} 1.0'):
         assert line in text.splitlines()
+    sizes = [float(line.split()[1]) for line in text.splitlines() if line.startswith("jobs_batch_size_")]
+    assert sizes == [0.0, *[1.0] * 11, 2.0]  # buckets of 1, 2, ... 512, and more; how many; jobs in all
+    latencies = [line for line in text.splitlines() if line.startswith("jobs_latency_seconds_")]
+    assert latencies[-3].startswith('jobs_latency_seconds_bucket{le="+Inf"} 2.0')
+    assert 0 < float(latencies[-1].split()[1]) < 60
     assert len(jobs) == 2
 
 
 def test_the_documentation_shows_both_bodies_and_the_errors(api):
     assert api.get("/docs").status_code == 200
     predict = api.get("/openapi.json").json()["paths"]["/predict"]["post"]
-    assert set(predict["requestBody"]["content"]) == {"application/json", "image/*"}
-    assert {"202", "413", "415", "422", "503"} == set(predict["responses"])
+    assert set(predict["requestBody"]["content"]) == {"application/json", "image/*", "multipart/form-data"}
+    assert {"202", "409", "413", "415", "422", "503"} == set(predict["responses"])
 
 
 def test_who_hangs_up_in_the_middle_leaves_no_traceback(api):
@@ -250,6 +350,18 @@ def test_who_waits_while_redis_restarts_still_hears_of_the_end(proxy, tmp_path, 
     assert answer.json().get("label") == "7" or answer.status_code == 503
     assert api.get(f"/job/{job_id}").json()["label"] == "7"
     server.stop()
+
+
+def test_told_to_stop_it_lets_go_of_all_who_wait(proxy):
+    program, api = proxy()
+    job_id = post(api)
+    with ThreadPoolExecutor(2) as pool:
+        wait = pool.submit(api.get, f"/job/{job_id}", params={"wait": 30})
+        stream = pool.submit(events, api, job_id, lambda: os.kill(program.pid, signal.SIGTERM))
+        program.wait(10)
+        assert (wait.result().status_code, wait.result().json()["status"]) == (202, "pending")
+        assert [event["status"] for event in stream.result()[1]] == ["pending"]
+    assert "Traceback" not in program.log.read_text()
 
 
 def test_registering_in_the_background_answers_first(proxy, worker):

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-import uuid
 
 import pytest
 import redis
@@ -19,35 +18,6 @@ from local.processes import wait_until
 from .conftest import alive, children, kill_child, label_of, png
 
 POISON = "kill"
-
-
-@pytest.fixture
-def put(settings, store):
-    """Hand images in as the proxy does and return their job ids."""
-
-    def put(*images: bytes, **limits):
-        script = store.register_script(steps(settings(**limits)))
-        ids = [uuid.uuid4().hex for _ in images]
-        assert all(script(args=["submit", job_id, image]) for job_id, image in zip(ids, images, strict=True))
-        return ids
-
-    return put
-
-
-@pytest.fixture
-def record(store):
-    return lambda job_id: store.hgetall(f"{job_id}_job")
-
-
-@pytest.fixture
-def settle(store, record):
-    """Wait until all jobs have ended; return their records."""
-
-    def settle(ids, seconds=30):
-        wait_until(lambda: store.xlen("jobs") == 0, seconds, "the queue to be worked empty")
-        return [record(job_id) for job_id in ids]
-
-    return settle
 
 
 def test_burst_works_the_queue_empty_and_ends(worker, put, record, fake):
@@ -184,14 +154,14 @@ def test_redis_may_go_and_come_back_with_a_batch_in_hand(worker, free_port, tmp_
     server, url = start().wait_ready(), f"redis://127.0.0.1:{port}/0"
     client = redis.Redis.from_url(url, decode_responses=True)
     script = client.register_script(steps(Settings(redis_url=url)))
-    script(args=["submit", "a" * 32, png("slow=1")])
+    script(args=["submit", "a" * 32, png("slow=1"), "", ""])
     worker(REDIS_URL=url)
     wait_until(fake.batches)
     server.kill()
     server = start().wait_ready()
     wait_until(lambda: client.hget("a" * 32 + "_job", "status") == "done", 20)
     assert client.hget("a" * 32 + "_job", "attempts") == "1"
-    script(args=["submit", "b" * 32, png()])
+    script(args=["submit", "b" * 32, png(), "", ""])
     wait_until(lambda: client.hget("b" * 32 + "_job", "status") == "done", 20)
     client.close()
     server.stop()
