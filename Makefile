@@ -22,7 +22,7 @@ ALL_LOCKS := $(addsuffix /requirements.txt,local web_single synchronous asynchro
 IRIS := models/artifacts/iris/1/manifest.json
 DIGITS := models/artifacts/digits/1/manifest.json
 
-.PHONY: help demo test up down models lock format clean install install-all mariadb check-pattern
+.PHONY: help demo test chaos bench up down models lock format clean install install-all check-pattern
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -36,11 +36,17 @@ up: check-pattern install $(if $(ROW_MODELS),$(IRIS)) $(if $(IMAGE_MODELS),$(DIG
 down: ## stop what `make up` left running
 	@test ! -x $(PY) || exec $(PY) -m local.up --stop
 
-test: install-all mariadb $(IRIS) $(DIGITS) ## lint, types and the whole suite against real servers
+test: install-all mariadbd chromium $(IRIS) $(DIGITS) ## lint, types and the whole suite against real servers
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy .
 	$(PY) -m pytest
+
+chaos: install-all $(DIGITS) ## 50 SIGKILLs among 1,000 jobs of the asynchronous pattern; SEED=n repeats a run
+	@exec $(PY) -m tests.asynchronous.chaos --jobs 1000 --kills 50 $(if $(SEED),--seed $(SEED))
+
+bench: install-all wrk $(IRIS) $(DIGITS) ## measure a pattern side by side with its limit: PATTERN=asynchronous
+	@exec $(PY) -m benchmarks.$(or $(PATTERN),asynchronous)
 
 models: install-all $(IRIS) $(DIGITS) ## train what is not there yet
 
@@ -72,8 +78,13 @@ $(UV):
 	@$(PYTHON) -m venv --clear .venv >/dev/null || { $(call debian,python3-venv); $(PYTHON) -m venv --clear .venv; }
 	@$(PY) -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
-mariadb:
-	@PATH="$$PATH:/usr/sbin" command -v mariadbd mysqld >/dev/null || { $(call debian,mariadb-server-core); }
+# Programs that only the tests and benchmarks need, from Debian where they are not there.
+mariadbd: package = mariadb-server-core
+chromium: package = chromium
+wrk: package = wrk
+.PHONY: mariadbd chromium wrk
+mariadbd chromium wrk:
+	@PATH="$$PATH:/usr/sbin" command -v $@ >/dev/null || { $(call debian,$(package)); }
 
 debian = echo "installing $(1)"; { $(SUDO) apt-get -qq update && \
 	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $(1) >/dev/null; } || \

@@ -14,6 +14,7 @@ from . import errors, jobs, metrics
 from .job_queue import JobQueue
 from .jobs import Queue
 from .manifest import ManifestMissing, read_manifest
+from .page import add_page
 from .schemas import Health, Labels, Metadata
 from .settings import load_settings
 
@@ -40,6 +41,7 @@ def create_app() -> FastAPI:
     app.include_router(jobs.router)
     app.include_router(router)
     errors.add_handlers(app)
+    add_page(app)
     return app
 
 
