@@ -5,8 +5,9 @@ local time = redis.call('TIME')
 local NOW = time[1] * 1000 + math.floor(time[2] / 1000)
 local SWEEP = 1000 -- entries looked at in one step, so that a long queue of expired jobs cannot hold Redis up
 
--- What this step did, written and told once at its end.
+-- What this step leaves for its end, to be done once for all of its jobs.
 local ended, changed = {}, {} -- ids of the jobs that came to their end, and of all that came to another state
+local gone = {} -- entries of the stream
 local totals = {}
 
 local function count(field, by)
@@ -21,8 +22,7 @@ local function observe(histogram, bounds, value)
 end
 
 local function forget(entry)
-  redis.call('XACK', QUEUE, GROUP, entry)
-  redis.call('XDEL', QUEUE, entry)
+  gone[#gone + 1] = entry
 end
 
 -- Gives a living job its terminal state; that it is only done to a living one makes this state the only one.
@@ -64,13 +64,14 @@ end
 -- Makes a new job of an image that is there already.
 local function accept(id, ...)
   local keep = JOB_LIFETIME + RESULT_LIFETIME
+  count('accepted')
+  local number = tonumber(redis.call('HGET', COUNTERS, 'accepted') or 0) + totals.accepted
   local entry = redis.call('XADD', QUEUE, '*', 'job_id', id)
   redis.call('PEXPIRE', QUEUE, keep)
   redis.call('PEXPIRE', id .. IMAGE, keep)
   redis.call('HSET', id .. RECORD, 'status', 'pending', 'accepted_at', NOW, 'expires_at', NOW + JOB_LIFETIME,
-    'attempts', 0, 'entry', entry, 'number', redis.call('HINCRBY', COUNTERS, 'accepted', 1), ...)
+    'attempts', 0, 'entry', entry, 'number', number, ...)
   redis.call('PEXPIRE', id .. RECORD, keep)
-  redis.call('PEXPIRE', COUNTERS, COUNTERS_LIFETIME)
 end
 
 -- Marks a living job as running and returns {id, attempt, size of its image}, or nil if it is not to be run.
@@ -107,7 +108,7 @@ end
 local steps = {}
 
 -- Answers with the job's id: with an earlier one, if `key` has been used for the same image before.
-function steps.submit(id, image, key, fingerprint)
+local function submit(id, image, key, fingerprint)
   if redis.call('EXISTS', id .. RECORD) == 1 then return id end -- sent again because the first answer was lost
   if key ~= '' then
     local first, its_fingerprint = unpack(redis.call('HMGET', key .. KEY, 'job_id', 'fingerprint'))
@@ -123,6 +124,16 @@ function steps.submit(id, image, key, fingerprint)
     redis.call('PEXPIRE', key .. KEY, JOB_LIFETIME + RESULT_LIFETIME)
   end
   return id
+end
+
+-- Four values for each job, one answer for each.
+function steps.submit(...)
+  local answers = {}
+  for i = 1, select('#', ...), 4 do
+    local id, image, key, fingerprint = select(i, ...)
+    answers[#answers + 1] = submit(id, image, key, fingerprint)
+  end
+  return answers
 end
 
 -- The record and, while the job is pending, its place in the queue: 1 is next.
@@ -249,6 +260,10 @@ end
 -- that it may go on. Only a new job needs to be refused: all other steps lead to an emptier Redis.
 if ARGV[1] ~= 'submit' then redis.call('XACK', QUEUE, GROUP, '0-0') end
 local answer = steps[ARGV[1]](unpack(ARGV, 2))
+if #gone > 0 then
+  redis.call('XACK', QUEUE, GROUP, unpack(gone))
+  redis.call('XDEL', QUEUE, unpack(gone))
+end
 for field, by in pairs(totals) do redis.call('HINCRBY', COUNTERS, field, by) end
 if next(totals) then redis.call('PEXPIRE', COUNTERS, COUNTERS_LIFETIME) end
 if #ended > 0 then redis.call('PUBLISH', ENDED, table.concat(ended, ' ')) end

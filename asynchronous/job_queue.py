@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
+import redis
 import redis.asyncio
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
@@ -15,6 +16,9 @@ from .keys import CHANGED, ENDED, REDIS_AWAY, raise_if_away, steps
 from .news import News
 from .schemas import Job
 from .settings import Settings
+from .together import Together
+
+CONNECTIONS = 64
 
 
 class QueueFull(Exception):
@@ -36,19 +40,29 @@ class JobQueue:
     """A connection pool, and one subscription for all who wait. Every method may raise one of REDIS_AWAY."""
 
     def __init__(self, settings: Settings) -> None:
-        limits = {"max_connections": 64, "timeout": 5, "socket_timeout": 2, "socket_connect_timeout": 1}
+        # For as many as may ask at once, the subscription, and some who ask whether it is ready.
+        limits = {"max_connections": CONNECTIONS + 8, "timeout": 5, "socket_timeout": 2, "socket_connect_timeout": 1}
         retry = Retry(ExponentialBackoff(cap=0.4, base=0.1), 3)  # a connection that broke is not at once a 503
         pool = redis.asyncio.BlockingConnectionPool.from_url(settings.redis_url, retry=retry, **limits)
         self._redis = redis.asyncio.Redis.from_pool(pool)
         self._script = self._redis.register_script(steps(settings))
+        self._turns = asyncio.Semaphore(CONNECTIONS)  # first come, first served; a connection pool lets some starve
+        self._together = Together(lambda parts: self._run("submit", *parts))
         self._news = News()
 
     async def _run(self, *args: str | bytes) -> Any:
+        try:
+            async with asyncio.timeout(5):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise redis.ConnectionError("too many are waiting for it") from None
         try:
             return await self._script(args=args)
         except ResponseError as error:
             raise_if_away(error)
             raise
+        finally:
+            self._turns.release()
 
     async def submit(self, job_id: str, image: bytes, key: str = "") -> str:
         """Store the image, the record and the place in the queue in one step, which may safely be repeated.
@@ -60,10 +74,10 @@ class JobQueue:
             KeyReused: nothing was stored.
         """
         names = [hashlib.sha256(text).hexdigest() for text in (key.encode(), image)] if key else ["", ""]
-        answer = (await self._run("submit", job_id, image, *names)).decode()
+        answer = (await self._together.submit(job_id, image, *names)).decode()
         if answer in _REFUSALS:
             raise _REFUSALS[answer]
-        return str(answer)
+        return answer
 
     async def read(self, job_id: str) -> Job | None:
         """Return the job as it is now, or None when it is unknown or was forgotten RESULT_LIFETIME after its end."""

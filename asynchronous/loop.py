@@ -88,9 +88,11 @@ class Loop:
                 time.sleep(_PAUSE)
 
     def _renew(self) -> None:
+        pause = self._lease / 3
         while True:
-            time.sleep(self._lease / 3)
+            time.sleep(pause)
             try:
                 self._queue.renew()
+                pause = self._lease / 3
             except REDIS_AWAY:
-                continue
+                pause = min(_PAUSE, pause)  # the lease goes on lapsing

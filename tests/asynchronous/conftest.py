@@ -1,5 +1,6 @@
 import hashlib
 import io
+import itertools
 import json
 import os
 import random
@@ -102,7 +103,8 @@ def put(settings, store):
 
     def put(*images: bytes, **limits):
         script = store.register_script(steps(settings(**limits)))
-        return [script(args=["submit", uuid.uuid4().hex, image, "", ""]) for image in images]
+        jobs = [[uuid.uuid4().hex, image, "", ""] for image in images]
+        return script(args=["submit", *itertools.chain(*jobs)])
 
     return put
 

@@ -407,12 +407,32 @@ def test_a_wait_ends_as_soon_as_the_job_does(make):
     async def wait_and_finish():
         shared, one = JobQueue(queue.settings), consumer()
         async with shared.listening(), asyncio.timeout(10):
-            waits = [asyncio.create_task(shared.wait(job_id, 30)) for _ in range(100)]
+            waits = [asyncio.create_task(shared.wait(job_id, 30)) for _ in range(200)]
             await asyncio.sleep(0.1)  # most of them wait by now, and those who do not will read that it is done
             await asyncio.to_thread(lambda: one.finish(one.claim(1), [SEVEN]))
             return {job.label for job in await asyncio.gather(*waits)}
 
     assert asyncio.run(wait_and_finish()) == {"7"}
+
+
+def test_nobody_starves_however_many_ask(make):
+    queue, _ = make()
+    job_id, until = queue.put(), time.monotonic() + 2
+
+    async def ask(shared):
+        asked = 0
+        while time.monotonic() < until:
+            await shared.read(job_id)
+            asked += 1
+        return asked
+
+    async def ask_all():
+        shared = JobQueue(queue.settings)
+        async with shared.listening():
+            return await asyncio.gather(*(ask(shared) for _ in range(200)))
+
+    asked = asyncio.run(ask_all())
+    assert min(asked) > max(asked) / 4
 
 
 def test_who_waits_hears_of_an_end_that_came_while_the_connection_was_broken(make, store, settings):

@@ -30,7 +30,7 @@ class Life(RuleBasedStateMachine):
     @rule()
     def submit(self):
         self.jobs.append(uuid.uuid4().hex)
-        assert self.step(args=["submit", self.jobs[-1], b"image", "", ""]) == self.jobs[-1]
+        assert self.step(args=["submit", self.jobs[-1], b"image", "", ""]) == [self.jobs[-1]]
 
     @rule(target=claims, worker=st.integers(0, 1))
     def claim(self, worker):
