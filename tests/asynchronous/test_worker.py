@@ -62,15 +62,15 @@ def test_a_killed_worker_takes_its_children_along_and_another_does_its_jobs(work
 
 
 def test_an_image_that_kills_its_worker_is_given_up_and_its_neighbours_are_done(worker, put, settle, store, fake):
-    images = [png(POISON if number == 5 else "") for number in range(20)]
+    images = [png(POISON if number == 50 else "") for number in range(100)]
     ids = put(*images)
-    worker(BATCH_SIZE=10)
+    worker()
     records = settle(ids, 60)
-    poisoned = records.pop(5)
-    assert {job["status"] for job in records} == {"done"}
-    assert fake.saw(images[5]) == 3
+    poisoned = records.pop(50)
+    assert [job["status"] for job in records] == ["done"] * 99
+    assert (poisoned["status"], poisoned["attempts"], fake.saw(images[50])) == ("failed", "3", 3)
     assert poisoned["reason"] == "given up after 3 attempts: its worker process died"
-    assert [letter["job_id"] for _, letter in store.xrange("dead_letters")] == [ids[5]]
+    assert [letter["job_id"] for _, letter in store.xrange("dead_letters")] == [ids[50]]
 
 
 def test_an_image_that_kills_the_serving_program_is_given_up_in_the_end(worker, put, record, fake):
@@ -84,16 +84,20 @@ def test_an_image_that_kills_the_serving_program_is_given_up_in_the_end(worker, 
     assert [record(job_id)["attempts"] for job_id in ids] == ["3", "1", "1"]
 
 
-def test_jobs_wait_for_a_serving_program_that_is_down_and_keep_their_order(worker, put, record, settle, fake, store):
+def test_jobs_wait_for_a_serving_program_that_is_down_and_keep_their_order(worker, put, record, settle, fake):
     fake.program.stop()
-    ids = put(*(png() for _ in range(10)))
-    program = worker(BATCH_SIZE=4)
+    ids = put(*(png() for _ in range(100)))
+    program = worker(BATCH_SIZE=8)
     wait_until(lambda: children(program.pid))
-    assert {record(job_id)["status"] for job_id in ids} == {"pending"}
+    until = time.monotonic() + 4  # long enough for more than MAX_ATTEMPTS tries
+    while time.monotonic() < until:
+        assert {(job["status"], job["attempts"]) for job in map(record, ids)} == {("pending", "0")}
+        time.sleep(0.1)
     fake.start()
     records = settle(ids)
     assert {(job["status"], job["attempts"]) for job in records} == {("done", "1")}
     assert [job["finished_at"] for job in records] == sorted(job["finished_at"] for job in records)
+    assert [label for batch in fake.batches() for label in batch] == [job["label"] for job in records]
 
 
 def test_jobs_in_hand_when_the_serving_program_stops_serving_are_not_burnt(worker, put, record, settle, fake):

@@ -1,0 +1,55 @@
+"""Kill everything again and again: the short form of `python -m tests.asynchronous.chaos`, and its judge."""
+
+import random
+
+import pytest
+
+from .chaos import KINDS, plan, run
+from .ledger import Ledger, Outcome
+
+DONE = Outcome("done", "7", finished_at=1000)
+
+
+@pytest.mark.timeout(300)
+def test_no_job_is_lost_changed_or_wrong_whatever_is_killed(tmp_path):
+    report = run(jobs=250, kills=10, seed=random.randrange(10**6), folder=tmp_path)
+    assert (report.lost, report.changed, report.wrong, report.expired) == (0, 0, 0, 0), report
+    assert (report.jobs, report.done + report.failed) == (250, 250), report
+    assert sum(report.kills_by_kind.values()) == report.kills == 10
+    assert set(report.kills_by_kind) == set(KINDS)
+
+
+def test_kills_can_be_planned_again():
+    assert plan(50, random.Random(7)) == plan(50, random.Random(7)) != plan(50, random.Random(8))
+    assert all(set(plan(5, random.Random(seed))) == set(KINDS) for seed in range(20))
+
+
+@pytest.mark.parametrize(
+    ("seen", "last", "broken"),
+    [
+        ([Outcome("pending"), Outcome("running"), DONE], DONE, set()),
+        ([], Outcome("failed", reason="given up after 3 attempts: its worker process died"), set()),
+        ([], Outcome("pending"), {"lost"}),
+        ([], Outcome("unknown"), {"lost"}),
+        ([DONE], Outcome("running"), {"lost", "changed"}),
+        ([Outcome("unknown")], DONE, {"lost", "changed"}),
+        ([DONE], DONE._replace(finished_at=1001), {"changed"}),
+        ([Outcome("expired", reason="late")], DONE, {"changed"}),
+        ([DONE], DONE._replace(label="8"), {"changed", "wrong"}),
+        ([], DONE._replace(label="8"), {"wrong"}),
+        ([], Outcome("failed", reason="its image is no longer in Redis"), {"wrong"}),
+    ],
+)
+def test_the_judge_sees_each_broken_promise(seen, last, broken):
+    ledger = Ledger()
+    ledger.accept("a", "7")
+    for outcome in seen:
+        ledger.saw("a", outcome)
+    ledger.saw("a", last, last=True)
+    assert {name for name in ("lost", "changed", "wrong") if ledger.verdict()[name]} == broken
+
+
+def test_the_judge_counts_a_job_that_nobody_ever_saw_as_lost():
+    ledger = Ledger()
+    ledger.accept("a", "7")
+    assert (ledger.verdict()["lost"], ledger.ended()) == (1, 0)
