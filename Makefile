@@ -36,7 +36,7 @@ up: check-pattern install $(if $(ROW_MODELS),$(IRIS)) $(if $(IMAGE_MODELS),$(DIG
 down: ## stop what `make up` left running
 	@test ! -x $(PY) || exec $(PY) -m local.up --stop
 
-test: install-all mariadbd chromium $(IRIS) $(DIGITS) ## lint, types and the whole suite against real servers
+test: install-all mariadbd chromium wrk $(IRIS) $(DIGITS) ## lint, types and the whole suite against real servers
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy .

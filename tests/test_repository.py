@@ -55,7 +55,7 @@ def test_twins_are_equal_small_and_the_only_ones():
     assert all(lines(ROOT / pattern / name) < LARGEST_TWIN for name, held in TWINS.items() for pattern in held)
 
 
-@pytest.mark.parametrize("folder", [*PATTERNS, "models", "local"])
+@pytest.mark.parametrize("folder", [*PATTERNS, "models", "local", "benchmarks"])
 def test_modules_and_functions_can_be_read_in_one_sitting(folder):
     for path in modules(folder):
         assert lines(path) <= LARGEST_MODULE, path

@@ -1,0 +1,65 @@
+"""Put an HTTP service under load with wrk, which leaves nearly all of the machine to the service."""
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.servers import executable
+
+SCRIPT = Path(__file__).with_name("load.lua")
+
+
+class LoadFailed(Exception):
+    """There is no wrk, or not every request was answered with success; the message says which."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """What came of one run: times in milliseconds; CPU time is that of the process `pid` and its threads."""
+
+    per_second: float
+    p50: float
+    p99: float
+    cpu: float
+
+
+def wrk() -> str:
+    """Return the path of wrk.
+
+    Raises:
+        LoadFailed: it is not installed.
+    """
+    found = executable("wrk")
+    if found is None:
+        raise LoadFailed("wrk is not installed; get it with `apt-get install wrk` (or `brew install wrk`)")
+    return found
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU time that a process has used so far (Linux, in steps of 10 ms)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def run(url: str, pid: int, connections: int, seconds: float, body: Path | None = None, kind: str = "") -> Load:
+    """Ask `url` over and over on so many connections; with `body`, a file, POST it as content type `kind`.
+
+    Raises:
+        LoadFailed: no wrk, or a request was refused or broke.
+    """
+    # wrk knows whole seconds only.
+    argv = [wrk(), "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "-s", str(SCRIPT), url]
+    env = os.environ | ({"LOAD_BODY": str(body), "LOAD_TYPE": kind} if body else {})
+    before = cpu_seconds(pid)
+    done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
+    used = cpu_seconds(pid) - before
+    if done.returncode:
+        raise LoadFailed(f"wrk: {(done.stderr or done.stdout).strip()}")
+    found = json.loads(done.stdout.splitlines()[-1])
+    if found["refused"] or found["broken"] or not found["requests"]:
+        raise LoadFailed(f"{url}: {found['refused']} of {found['requests']} refused, {found['broken']} broke")
+    answered = found["requests"]
+    seconds = found["microseconds"] / 1e6
+    return Load(answered / seconds, found["p50"] / 1000, found["p99"] / 1000, used * 1000 / answered)
