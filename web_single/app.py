@@ -6,13 +6,15 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.routing import APIRoute
 
-from .artifact import open_artifact
-from .metrics import Metrics, Observed
+from .admission import Admission
+from .metrics import REASONS, Metrics
+from .observed import Observed
 from .predictor import NoAnswer, Predictor
 from .rows import Refused
 from .schemas import LabelPrediction, Prediction, Problem
 from .service import Service
 from .settings import Settings
+from .verified import current_model
 
 REFUSALS: dict[int | str, dict[str, Any]] = {
     400: {"model": Problem, "description": "The body was cut off"},
@@ -20,6 +22,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     413: {"model": Problem, "description": "The body is too large"},
     415: {"model": Problem, "description": "The body is not announced as JSON"},
     422: {"model": Problem, "description": "The body is not what the schema says"},
+    503: {"model": Problem, "description": "Too many requests are in flight"},
 }
 
 
@@ -41,8 +44,8 @@ def create_app() -> FastAPI:
 
 
 def load_predictor(settings: Settings) -> Predictor:
-    """Return the model that the settings name: verified, loaded and tried."""
-    return Predictor(open_artifact(settings.model_dir, settings.model_version), settings.onnx_threads)
+    """Return the model that the master verified or the settings name: loaded and tried."""
+    return Predictor(current_model(settings), settings.onnx_threads)
 
 
 def build_app(settings: Settings, predictor: Predictor) -> FastAPI:
@@ -50,7 +53,9 @@ def build_app(settings: Settings, predictor: Predictor) -> FastAPI:
     metrics = Metrics(predictor.name, predictor.version)
     service = Service(settings, predictor, metrics)
     app = FastAPI(title=predictor.name, version=str(predictor.version), redirect_slashes=False)
-    app.add_middleware(Observed, metrics=metrics, version=predictor.version)
+    app.state.metrics = metrics
+    app.add_middleware(Admission, limit=settings.max_in_flight, refusals=metrics.refusals)
+    app.add_middleware(Observed, metrics=metrics, version=predictor.version, access_log=settings.access_log)
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(NoAnswer, _refused)
     _add_predictions(app, service)
@@ -82,6 +87,9 @@ def _add_predictions(app: FastAPI, service: Service) -> None:
 
 
 async def _refused(request: Request, error: Exception) -> JSONResponse:
-    status = error.status if isinstance(error, Refused) else 422
+    status, reason = 422, "no_answer"
+    if isinstance(error, Refused):
+        status, reason = error.status, REASONS.get(error.status, "other")
+    request.app.state.metrics.refusals.labels(reason).inc()
     # After a slow body nothing more is read from its connection; after a large one the caller must get to this answer.
     return JSONResponse({"detail": str(error)}, status, {"connection": "close"} if status == 408 else None)

@@ -6,6 +6,7 @@ gunicorn -c web_single/gunicorn.conf.py "web_single.app:create_app()"; its flags
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from importlib import import_module
@@ -25,7 +26,7 @@ except ValidationError as error:
     sys.exit(f"{PACKAGE}: {fault['loc'][0]}={fault['input']!r} cannot be used: {fault['msg']}")
 
 bind = "127.0.0.1:8000"
-worker_class = "uvicorn_worker.UvicornWorker"
+worker_class = f"{PACKAGE}.worker.Worker"
 worker_tmp_dir = MEMORY
 if "WEB_CONCURRENCY" not in os.environ:
     workers = import_module(f"{PACKAGE}.cpus").granted_cpus()
@@ -45,22 +46,57 @@ if settings.log_format == "json":
 def on_starting(server: Any) -> None:
     """Try in the master what every worker will do, so that a refusal is one line and an exit code, not a loop.
 
-    The workers fork from here and share the imported code, but each loads the model for itself. This does not run
-    again at SIGHUP, so the counters outlive a reload.
+    This does not run again at SIGHUP, so the counters outlive a reload.
     """
     # Before prometheus_client is imported, which looks for it.
     os.environ[COUNTERS] = tempfile.mkdtemp(prefix=f"{PACKAGE}-{os.getpid()}-", dir=MEMORY)
     try:
-        predictor = import_module(f"{PACKAGE}.app").load_predictor(settings)
+        _verify(server)
     except import_module(f"{PACKAGE}.artifact").ArtifactRefused as error:
         on_exit(server)
         sys.exit(f"{PACKAGE}: {' '.join(str(error).split())}")
+
+
+def _verify(server: Any) -> None:
+    """Read the model, try it, and keep it for the workers, which fork from here and load what is kept."""
+    verified = import_module(f"{PACKAGE}.verified")
+    model = verified.read_model(settings)
+    predictor = import_module(f"{PACKAGE}.predictor").Predictor(model, settings.onnx_threads)
+    import_module(f"{PACKAGE}.app")  # so that the workers have it, too
+    verified.keep(model)
     server.log.info("Serving %s, version %d", predictor.name, predictor.version)
+
+
+def on_reload(server: Any) -> None:
+    """At SIGHUP, before new workers are forked: let them serve what is on disk now, or else what they served before."""
+    try:
+        _verify(server)
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with a new version, the old one has to go on
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        server.log.error("Refused a new version and still serving the old one: %s", reason)
+
+
+def when_ready(server: Any) -> None:
+    """Put `drain_seconds` between SIGTERM and the stop, in which /ready says no and everything else goes on.
+
+    gunicorn has no hook before a stop. A timer is no thread and no pause: workers are looked after meanwhile.
+    """
+
+    def announce(number: int, frame: Any) -> None:
+        shared = import_module(f"{PACKAGE}.shared")
+        # A worker that was just forked still has this handler, and a second SIGTERM must not put the stop off.
+        if os.getpid() == server.pid and not shared.stop_announced():
+            shared.announce_stop()
+            signal.setitimer(signal.ITIMER_REAL, settings.drain_seconds)
+
+    if settings.drain_seconds:
+        signal.signal(signal.SIGALRM, lambda number, frame: server.signal(signal.SIGTERM, frame))
+        signal.signal(signal.SIGTERM, announce)
 
 
 def child_exit(server: Any, worker: Any) -> None:
     """Keep what a dead worker counted, and drop what only a live one can be."""
-    import_module("prometheus_client.multiprocess").mark_process_dead(worker.pid)
+    import_module(f"{PACKAGE}.shared").bury(worker.pid)
 
 
 def on_exit(server: Any) -> None:

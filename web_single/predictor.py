@@ -7,9 +7,9 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state
 
-from .artifact import Artifact, ArtifactRefused
+from .artifact import ArtifactRefused
+from .verified import MODEL_FILE, Model
 
-MODEL_FILE = "model.onnx"
 DTYPES = {"tensor(float)": "float32", "tensor(double)": "float64", "tensor(int64)": "int64", "tensor(string)": "string"}
 # ONNX Runtime's errors share no base class of their own, so they are listed.
 ONNX_ERRORS: tuple[type[Exception], ...] = tuple(
@@ -26,10 +26,11 @@ class NoAnswer(Exception):
 class Predictor:
     """Rows of `width` numbers of type `dtype` to one probability for each of `labels`, or ArtifactRefused."""
 
-    def __init__(self, artifact: Artifact, threads: int = 1) -> None:
+    def __init__(self, model: Model, threads: int = 1) -> None:
+        artifact = model.artifact
         self.name, self.version = str(artifact.manifest.get("name")), artifact.version
         self.labels, self.accuracy = artifact.manifest.get("labels", []), artifact.manifest.get("accuracy", {})
-        self._session = _load(artifact, threads)
+        self._session = _load(model, threads)
         self.inputs = [_describe(tensor) for tensor in self._session.get_inputs()]
         self.outputs = [_describe(tensor) for tensor in self._session.get_outputs()]
         self._input, self.dtype, self.width = _rows(self.inputs)
@@ -68,15 +69,13 @@ class Predictor:
         return result
 
 
-def _load(artifact: Artifact, threads: int) -> Any:
-    if MODEL_FILE not in artifact.manifest["files"]:
-        raise ArtifactRefused(f"{artifact.path}/manifest.json has no sha256 for {MODEL_FILE}")
+def _load(model: Model, threads: int) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = threads, 4  # what goes wrong is raised, not printed
     try:
-        return onnxruntime.InferenceSession(artifact.path / MODEL_FILE, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(model.graph, options, providers=["CPUExecutionProvider"])
     except ONNX_ERRORS as error:
-        raise ArtifactRefused(f"{artifact.path / MODEL_FILE} cannot be loaded: {error}") from error
+        raise ArtifactRefused(f"{model.artifact.path / MODEL_FILE} cannot be loaded: {error}") from error
 
 
 def _describe(tensor: Any) -> dict[str, Any]:

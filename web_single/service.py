@@ -15,6 +15,7 @@ from .predictor import Predictor
 from .rows import RowReader
 from .schemas import LabelPrediction, Labels, Metadata, Prediction, request_for
 from .settings import Settings
+from .shared import stop_announced
 
 
 class Service:
@@ -39,6 +40,7 @@ class Service:
         rows = await self._reader.read(request)
         probabilities = self._predictor.probabilities(rows)
         self._metrics.rows.inc(len(rows))
+        request.scope["rows"] = len(rows)  # for the access log
         return probabilities
 
     async def predict_test(self) -> Prediction:
@@ -57,7 +59,9 @@ class Service:
         return {"status": "ok"}
 
     async def ready(self) -> dict[str, str]:
-        """The model predicts; it is tried with each call."""
+        """The model predicts, which is tried with each call, and no stop was announced."""
+        if stop_announced():
+            raise HTTPException(503, "stopping")
         try:
             self._predictor.check()
         except ArtifactRefused as error:

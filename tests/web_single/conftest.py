@@ -1,7 +1,7 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,20 +12,24 @@ import pytest
 from fastapi import FastAPI
 from onnx import TensorProto, helper
 
+from local.processes import Program
 from web_single.app import build_app, load_predictor
 from web_single.predictor import Predictor
 from web_single.settings import Settings
 
+from .running import Service
+
 
 @dataclass
 class Client:
-    """Calls an application in this process; a failure inside it is raised here, not answered with a 500."""
+    """Calls an application in this process; a failure inside it is raised here unless `raises` is false."""
 
     app: FastAPI
+    raises: bool = True
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         async def call() -> httpx.Response:
-            transport = httpx.ASGITransport(self.app)
+            transport = httpx.ASGITransport(self.app, raise_app_exceptions=self.raises)
             async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
                 return await client.request(method, path, **options)
 
@@ -55,6 +59,19 @@ def predictor(settings: Settings) -> Predictor:
 @pytest.fixture
 def client(settings: Settings, predictor: Predictor) -> Client:
     return Client(build_app(settings, predictor))
+
+
+@pytest.fixture
+def service(start: Callable[..., Program], free_port: Callable[[], int]) -> Iterator[Callable[..., Service]]:
+    services: list[Service] = []
+
+    def run(*flags: str, **env: str) -> Service:
+        services.append(Service(start, free_port(), *flags, **env))
+        return services[-1]
+
+    yield run
+    for one in services:
+        one.http.close()
 
 
 @pytest.fixture

@@ -6,59 +6,15 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from subprocess import PIPE, STDOUT
 
-import httpx
-import pytest
+from local.processes import ROOT, wait_until
 
-from local.processes import ROOT, Program, wait_until
+from .running import COMMAND, ROW, Service, counters
 
-COMMAND = [sys.executable, "-m", "gunicorn", "-c", "web_single/gunicorn.conf.py", "web_single.app:create_app()"]
-ROW = b'{"data": [[5.1, 3.5, 1.4, 0.2]]}'
 HEAD = b"POST /predict HTTP/1.1\r\nhost: test\r\ncontent-type: application/json\r\n"
-
-
-class Service:
-    """A gunicorn of our own on a free port."""
-
-    def __init__(self, start: Callable[..., Program], port: int, *flags: str, **env: str) -> None:
-        # A connection for each request, so that every worker gets some.
-        headers = {"connection": "close", "content-type": "application/json"}
-        self.port, self.http = port, httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=20)
-        self.program = start("web_single", [*COMMAND, "--bind", f"127.0.0.1:{port}", *flags], self.answers, env)
-
-    def answers(self) -> bool:
-        try:
-            return self.http.get("/ready").status_code == 200
-        except httpx.TransportError:
-            return False
-
-    def workers(self) -> set[int]:
-        children = Path(f"/proc/{self.program.pid}/task/{self.program.pid}/children")
-        return {int(pid) for pid in children.read_text().split()}
-
-    def metric(self, name: str) -> float:
-        lines = self.http.get("/metrics").text.splitlines()
-        return next((float(line.split()[-1]) for line in lines if line.startswith(name)), 0.0)
-
-    def predict(self) -> int:
-        return self.http.post("/predict", content=ROW).status_code
-
-
-@pytest.fixture
-def service(start: Callable[..., Program], free_port: Callable[[], int]) -> Iterator[Callable[..., Service]]:
-    services: list[Service] = []
-
-    def run(*flags: str, **env: str) -> Service:
-        services.append(Service(start, free_port(), *flags, **env))
-        return services[-1]
-
-    yield run
-    for one in services:
-        one.http.close()
 
 
 def refused(env: dict[str, str]) -> tuple[int, list[str]]:
@@ -68,11 +24,6 @@ def refused(env: dict[str, str]) -> tuple[int, list[str]]:
         printed, _ = ended.communicate(timeout=30)
     assert not counters(ended.pid)
     return ended.returncode, [line for line in printed.splitlines() if "Starting gunicorn" not in line]
-
-
-def counters(pid: int) -> list[Path]:
-    """The folders in memory that belong to the master `pid`."""
-    return list(Path("/dev/shm").glob(f"web_single-{pid}-*"))
 
 
 def test_it_answers_and_sigterm_stops_it_cleanly(service: Callable[..., Service]) -> None:

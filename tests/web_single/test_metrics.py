@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from web_single.app import build_app
+from web_single.app import build_app, load_predictor
 from web_single.predictor import Predictor
 from web_single.settings import Settings
 
@@ -25,6 +25,28 @@ def test_only_answered_rows_are_counted(client: Client) -> None:
     client.post("/predict/label", json={"data": [[1, 2, 3, 4]] * 2})
     client.post("/predict", json={"data": [[1, 2, 3, 4], [1]]})
     assert "predicted_rows_total 7.0" in client.get("/metrics").text
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "reason"),
+    [
+        (b"{}", "text/plain", "not_json"),
+        (b"{}", "application/json", "invalid"),
+        (b" " * 1_048_577, "application/json", "too_large"),
+    ],
+)
+def test_refusals_are_counted_by_reason(client: Client, body: bytes, content_type: str, reason: str) -> None:
+    client.send(body, **{"content-type": content_type})
+    page = client.get("/metrics").text
+    assert f'refused_requests_total{{reason="{reason}"}} 1.0' in page
+    assert page.count("refused_requests_total{") == 2  # this one, and overloaded with 0
+
+
+def test_a_row_without_a_finite_answer_is_counted_as_such(model_dir: Callable[..., Path]) -> None:
+    settings = Settings(model_dir=model_dir())
+    client = Client(build_app(settings, load_predictor(settings)))
+    client.post("/predict", json={"data": [[3.4e38] * 7]})
+    assert 'refused_requests_total{reason="no_answer"} 1.0' in client.get("/metrics").text
 
 
 def test_a_caller_cannot_add_series(client: Client) -> None:

@@ -22,7 +22,16 @@ def test_settings_come_from_the_environment_and_do_not_change(monkeypatch: pytes
         settings.max_rows = 6  # type: ignore[misc]
 
 
-@pytest.mark.parametrize(("name", "value"), [("MAX_ROWS", "0"), ("LOG_FORMAT", "xml"), ("MODEL_VERSION", "newest")])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MAX_ROWS", "0"),
+        ("LOG_FORMAT", "xml"),
+        ("MODEL_VERSION", "newest"),
+        ("MAX_IN_FLIGHT", "0"),
+        ("DRAIN_SECONDS", "nan"),
+    ],
+)
 def test_an_impossible_setting_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(ValidationError, match=name.lower()):
