@@ -3,11 +3,19 @@
 import asyncio
 
 from prometheus_client import Counter
-from pydantic_core import to_json
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-ALWAYS_ADMITTED = {"/health", "/ready", "/metrics"}  # an overloaded worker must not look like a dead one
-RETRY_AFTER = b"1"  # seconds
+from .schemas import problem
+
+ALWAYS_ADMITTED = {
+    "/health",
+    "/ready",
+    "/metrics",
+    "/v2/health/live",
+    "/v2/health/ready",
+}  # an overloaded worker must not look like a dead one
+RETRY_AFTER = "1"  # seconds
 
 
 class Admission:
@@ -23,10 +31,7 @@ class Admission:
     def __init__(self, app: ASGIApp, limit: int, refusals: Counter) -> None:
         self._app, self._limit, self._refusals = app, limit, refusals.labels("overloaded")
         self._in_flight, self._ended = 0, 0
-        detail = f"overloaded: this worker has {limit} requests in flight, which is its limit; try again"
-        self._body = to_json({"detail": detail})
-        length = (b"content-length", str(len(self._body)).encode())
-        self._headers = [(b"content-type", b"application/json"), length, (b"retry-after", RETRY_AFTER)]
+        self._why = f"overloaded: this worker has {limit} requests in flight, which is its limit; try again"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request if there is a place for it."""
@@ -34,8 +39,8 @@ class Admission:
             return await self._app(scope, receive, send)
         if self._in_flight >= self._limit:
             self._refusals.inc()
-            await send({"type": "http.response.start", "status": 503, "headers": self._headers})
-            return await send({"type": "http.response.body", "body": self._body})
+            refusal = JSONResponse(problem(scope["path"], self._why), 503, {"retry-after": RETRY_AFTER})
+            return await refusal(scope, receive, send)
         self._in_flight += 1
         try:
             await self._app(scope, receive, send)

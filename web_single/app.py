@@ -5,13 +5,15 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
 
 from .admission import Admission
-from .metrics import REASONS, Metrics
+from .metrics import Metrics
 from .observed import Observed
+from .open_inference.protocol import InferenceProtocol
 from .predictor import NoAnswer, Predictor
 from .rows import Refused
-from .schemas import LabelPrediction, Prediction, Problem
+from .schemas import LabelPrediction, Prediction, Problem, problem
 from .service import Service
 from .settings import Settings
 from .verified import current_model
@@ -58,7 +60,10 @@ def build_app(settings: Settings, predictor: Predictor) -> FastAPI:
     app.add_middleware(Observed, metrics=metrics, version=predictor.version, access_log=settings.access_log)
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(NoAnswer, _refused)
+    app.add_exception_handler(HTTPException, _refused)
     _add_predictions(app, service)
+    for route in InferenceProtocol(settings, predictor, metrics).routes():
+        app.router.add_api_route(**route, route_class_override=BareRoute)
     app.get("/predict/test")(service.predict_test)
     app.get("/predict/test/label")(service.predict_test_label)
     app.get("/health")(service.health)
@@ -87,9 +92,11 @@ def _add_predictions(app: FastAPI, service: Service) -> None:
 
 
 async def _refused(request: Request, error: Exception) -> JSONResponse:
-    status, reason = 422, "no_answer"
-    if isinstance(error, Refused):
-        status, reason = error.status, REASONS.get(error.status, "other")
+    if isinstance(error, HTTPException):
+        return JSONResponse(problem(request.url.path, error.detail), error.status_code, error.headers)
+    status, reason = (error.status, error.reason) if isinstance(error, Refused) else (422, "no_answer")
     request.app.state.metrics.refusals.labels(reason).inc()
     # After a slow body nothing more is read from its connection; after a large one the caller must get to this answer.
-    return JSONResponse({"detail": str(error)}, status, {"connection": "close"} if status == 408 else None)
+    return JSONResponse(
+        problem(request.url.path, str(error)), status, {"connection": "close"} if status == 408 else None
+    )

@@ -9,7 +9,6 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from .shared import FOLDER, locked
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
-REASONS = {400: "cut_off", 408: "too_slow", 413: "too_large", 415: "not_json", 422: "invalid"}
 
 
 class Metrics:

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .metrics import Metrics
+from .schemas import problem
 
 CLOSE = {"connection": "close"}
 SANE_ID = re.compile(rb"[!-~]{1,128}").fullmatch
@@ -55,7 +56,7 @@ class Observed:
             await self._app(scope, receive, send_observed)
         except Exception:
             if not status:
-                await JSONResponse({"detail": "internal error"}, 500, CLOSE)(scope, receive, send_observed)
+                await JSONResponse(problem(scope["path"], "internal error"), 500, CLOSE)(scope, receive, send_observed)
             raise
         finally:
             if not counted:

@@ -10,7 +10,8 @@ from onnxruntime.capi import onnxruntime_pybind11_state
 from .artifact import ArtifactRefused
 from .verified import MODEL_FILE, Model
 
-DTYPES = {"tensor(float)": "float32", "tensor(double)": "float64", "tensor(int64)": "int64", "tensor(string)": "string"}
+SAME = ("bool", "float16", "int8", "int16", "int32", "int64", "string", "uint8", "uint16", "uint32", "uint64")
+DTYPES = {"tensor(float)": "float32", "tensor(double)": "float64"} | {f"tensor({name})": name for name in SAME}
 # ONNX Runtime's errors share no base class of their own, so they are listed.
 ONNX_ERRORS: tuple[type[Exception], ...] = tuple(
     error
@@ -50,6 +51,20 @@ class Predictor:
         if not finite.all():
             raise NoAnswer(f"data[{finite.all(axis=1).argmin()}]: the model has no finite probability for these values")
         return result
+
+    def outputs_for(self, rows: NDArray[Any], names: list[str]) -> dict[str, NDArray[Any]]:
+        """Return the named outputs of the graph for [n, width], and its probabilities in any case.
+
+        Raises:
+            NoAnswer: as above, and for every output that was asked for.
+        """
+        wanted = list(dict.fromkeys([self._output, *names]))
+        results = dict(zip(wanted, self._session.run(wanted, {self._input: rows}), strict=True))
+        for name, result in results.items():
+            if result.dtype.kind == "f" and not (finite := np.isfinite(np.atleast_1d(result))).all():
+                row = np.argwhere(~finite)[0][0]
+                raise NoAnswer(f"data[{row}]: the model has no finite {name} for these values")
+        return results
 
     def likeliest(self, probabilities: NDArray[Any]) -> list[str]:
         """Return the label with the highest probability for each row."""

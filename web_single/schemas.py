@@ -68,3 +68,8 @@ class Problem(BaseModel):
     """Why a request was refused: the field and the limit."""
 
     detail: str
+
+
+def problem(path: str, reason: str) -> dict[str, str]:
+    """Return the body of a refusal; under /v2 its field has the name that the protocol's clients read."""
+    return {"error" if path.startswith("/v2") else "detail": reason}

@@ -76,7 +76,10 @@ def service(start: Callable[..., Program], free_port: Callable[[], int]) -> Iter
 
 @pytest.fixture
 def model_dir(tmp_path: Path) -> Callable[..., Path]:
-    """Write a model folder whose graph is softmax(rows @ ones), or the given nodes, and return it."""
+    """Write a model folder whose graph is softmax(rows @ ones), or the given nodes, and return it.
+
+    With `label` it has the likeliest label, a string, as a second output.
+    """
 
     def write(width: int = 7, labels: tuple[str, ...] = ("no", "yes"), dtype: str = "FLOAT", **change: Any) -> Path:
         kind = getattr(TensorProto, dtype)
@@ -87,7 +90,15 @@ def model_dir(tmp_path: Path) -> Callable[..., Path]:
         ]
         rows = helper.make_tensor_value_info("rows", kind, change.get("shape", [None, width]))
         chances = helper.make_tensor_value_info("chances", kind, change.get("output", [None, len(labels)]))
-        graph = helper.make_graph(nodes, "small", [rows], [chances], [weights])
+        outputs, constants = [chances], [weights]
+        if change.get("label"):
+            nodes += [helper.make_node("ArgMax", ["chances"], ["best"], axis=1, keepdims=0)]
+            nodes += [helper.make_node("Gather", ["names", "best"], ["label"])]
+            outputs.append(helper.make_tensor_value_info("label", TensorProto.STRING, [None]))
+            constants.append(
+                helper.make_tensor("names", TensorProto.STRING, [len(labels)], [x.encode() for x in labels])
+            )
+        graph = helper.make_graph(nodes, "small", [rows], outputs, constants)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
         return save(tmp_path / "model", onnx.ModelProto.SerializeToString(model), list(labels))
 
