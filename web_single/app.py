@@ -8,11 +8,12 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from .admission import Admission
+from .bodies import Refused
+from .hot_path import HotPath
 from .metrics import Metrics
 from .observed import Observed
 from .open_inference.protocol import InferenceProtocol
 from .predictor import NoAnswer, Predictor
-from .rows import Refused
 from .schemas import LabelPrediction, Prediction, Problem, problem
 from .service import Service
 from .settings import Settings
@@ -54,14 +55,21 @@ def build_app(settings: Settings, predictor: Predictor) -> FastAPI:
     """Return the service for a loaded model."""
     metrics = Metrics(predictor.name, predictor.version)
     service = Service(settings, predictor, metrics)
-    app = FastAPI(title=predictor.name, version=str(predictor.version), redirect_slashes=False)
+    app = FastAPI(
+        title=predictor.name,
+        version=str(predictor.version),
+        redirect_slashes=False,
+        # It asks OpenTelemetry three times for each request whether anybody listens; here `Observed` does the counting.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )
     app.state.metrics = metrics
+    _add_predictions(app, service)
+    app.add_middleware(HotPath, routes=[r for r in app.routes if isinstance(r, BareRoute)], refuse=_refused)
     app.add_middleware(Admission, limit=settings.max_in_flight, refusals=metrics.refusals)
     app.add_middleware(Observed, metrics=metrics, version=predictor.version, access_log=settings.access_log)
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(NoAnswer, _refused)
     app.add_exception_handler(HTTPException, _refused)
-    _add_predictions(app, service)
     for route in InferenceProtocol(settings, predictor, metrics).routes():
         app.router.add_api_route(**route, route_class_override=BareRoute)
     app.get("/predict/test")(service.predict_test)

@@ -3,8 +3,9 @@
 import fcntl
 import os
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.values import MultiProcessValue
 
 from .shared import FOLDER, locked
 
@@ -15,6 +16,9 @@ class Metrics:
     """The metrics of one worker, and the page that shows all workers."""
 
     def __init__(self, model: str, version: int) -> None:
+        if FOLDER in os.environ:
+            pid = os.getpid()  # else each counter asks the kernel for it each time, five times in a request
+            values.ValueClass = MultiProcessValue(lambda: pid)  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
         self.requests = Histogram(
             "http_request_duration_seconds",

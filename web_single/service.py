@@ -10,6 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic_core import to_json
 
 from .artifact import ArtifactRefused
+from .bodies import BodyReader
 from .metrics import Metrics
 from .predictor import Predictor
 from .rows import RowReader
@@ -24,7 +25,8 @@ class Service:
     def __init__(self, settings: Settings, predictor: Predictor, metrics: Metrics) -> None:
         self._settings, self._predictor, self._metrics = settings, predictor, metrics
         self.schema = request_for(predictor.width, predictor.dtype, settings.max_rows, predictor.sample)
-        self._reader = RowReader(self.schema, predictor.dtype, settings.max_body_bytes, settings.body_timeout)
+        bodies = BodyReader(settings.max_body_bytes, settings.body_timeout)
+        self._reader = RowReader(self.schema, predictor.dtype, bodies)
 
     async def predict(self, request: Request) -> Response:
         """The probability of each label, for each row."""

@@ -10,9 +10,8 @@ from hypothesis.extra import numpy as st_numpy
 from starlette.requests import Request
 
 from web_single.app import build_app
+from web_single.bodies import BodyReader, Refused
 from web_single.predictor import Predictor
-from web_single.rows import Refused, RowReader
-from web_single.schemas import request_for
 from web_single.settings import Settings
 
 from .conftest import Client
@@ -129,7 +128,7 @@ def test_a_caller_who_hangs_up_is_refused_and_not_a_fault_of_ours() -> None:
     async def receive() -> dict[str, object]:
         return {"type": "http.disconnect"}
 
-    reader = RowReader(request_for(4, "float32", 10, []), "float32", 1000, 1.0)
+    reader = BodyReader(1000, 1.0)
     request = Request({"type": "http", "headers": [(b"content-type", b"application/json")]}, receive)
     with pytest.raises(Refused, match="connection closed") as refused:
         asyncio.run(reader.read(request))
@@ -168,3 +167,38 @@ def test_any_body_gets_an_answer_for_each_row_or_a_reason(client: Client, body: 
     answer = client.send(body)
     assert answer.status_code in (200, 422)
     assert isinstance(answer.json()["detail"], str) if answer.status_code == 422 else answer.json()["prediction"]
+
+
+def test_each_of_many_who_wait_has_a_time_of_its_own() -> None:
+    async def stuck() -> dict[str, object]:
+        await asyncio.sleep(60)
+        raise AssertionError
+
+    async def one(reader: BodyReader, begin: float) -> float:
+        await asyncio.sleep(begin)
+        began = asyncio.get_running_loop().time()
+        with pytest.raises(Refused, match="not complete"):
+            await reader.read(Request({"type": "http", "headers": []}, stuck))
+        return asyncio.get_running_loop().time() - began
+
+    async def all_of_them() -> list[float]:
+        reader = BodyReader(1000, 0.3)
+        return await asyncio.gather(*(one(reader, begin) for begin in (0, 0.1, 0.2, 0.5)))
+
+    waited = asyncio.run(all_of_them())
+    assert min(waited) >= 0.299
+
+
+def test_who_is_cancelled_for_another_reason_is_not_late() -> None:
+    async def cancelled() -> None:
+        reading = asyncio.create_task(BodyReader(1000, 60).read(Request({"type": "http", "headers": []}, forever)))
+        await asyncio.sleep(0)
+        reading.cancel()
+        await reading
+
+    async def forever() -> dict[str, object]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(cancelled())

@@ -9,9 +9,9 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 
 from ..artifact import ArtifactRefused
+from ..bodies import BodyReader, Refused
 from ..metrics import Metrics
 from ..predictor import NoAnswer, Predictor
-from ..rows import Refused, read_body
 from ..settings import Settings
 from ..shared import stop_announced
 from .page import (
@@ -35,7 +35,8 @@ class InferenceProtocol:
     """The handlers under /v2; each takes the request as it came."""
 
     def __init__(self, settings: Settings, predictor: Predictor, metrics: Metrics) -> None:
-        self._settings, self._predictor, self._metrics = settings, predictor, metrics
+        self._predictor, self._metrics = predictor, metrics
+        self._bodies = BodyReader(settings.max_body_bytes, settings.body_timeout)
         self._outputs = [output for output in predictor.outputs if output["dtype"] in DATATYPES]
         self._names = [output["name"] for output in self._outputs]
         self._reader = TensorReader(predictor.inputs[0], self._names, settings.max_rows, predictor.sample)
@@ -81,7 +82,7 @@ class InferenceProtocol:
         """The outputs that are asked for, for each row; as bytes behind the JSON where that is asked for."""
         name, version = self._find(request)
         _check_announced(request)
-        body = await read_body(request, self._settings.max_body_bytes, self._settings.body_timeout)
+        body = await self._bodies.read(request)
         asked, rows = self._reader.read(body, request.headers.get(JSON_LENGTH))
         names = [output.name for output in asked.outputs or []] or self._names
         try:

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from pydantic_core import to_json
 
-from ..rows import Refused, place
+from ..bodies import Refused
+from ..rows import place
 from .page import JSON_LENGTH
 from .requests import DATATYPES, InferRequest, requests_for
 

@@ -1,0 +1,29 @@
+"""The benchmarks run to their end and give their figures. How fast anything is, no test says."""
+
+import json
+import subprocess
+import sys
+
+from local.processes import ROOT
+
+
+def run(module: str, *arguments: str) -> dict:
+    argv = [sys.executable, "-m", module, *arguments]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False, timeout=100)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_each_kind_of_load_is_measured_for_the_limit_and_for_ours():
+    services = run("benchmarks.web_single", "--rounds=1", "--seconds=1", "--only", "limit", "web_single")["services"]
+    assert set(services) == {"limit", "web_single"}
+    loads = [
+        services["web_single"][kind] for kind in ("1 row, 1 connection", "1 row, 16", "1 row, 64", "1,000 rows, 4")
+    ]
+    assert all(one["per_second"] > 0 and one["cpu"] > 0 for [one] in loads)
+
+
+def test_an_overload_is_refused_and_what_is_admitted_is_timed():
+    found = run("benchmarks.rows.overload", "--rounds=1", "--seconds=0.5", "--limit=4")
+    [calm], [overload] = found["rounds"].values()
+    assert (calm["refused"], overload["refused"] > 0, overload["p99"] > 0) == (0, True, True)
