@@ -21,7 +21,7 @@ class Settings(BaseSettings):
     max_body_bytes: PositiveInt = 1024 * 1024
     body_timeout: PositiveFloat = 10.0  # seconds for all of a body to arrive
     max_in_flight: PositiveInt = 128  # requests in one worker; each may hold a body, and the next waits for all of them
-    drain_seconds: Annotated[float, Field(ge=0, le=600)] = 0.0  # between /ready saying no and the stop
+    drain_seconds: Annotated[float, Field(ge=0, le=600)] = 1.0  # between /ready saying no and the stop
     log_level: Annotated[Level, BeforeValidator(str.lower)] = "info"
     log_format: Literal["text", "json"] = "text"
     access_log: bool = False

@@ -34,7 +34,12 @@ def running(folder: Path, name: str, argv: list[str], cpu: int) -> Iterator[Serv
     port, began = servers.free_port(), monotonic()
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "gunicorn", "-b", f"127.0.0.1:{port}", "-w", "1", *argv]
-    env = {"MODEL_DIR": str(ARTIFACTS / "iris"), "ORT_DISABLE_TELEMETRY": "1", "LOG_LEVEL": "warning"}
+    env = {
+        "MODEL_DIR": str(ARTIFACTS / "iris"),
+        "ORT_DISABLE_TELEMETRY": "1",
+        "LOG_LEVEL": "warning",
+        "DRAIN_SECONDS": "0",
+    }
     with uninterrupted():
         program = Program(name, command, lambda: servers.answers(f"{url}/ready"), folder / f"{port}.log", env)
     try:

@@ -23,6 +23,7 @@ class Service:
         # A connection for each request, so that every worker gets some.
         headers = {"connection": "close", "content-type": "application/json"}
         self.port, self.http = port, httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=20)
+        env = {"DRAIN_SECONDS": "0"} | env  # most tests need not wait for a load balancer
         self.program = start("web_single", [*COMMAND, "--bind", f"127.0.0.1:{port}", *flags], self.answers, env)
 
     def answers(self) -> bool:
