@@ -15,6 +15,14 @@ class Refused(Exception):
         self.status, self.reason = status, reason
 
 
+def header(request: Request, name: bytes) -> bytes:
+    """Return a header's value, or nothing; Starlette's `headers` would first make an object of all of them."""
+    for key, value in request.scope["headers"]:
+        if key == name:
+            return bytes(value)
+    return b""
+
+
 class BodyReader:
     """Reads bodies of at most `max_bytes` that arrive within `seconds`.
 
@@ -35,7 +43,7 @@ class BodyReader:
             Refused: 400 cut off, 408 too slow, 413 too large; the last without reading on, or at all if the length
                 says so.
         """
-        self._check_size(int(request.headers.get("content-length", 0)))
+        self._check_size(int(header(request, b"content-length") or 0))
         task = asyncio.current_task()
         assert task is not None, "there is no task to cancel"
         self._due[task] = monotonic() + self._seconds

@@ -1,5 +1,6 @@
 """One ONNX classifier, described by its own graph."""
 
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -47,8 +48,8 @@ class Predictor:
             NoAnswer: the numbers of a row are so large that the model's arithmetic overflows.
         """
         result = self._run(rows)
-        finite = np.isfinite(result)
-        if not finite.all():
+        # A sum of squares is finite only if each number is, and takes half the time of asking each.
+        if not isfinite(np.vdot(result, result)) and not (finite := np.isfinite(result)).all():
             raise NoAnswer(f"data[{finite.all(axis=1).argmin()}]: the model has no finite probability for these values")
         return result
 
