@@ -1,17 +1,19 @@
 """The composition: settings, a verified model, the service, its routes."""
 
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .admission import Admission
 from .bodies import Refused
 from .hot_path import HotPath
 from .metrics import Metrics
-from .observed import Observed
+from .observed import Observed, failed
 from .open_inference.protocol import InferenceProtocol
 from .predictor import NoAnswer, Predictor
 from .schemas import LabelPrediction, Prediction, Problem, problem
@@ -40,6 +42,17 @@ class BareRoute(APIRoute):
         return self.endpoint
 
 
+class Fronted(FastAPI):
+    """FastAPI behind our own layers, which would otherwise stand inside five of its own."""
+
+    front: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        scope["app"] = self
+        await self.front(scope, receive, send)
+
+
 def create_app() -> FastAPI:
     """Return the service that the environment describes, or raise `ArtifactRefused` or pydantic's `ValidationError`."""
     settings = Settings()
@@ -55,7 +68,7 @@ def build_app(settings: Settings, predictor: Predictor) -> FastAPI:
     """Return the service for a loaded model."""
     metrics = Metrics(predictor.name, predictor.version)
     service = Service(settings, predictor, metrics)
-    app = FastAPI(
+    app = Fronted(
         title=predictor.name,
         version=str(predictor.version),
         redirect_slashes=False,
@@ -64,12 +77,13 @@ def build_app(settings: Settings, predictor: Predictor) -> FastAPI:
     )
     app.state.metrics = metrics
     _add_predictions(app, service)
-    app.add_middleware(HotPath, routes=[r for r in app.routes if isinstance(r, BareRoute)], refuse=_refused)
-    app.add_middleware(Admission, limit=settings.max_in_flight, refusals=metrics.refusals)
-    app.add_middleware(Observed, metrics=metrics, version=predictor.version, access_log=settings.access_log)
+    hot = HotPath(partial(FastAPI.__call__, app), [r for r in app.routes if isinstance(r, BareRoute)], _refused)
+    admission = Admission(hot, settings.max_in_flight, metrics.refusals)
+    app.front = Observed(admission, metrics, predictor.version, settings.access_log)
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(NoAnswer, _refused)
     app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(Exception, failed)
     for route in InferenceProtocol(settings, predictor, metrics).routes():
         app.router.add_api_route(**route, route_class_override=BareRoute)
     app.get("/predict/test")(service.predict_test)

@@ -7,6 +7,7 @@ import re
 from time import perf_counter
 
 from prometheus_client import Histogram
+from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -56,7 +57,7 @@ class Observed:
             await self._app(scope, receive, send_observed)
         except Exception:
             if not status:
-                await JSONResponse(problem(scope["path"], "internal error"), 500, CLOSE)(scope, receive, send_observed)
+                await (await failed(Request(scope), None))(scope, receive, send_observed)
             raise
         finally:
             if not counted:
@@ -81,3 +82,8 @@ class Observed:
             if "rows" in scope:  # the service has put it there
                 line["rows"] = scope["rows"]
             self._log.info(" ".join(f"{name}={value}" for name, value in line.items()), extra=line)
+
+
+async def failed(request: Request, _error: Exception | None) -> JSONResponse:
+    """Answer what nobody foresaw."""
+    return JSONResponse(problem(request.url.path, "internal error"), 500, CLOSE)
