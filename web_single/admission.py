@@ -8,13 +8,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .schemas import problem
 
-ALWAYS_ADMITTED = {
-    "/health",
-    "/ready",
-    "/metrics",
-    "/v2/health/live",
-    "/v2/health/ready",
-}  # an overloaded worker must not look like a dead one
+# An overloaded worker must not look like a dead one.
+ALWAYS_ADMITTED = {"/health", "/ready", "/metrics", "/v2/health/live", "/v2/health/ready"}
 RETRY_AFTER = "1"  # seconds
 
 

@@ -17,7 +17,7 @@ class Metrics:
 
     def __init__(self, model: str, version: int) -> None:
         if FOLDER in os.environ:
-            pid = os.getpid()  # else each counter asks the kernel for it each time, five times in a request
+            pid = os.getpid()  # else each counter asks the kernel for it each time, three times in a request
             values.ValueClass = MultiProcessValue(lambda: pid)  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
         self.requests = Histogram(

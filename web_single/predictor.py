@@ -49,8 +49,8 @@ class Predictor:
         """
         result = self._run(rows)
         # A sum of squares is finite only if each number is, and takes half the time of asking each.
-        if not isfinite(np.vdot(result, result)) and not (finite := np.isfinite(result)).all():
-            raise NoAnswer(f"data[{finite.all(axis=1).argmin()}]: the model has no finite probability for these values")
+        if not isfinite(np.vdot(result, result)):
+            _check_finite("probability", result)
         return result
 
     def outputs_for(self, rows: NDArray[Any], names: list[str]) -> dict[str, NDArray[Any]]:
@@ -62,9 +62,8 @@ class Predictor:
         wanted = list(dict.fromkeys([self._output, *names]))
         results = dict(zip(wanted, self._session.run(wanted, {self._input: rows}), strict=True))
         for name, result in results.items():
-            if result.dtype.kind == "f" and not (finite := np.isfinite(np.atleast_1d(result))).all():
-                row = np.argwhere(~finite)[0][0]
-                raise NoAnswer(f"data[{row}]: the model has no finite {name} for these values")
+            if result.dtype.kind == "f":
+                _check_finite(name, result)
         return results
 
     def likeliest(self, probabilities: NDArray[Any]) -> list[str]:
@@ -83,6 +82,12 @@ class Predictor:
     def _run(self, rows: NDArray[Any]) -> NDArray[Any]:
         result: NDArray[Any] = self._session.run([self._output], {self._input: rows})[0]
         return result
+
+
+def _check_finite(name: str, result: NDArray[Any]) -> None:
+    finite = np.isfinite(np.atleast_1d(result))
+    if not finite.all():
+        raise NoAnswer(f"data[{np.argwhere(~finite)[0][0]}]: the model has no finite {name} for these values")
 
 
 def _load(model: Model, threads: int) -> Any:

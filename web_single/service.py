@@ -62,12 +62,7 @@ class Service:
 
     async def ready(self) -> dict[str, str]:
         """The model predicts, which is tried with each call, and no stop was announced."""
-        if stop_announced():
-            raise HTTPException(503, "stopping")
-        try:
-            self._predictor.check()
-        except ArtifactRefused as error:
-            raise HTTPException(503, str(error)) from error
+        check_ready(self._predictor)
         return {"status": "ready"}
 
     async def label(self) -> Labels:
@@ -81,6 +76,16 @@ class Service:
     async def metrics(self) -> Response:
         """Prometheus metrics, summed over the workers."""
         return Response(self._metrics.page(), media_type=CONTENT_TYPE_LATEST)
+
+
+def check_ready(predictor: Predictor) -> None:
+    """Raise a 503 unless the model predicts and no stop was announced."""
+    if stop_announced():
+        raise HTTPException(503, "stopping")
+    try:
+        predictor.check()
+    except ArtifactRefused as error:
+        raise HTTPException(503, str(error)) from error
 
 
 def _json(prediction: list[Any]) -> Response:

@@ -4,22 +4,15 @@ import os
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import httpx
 import pytest
 
 from local.processes import wait_until
 
-from .conftest import children, kill_child, png
+from .conftest import children, cpu_seconds, kill_child, png
 
 PNG = {"content-type": "image/png"}
-
-
-def cpu_seconds(pid):
-    """The time that all threads of a process have spent on a core."""
-    threads = Path(f"/proc/{pid}/task").iterdir()
-    return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
 
 
 def test_an_idle_worker_uses_less_than_a_hundredth_of_a_core(worker, store):

@@ -8,12 +8,11 @@ from fastapi.exceptions import HTTPException
 from pydantic import BaseModel
 from pydantic_core import to_json
 
-from ..artifact import ArtifactRefused
 from ..bodies import BodyReader, Refused
 from ..metrics import Metrics
 from ..predictor import NoAnswer, Predictor
+from ..service import check_ready
 from ..settings import Settings
-from ..shared import stop_announced
 from .page import (
     JSON_LENGTH,
     InferResponse,
@@ -63,7 +62,7 @@ class InferenceProtocol:
 
     async def ready(self, request: Request) -> Response:
         """The model predicts; it is tried with each call."""
-        self._check()
+        check_ready(self._predictor)
         return _json(Ready())
 
     async def model(self, request: Request) -> Response:
@@ -75,7 +74,7 @@ class InferenceProtocol:
     async def model_ready(self, request: Request) -> Response:
         """This model predicts; it is tried with each call."""
         name, _ = self._find(request)
-        self._check()
+        check_ready(self._predictor)
         return _json(Ready(name=name))
 
     async def infer(self, request: Request) -> Response:
@@ -105,14 +104,6 @@ class InferenceProtocol:
             there = f"the model here is {name!r}, version {version}"
             raise HTTPException(404, f"{asked[0][:60]!r}, version {asked[1][:60]!r} is not served: {there}")
         return name, version
-
-    def _check(self) -> None:
-        if stop_announced():
-            raise HTTPException(503, "stopping")
-        try:
-            self._predictor.check()
-        except ArtifactRefused as error:
-            raise HTTPException(503, str(error)) from error
 
 
 def _check_announced(request: Request) -> None:
