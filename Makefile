@@ -40,7 +40,7 @@ test: install-all mariadbd chromium wrk $(IRIS) $(DIGITS) ## lint, types and the
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy .
-	$(PY) -m pytest
+	$(PY) -m pytest --numprocesses 2 --dist loadfile
 
 chaos: install-all $(DIGITS) ## 50 SIGKILLs among 1,000 jobs of the asynchronous pattern; SEED=n repeats a run
 	@exec $(PY) -m tests.asynchronous.chaos --jobs 1000 --kills 50 $(if $(SEED),--seed $(SEED))
