@@ -13,7 +13,7 @@ from .messages import (
     model_service_pb2_grpc,
     predict_pb2,
     prediction_service_pb2_grpc,
-    to_numpy,
+    tensor_values,
 )
 from .settings import Settings
 
@@ -97,9 +97,7 @@ class Model:
         outputs = self._prediction.Predict(request, timeout=max(seconds, 0)).outputs
         if not {"label", "probability"} <= outputs.keys():
             raise PredictFailed(f"the model's outputs are {sorted(outputs)}, not label and probability")
-        labels, probabilities = to_numpy(outputs["label"]), to_numpy(outputs["probability"])
+        labels, probabilities = tensor_values(outputs["label"]), tensor_values(outputs["probability"])
         if not len(labels) == len(probabilities) == len(images):
             raise PredictFailed(f"{len(labels)} labels for {len(images)} images")
-        return [
-            Result(label.decode(), float(probability)) for label, probability in zip(labels, probabilities, strict=True)
-        ]
+        return [Result(label.decode(), probability) for label, probability in zip(labels, probabilities, strict=True)]

@@ -4,8 +4,9 @@ set -eu
 all=$(mktemp)
 trap 'rm -f "$all"' EXIT
 # Taken from the framework's wheel are only its message modules, so what the framework itself runs on stays out.
-framework="absl-py astunparse charset-normalizer flatbuffers gast google-pasta h5py keras libclang markdown-it-py mdurl
-ml-dtypes namex opt-einsum optree pygments requests rich setuptools six termcolor urllib3 wheel wrapt"
+framework="absl-py astunparse charset-normalizer flatbuffers gast google-pasta h5py keras libclang ml-dtypes namex numpy
+opt-einsum optree requests setuptools six termcolor urllib3 wheel wrapt"
+words="markdown-it-py mdurl pygments rich"
 
 pin() { # EXTRA FILE [OPTION...]
   extra=$1 file=$2
@@ -20,7 +21,7 @@ pin() { # EXTRA FILE [OPTION...]
 for pattern in web_single synchronous batch local models; do
   pin $pattern $pattern/requirements.txt --constraint "$all"
 done
-pin asynchronous asynchronous/requirements.txt --constraint "$all" \
-  $(for package in $framework; do echo "--no-emit-package $package"; done)
+without() { for package in "$@"; do echo "--no-emit-package $package"; done; }
+pin asynchronous asynchronous/requirements.txt --constraint "$all" $(without $framework $words)
 pin iris models/requirements-iris.txt --constraint "$all"
 pin dev requirements-dev.txt --constraint "$all"

@@ -10,9 +10,9 @@ Twin: synchronous and asynchronous hold this file byte for byte, so that each fo
 import importlib.util
 import sys
 import types
+from array import array
 from collections.abc import Iterable
-
-import numpy as np
+from typing import Any
 
 _bare = None
 if "tensorflow" not in sys.modules:
@@ -35,7 +35,7 @@ finally:
         del sys.modules["tensorflow"]
 
 __all__ = ["get_model_metadata_pb2", "get_model_status_pb2", "model_service_pb2_grpc", "predict_pb2"]
-__all__ += ["bytes_tensor", "prediction_service_pb2_grpc", "to_numpy"]
+__all__ += ["bytes_tensor", "prediction_service_pb2_grpc", "tensor_values"]
 
 
 def bytes_tensor(values: Iterable[bytes]) -> tensor_pb2.TensorProto:
@@ -45,12 +45,10 @@ def bytes_tensor(values: Iterable[bytes]) -> tensor_pb2.TensorProto:
     return tensor
 
 
-def to_numpy(tensor: tensor_pb2.TensorProto) -> np.ndarray:
-    """Return a float32 or string (bytes objects) tensor as an array of its own shape, from either wire encoding."""
-    shape = [dim.size for dim in tensor.tensor_shape.dim]
+def tensor_values(tensor: tensor_pb2.TensorProto) -> list[Any]:
+    """Return the values of a float32 or string (bytes objects) tensor, row by row, from either wire encoding."""
     if tensor.dtype == types_pb2.DT_STRING:
-        return np.array(tensor.string_val, dtype=object).reshape(shape)
+        return list(tensor.string_val)
     if tensor.dtype != types_pb2.DT_FLOAT:
         raise TypeError(f"expected a float32 or string tensor, got {types_pb2.DataType.Name(tensor.dtype)}")
-    flat = np.frombuffer(tensor.tensor_content, np.float32) if tensor.tensor_content else tensor.float_val
-    return np.asarray(flat, np.float32).reshape(shape)
+    return list(array("f", tensor.tensor_content) if tensor.tensor_content else tensor.float_val)

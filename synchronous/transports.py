@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import grpc
 from google.protobuf.json_format import MessageToDict
 
-from .messages import bytes_tensor, get_model_metadata_pb2, predict_pb2, prediction_service_pb2_grpc, to_numpy
+from .messages import bytes_tensor, get_model_metadata_pb2, predict_pb2, prediction_service_pb2_grpc, tensor_values
 
 if TYPE_CHECKING:
     import httpx
@@ -63,7 +63,7 @@ class GrpcTransport:
         request.inputs["image"].CopyFrom(bytes_tensor(images))
         outputs = self._call(self._stub.Predict, request, timeout).outputs
         try:
-            pairs = zip(to_numpy(outputs["label"]).tolist(), to_numpy(outputs["probability"]).tolist(), strict=True)
+            pairs = zip(tensor_values(outputs["label"]), tensor_values(outputs["probability"]), strict=True)
             return [Prediction(label.decode(), probability) for label, probability in pairs]
         except (TypeError, ValueError, AttributeError) as error:
             raise ServingError("UNKNOWN", f"the answer is not one label and probability per image: {error}") from error
