@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import redis
-from redis.exceptions import OutOfMemoryError, ReadOnlyError, ResponseError
+from redis.exceptions import NoScriptError, OutOfMemoryError, ReadOnlyError, ResponseError
 
 from .settings import Settings
 
@@ -30,8 +30,9 @@ MAX_DEAD_LETTERS = 10_000
 LATENCY_BOUNDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)  # seconds
 BATCH_BOUNDS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
-# Not there, too slow, loading, full, or demoted: it comes back, so callers wait or answer 503, and nothing crashes.
-REDIS_AWAY = (redis.ConnectionError, redis.TimeoutError, OutOfMemoryError, ReadOnlyError)
+# Not there, too slow, loading, full, demoted, or started anew between being given the script and being asked to run it:
+# it comes back, so callers wait or answer 503, and nothing crashes.
+REDIS_AWAY = (redis.ConnectionError, redis.TimeoutError, OutOfMemoryError, ReadOnlyError, NoScriptError)
 
 
 def raise_if_away(error: ResponseError) -> None:

@@ -366,6 +366,16 @@ def test_a_redis_that_may_not_write_is_away(make, store):
     assert len(consumer().claim(1)) == 1
 
 
+def test_a_redis_that_keeps_starting_anew_is_away(make, store, monkeypatch):
+    one = make()[1]()
+    one.claim(0.01)
+    load = one._redis.script_load
+    monkeypatch.setattr(one._redis, "script_load", lambda script: [load(script), store.script_flush()][0])
+    store.script_flush()
+    with pytest.raises(keys.REDIS_AWAY):
+        one.claim(0.01)
+
+
 def test_an_emptied_redis_is_set_up_again(make, store):
     queue, consumer = make()
     one = consumer()
