@@ -34,14 +34,18 @@ class Loop:
             self._give_back("its worker process died", counted=True)
         renewing = threading.Thread(target=self._renew, daemon=True)
         renewing.start()
+        told = False
         while not self._signs.stop:
             self._signs.pulse = time.monotonic()
             if not renewing.is_alive():
                 raise RuntimeError("leases are no longer renewed")
-            self._serving = self._serving or self._model.serving(1)
-            if not self._serving:
+            if not (self._serving or self._model.serving(1)):
+                if not told:
+                    log.warning("serving program: it does not serve the model; waiting for it")
+                told = True
                 time.sleep(_PAUSE)
                 continue
+            self._serving, told = True, False
             try:
                 jobs = self._queue.claim(0.05 if burst else 0.5)
                 if burst and not jobs and self._queue.queue_is_empty():

@@ -93,6 +93,7 @@ def test_jobs_wait_for_a_serving_program_that_is_down_and_keep_their_order(worke
     while time.monotonic() < until:
         assert {(job["status"], job["attempts"]) for job in map(record, ids)} == {("pending", "0")}
         time.sleep(0.1)
+    assert 1 <= program.log.read_text().count("it does not serve the model; waiting for it") <= 2  # each process once
     fake.start()
     records = settle(ids)
     assert {(job["status"], job["attempts"]) for job in records} == {("done", "1")}
