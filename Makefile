@@ -22,10 +22,10 @@ ALL_LOCKS := $(addsuffix /requirements.txt,local web_single synchronous asynchro
 IRIS := models/artifacts/iris/1/manifest.json
 DIGITS := models/artifacts/digits/1/manifest.json
 
-.PHONY: help demo test chaos bench up down models lock format clean install install-all check-pattern
+.PHONY: help demo test chaos bench up down models k8s-secrets lock format clean install install-all check-pattern
 
 help: ## list the commands
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
 
 demo: check-pattern install $(if $(ROW_MODELS),$(IRIS)) $(if $(IMAGE_MODELS),$(DIGITS)) ## real requests through every pattern (or PATTERN=x), one table, everything stopped again
 	@exec $(PY) -m local.demo $(PATTERNS)
@@ -49,6 +49,11 @@ bench: install-all wrk $(IRIS) $(DIGITS) ## measure a pattern side by side with 
 	@exec $(PY) -m benchmarks.$(or $(PATTERN),asynchronous)
 
 models: install-all $(IRIS) $(DIGITS) ## train what is not there yet
+
+k8s-secrets: ## write strong random passwords for k8s/ into k8s/secrets/, where there are none yet
+	@mkdir -p k8s/secrets && chmod 700 k8s/secrets
+	@umask 077; for name in password root-password; do file=k8s/secrets/mysql-$$name; \
+	test -s $$file || { head -c 24 /dev/urandom | base64 | tr -d '\n' > $$file && echo "written: $$file"; } || exit 1; done
 
 lock: $(UV) ## pin the newest releases again, with hashes
 	@UV=$(UV) sh local/lock.sh

@@ -1,0 +1,56 @@
+"""The images, and what docker-compose.yml runs of them, for the tests that hold both and k8s/ against one another."""
+
+import importlib
+import re
+import tomllib
+
+import yaml
+
+from local.processes import ROOT
+
+VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+PATTERNS = {"web-single": "web_single", "serving": "synchronous", "asynchronous": "asynchronous", "batch": "batch"}
+DOCKERFILES = sorted(ROOT.glob("*/Dockerfile*"))
+BASES = {"python:3.11-slim-bookworm", "tensorflow/serving:2.19.1"}
+SERVERS = {"redis:7-bookworm", "mysql:9.7"}  # images that others make and this repository runs as they are
+# Variables that are documented by others: the image of MySQL, gunicorn.
+MYSQL_VARIABLES = {"MYSQL_DATABASE", "MYSQL_USER", "MYSQL_PASSWORD_FILE", "MYSQL_ROOT_PASSWORD_FILE"}
+GUNICORN_VARIABLES = {"WEB_CONCURRENCY"}
+
+COMPOSE_FILE, EXAMPLE = ROOT / "docker-compose.yml", ROOT / ".env.example"
+VARIABLE = re.compile(r"\$\{(\w+):-([^}]*)\}")
+COMPOSE = yaml.safe_load(VARIABLE.sub(r"\2", COMPOSE_FILE.read_text()))
+SERVICES = COMPOSE["services"]
+ONE_SHOT = {name for name, service in SERVICES.items() if service["restart"] == "no"}
+
+
+def instructions(dockerfile):
+    """The instructions of a Dockerfile as (name, rest), with ARG defaults put in."""
+    text = re.sub(r"^#.*\n", "", dockerfile.read_text(), flags=re.M).replace("\\\n", "")
+    for name, default in re.findall(r"^ARG (\w+)=(\S+)", text, re.M):
+        text = text.replace(f"${{{name}}}", default)
+    return [tuple(line.split(None, 1)) for line in text.splitlines() if line.strip()]
+
+
+def dockerfile(image):
+    """The Dockerfile of one of our own images."""
+    return next(path for path in DOCKERFILES if path.parent.name == PATTERNS[image.split("/")[1].split(":")[0]])
+
+
+def exposed(image):
+    if image in SERVERS:
+        return {6379} if image.startswith("redis") else {3306}
+    return {int(port) for name, rest in instructions(dockerfile(image)) if name == "EXPOSE" for port in rest.split()}
+
+
+def wrong_variables(image, environment):
+    """What is wrong with the environment given to a container: names it does not know, required ones left out."""
+    if image in SERVERS:
+        return set(environment) - MYSQL_VARIABLES
+    pattern = PATTERNS[image.split("/")[1].split(":")[0]]
+    if pattern == "synchronous":
+        return set(environment)
+    fields = importlib.import_module(f"{pattern}.settings").Settings.model_fields
+    known = {(field.validation_alias or name).upper(): field.is_required() for name, field in fields.items()}
+    missing = {name for name, required in known.items() if required} - set(environment)
+    return (set(environment) - set(known) - (GUNICORN_VARIABLES if pattern == "web_single" else set())) | missing

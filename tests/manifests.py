@@ -1,0 +1,56 @@
+"""What k8s/ holds, for the tests that look at it."""
+
+import yaml
+
+from local.processes import ROOT
+
+FOLDER = ROOT / "k8s"
+MANIFESTS = {path.name: list(yaml.safe_load_all(path.read_text())) for path in sorted(FOLDER.glob("*.yaml"))}
+(KUSTOMIZATION,) = MANIFESTS.pop("kustomization.yaml")
+OBJECTS = [resource for resources in MANIFESTS.values() for resource in resources]
+
+
+def of_kind(*kinds, among=OBJECTS):
+    """The objects of these kinds by their names."""
+    return {resource["metadata"]["name"]: resource for resource in among if resource["kind"] in kinds}
+
+
+def pod(resource):
+    """The pod template of a workload as (labels, spec)."""
+    spec = resource["spec"]
+    template = (spec["jobTemplate"]["spec"] if resource["kind"] == "CronJob" else spec)["template"]
+    return template["metadata"]["labels"], template["spec"]
+
+
+def pods(among=OBJECTS):
+    """The pod template of each workload, by the workload's name."""
+    workloads = of_kind("Deployment", "StatefulSet", "CronJob", "Job", among=among)
+    return {name: pod(resource) for name, resource in workloads.items()}
+
+
+DEPLOYMENTS = of_kind("Deployment")
+SERVICES = of_kind("Service")
+CONFIG_MAPS = of_kind("ConfigMap")
+PODS = pods()
+CONTAINERS = {
+    f"{name}/{container['name']}": (spec, container)
+    for name, (_, spec) in PODS.items()
+    for container in [*spec.get("initContainers", []), *spec["containers"]]
+}
+
+
+def environment(container):
+    """Every variable that a container is given, whole ConfigMaps and single values."""
+    maps = [source["configMapRef"]["name"] for source in container.get("envFrom", [])]
+    given = {name: value for config in maps for name, value in CONFIG_MAPS[config]["data"].items()}
+    return given | {variable["name"]: variable["value"] for variable in container.get("env", [])}
+
+
+def variables(name):
+    """Every variable that a container of a workload is given."""
+    return [
+        item
+        for container, (_, c) in CONTAINERS.items()
+        if container.startswith(f"{name}/")
+        for item in environment(c).items()
+    ]

@@ -1,0 +1,293 @@
+"""k8s/, checked offline: against the schemas of Kubernetes, against the programs, and each part against the others."""
+
+import importlib
+import re
+import runpy
+import subprocess
+import typing
+
+import kubernetes_validate
+import pytest
+from kubernetes_validate.utils import all_versions
+
+from asynchronous import jobs, keys
+from local.processes import ROOT
+from synchronous import server
+
+from . import containers
+from .containers import exposed, instructions, wrong_variables
+from .manifests import (
+    CONFIG_MAPS,
+    CONTAINERS,
+    DEPLOYMENTS,
+    FOLDER,
+    KUSTOMIZATION,
+    MANIFESTS,
+    OBJECTS,
+    PODS,
+    SERVICES,
+    environment,
+    of_kind,
+    pods,
+)
+
+VERSIONS = sorted({version for version in all_versions() if tuple(map(int, version.split("."))) >= (1, 30)})
+BY_HAND = {"asynchronous-keda.yaml"}  # what `kubectl apply -k` does not apply
+SCALED = of_kind("HorizontalPodAutoscaler", "ScaledObject")
+PROBES = {"startupProbe", "readinessProbe", "livenessProbe"}
+WITHOUT_SETTINGS = {*containers.SERVERS, containers.SERVICES["serving"]["image"]}
+WITH_SETTINGS = [name for name, (_, container) in CONTAINERS.items() if container["image"] not in WITHOUT_SETTINGS]
+SPARE = 5  # seconds that a pod has left when all it had in hand is done
+# Every variable that a container is given, here or by docker compose.
+GIVEN = [item for _, container in CONTAINERS.values() for item in environment(container).items()]
+GIVEN += [item for service in containers.SERVICES.values() for item in service.get("environment", {}).items()]
+
+
+@pytest.fixture
+def settings_of(monkeypatch):
+    """The Settings that a container's program makes of its variables, but for files that only the cluster has."""
+
+    def settings_of(name):
+        container = CONTAINERS[name][1]
+        for variable, value in environment(container).items():
+            if not variable.endswith("_PASSWORD_FILE"):
+                monkeypatch.setenv(variable, value)
+        pattern = containers.PATTERNS[container["image"].split("/")[1].split(":")[0]]
+        return importlib.import_module(f"{pattern}.settings").Settings()
+
+    return settings_of
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_manifests_follow_the_schemas_of_every_supported_kubernetes(version):
+    for resource in OBJECTS:
+        if not resource["apiVersion"].startswith("keda.sh/"):
+            kubernetes_validate.validate(resource, version, strict=True)
+
+
+def test_every_file_is_applied_with_the_others_or_by_hand_and_stands_in_the_readme():
+    readme = (FOLDER / "README.md").read_text()
+    assert set(KUSTOMIZATION["resources"]) == set(MANIFESTS) - BY_HAND
+    assert set(re.findall(r"^\| `(\S+)` \|", readme, re.M)) == set(MANIFESTS)
+    assert len(readme.splitlines()) <= 80
+
+
+@pytest.mark.parametrize("file", MANIFESTS)
+def test_a_file_brings_along_what_its_pods_and_selectors_name(file):
+    labels = [labels for labels, _ in pods(MANIFESTS[file]).values()]
+    for _, spec in pods(MANIFESTS[file]).values():
+        sources = [source for container in spec["containers"] for source in container.get("envFrom", [])]
+        assert {source["configMapRef"]["name"] for source in sources} <= set(
+            of_kind("ConfigMap", among=MANIFESTS[file])
+        )
+    for resource in of_kind("Service", "PodDisruptionBudget", among=MANIFESTS[file]).values():
+        selector = resource["spec"]["selector"]
+        assert any(selector.get("matchLabels", selector).items() <= found.items() for found in labels)
+
+
+# What a pod may do
+
+
+@pytest.mark.parametrize("name", PODS)
+def test_a_pod_is_at_the_restricted_level_and_knows_nothing_of_the_cluster(name):
+    labels, spec = PODS[name]
+    assert labels["app.kubernetes.io/name"] == name
+    assert spec["automountServiceAccountToken"] is spec["enableServiceLinks"] is False
+    assert not spec.keys() & {"hostNetwork", "hostPID", "hostIPC"}
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert spec["securityContext"]["runAsUser"] > 0
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    allowed = {"name", "configMap", "emptyDir", "persistentVolumeClaim", "projected", "secret"}
+    assert all(volume.keys() <= allowed for volume in spec.get("volumes", []))
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_a_container_is_at_the_restricted_level_and_has_limits(name):
+    _, container = CONTAINERS[name]
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert container["resources"]["requests"].keys() == {"cpu", "memory"}
+    assert "memory" in container["resources"]["limits"]
+    assert not [port for port in container.get("ports", []) if "hostPort" in port]
+
+
+# What a pod is given
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_a_container_has_the_image_ports_and_variables_of_its_program(name):
+    spec, container = CONTAINERS[name]
+    assert container["image"] in {service["image"] for service in containers.SERVICES.values()}
+    assert {port["containerPort"] for port in container.get("ports", [])} <= exposed(container["image"])
+    assert not wrong_variables(container["image"], environment(container))
+    volumes = {volume["name"] for volume in spec.get("volumes", [])} | {"data"}  # the claim of a StatefulSet
+    assert {mount["name"] for mount in container.get("volumeMounts", [])} <= volumes
+
+
+@pytest.mark.parametrize("name", WITH_SETTINGS)
+def test_a_program_takes_the_values_it_is_given(name, settings_of):
+    assert settings_of(name).log_format == "json"
+
+
+def test_every_config_map_is_used():
+    used = {source["configMapRef"]["name"] for _, c in CONTAINERS.values() for source in c.get("envFrom", [])}
+    assert used == set(CONFIG_MAPS)
+
+
+def test_a_service_finds_pods_and_ports():
+    for resource in SERVICES.values():
+        (ports,) = [
+            {port["name"]: port["containerPort"] for c in spec["containers"] for port in c["ports"]}
+            for labels, spec in PODS.values()
+            if labels.items() >= resource["spec"]["selector"].items()
+        ]
+        assert {port["targetPort"]: port["port"] for port in resource["spec"]["ports"]} == ports
+
+
+def test_addresses_in_variables_are_those_of_services_in_both_places():
+    found = {address for _, value in GIVEN for address in re.findall(r"(?:^|@|//)([a-z][a-z-]*):(\d+)", str(value))}
+    assert {"redis", "serving", "mysql"} <= {host for host, _ in found}
+    for host, port in found:
+        assert host in containers.SERVICES
+        assert int(port) in {offered["port"] for offered in SERVICES[host]["spec"]["ports"]}
+
+
+# How pods start, stop and move
+
+
+@pytest.mark.parametrize("name", [name for name, (_, spec) in PODS.items() if spec.get("restartPolicy") != "Never"])
+def test_a_pod_that_lives_on_is_probed(name):
+    (container,) = PODS[name][1]["containers"]
+    assert "livenessProbe" in container
+    assert {"startupProbe", "readinessProbe"} <= container.keys() or "ports" not in container
+
+
+def test_probes_ask_for_paths_that_the_programs_have(monkeypatch, artifacts):
+    monkeypatch.setenv("MODEL_DIR", str(artifacts / "iris"))
+    paths = set(importlib.import_module("web_single.app").create_app().openapi()["paths"])
+    monkeypatch.setenv("MODEL_DIR", str(artifacts / "digits"))
+    paths |= set(importlib.import_module("asynchronous.proxy").create_app().openapi()["paths"])
+    (model,) = re.findall("--model_name=([a-z]+)", dict(instructions(ROOT / "synchronous/Dockerfile"))["CMD"])
+    paths.add(f"/v1/models/{model}/metadata")
+    probes = [probe for _, container in CONTAINERS.values() for name, probe in container.items() if name in PROBES]
+    asked = {probe["httpGet"]["path"] for probe in probes if "httpGet" in probe}
+    assert {"/ready", "/health"} <= asked <= paths
+
+
+def pause(name):
+    """The seconds between a pod's end being decided and its SIGTERM."""
+    (container,) = PODS[name][1]["containers"]
+    return container.get("lifecycle", {"preStop": {"sleep": {"seconds": 0}}})["preStop"]["sleep"]["seconds"]
+
+
+def in_hand(name, settings):
+    """The seconds that the work may take which a program has in hand at SIGTERM."""
+    if name == "web-single":
+        return settings.drain_seconds + runpy.run_path(str(ROOT / "web_single/gunicorn.conf.py"))["graceful_timeout"]
+    if name == "asynchronous-proxy":
+        return max(getattr(limit, "le", 0) for limit in typing.get_args(jobs.Wait)[1].metadata)
+    return settings.predict_timeout
+
+
+@pytest.mark.parametrize(
+    "container", ["web-single/web-single", "asynchronous-proxy/proxy", "asynchronous-worker/worker"]
+)
+def test_a_pod_may_finish_what_it_has_in_hand(container, settings_of):
+    name, _, _ = container.partition("/")
+    needed = pause(name) + in_hand(name, settings_of(container)) + SPARE
+    assert PODS[name][1]["terminationGracePeriodSeconds"] >= needed
+
+
+def test_the_serving_program_may_drain():
+    needed = pause("serving") + server.DRAIN_SECONDS + SPARE
+    assert PODS["serving"][1]["terminationGracePeriodSeconds"] >= needed
+
+
+@pytest.mark.parametrize("name", sorted(DEPLOYMENTS.keys() & SERVICES.keys()))
+def test_an_update_never_leaves_a_service_with_fewer_pods_or_one_that_refuses(name):
+    assert DEPLOYMENTS[name]["spec"]["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
+    assert pause(name) >= SPARE  # as long as it may take until no Service sends requests there any more
+
+
+@pytest.mark.parametrize("name", DEPLOYMENTS)
+def test_pods_of_one_kind_spread_and_are_evicted_one_at_a_time(name):
+    labels, spec = PODS[name]
+    wishes = {wish["topologyKey"]: wish for wish in spec["topologySpreadConstraints"]}
+    assert wishes.keys() == {"topology.kubernetes.io/zone", "kubernetes.io/hostname"}
+    for wish in wishes.values():
+        assert wish["labelSelector"] == {"matchLabels": labels}
+        assert wish["whenUnsatisfiable"] == "ScheduleAnyway"
+    budget = of_kind("PodDisruptionBudget")[name]["spec"]
+    assert (budget["maxUnavailable"], budget["selector"]) == (1, {"matchLabels": labels})
+
+
+def test_a_single_pod_has_no_budget_that_would_keep_its_node_from_being_drained():
+    several = {name for name, resource in DEPLOYMENTS.items() if resource["spec"].get("replicas", 2) > 1}
+    assert set(of_kind("PodDisruptionBudget")) == several
+
+
+def test_an_autoscaler_and_an_apply_do_not_set_the_same_number():
+    scaler, worker = SCALED["web-single"]["spec"], SCALED["asynchronous-worker"]["spec"]
+    assert "replicas" not in DEPLOYMENTS[scaler["scaleTargetRef"]["name"]]["spec"]
+    assert 2 <= scaler["minReplicas"] < scaler["maxReplicas"]
+    assert DEPLOYMENTS[worker["scaleTargetRef"]["name"]]["spec"]["replicas"] == worker["minReplicaCount"]
+    assert 2 <= worker["minReplicaCount"] < worker["maxReplicaCount"]
+
+
+def test_keda_counts_the_stream_that_the_queue_is_for_as_many_jobs_as_a_worker_has_in_hand(settings_of):
+    worker = settings_of("asynchronous-worker/worker")
+    (trigger,) = SCALED["asynchronous-worker"]["spec"]["triggers"]
+    asked = trigger["metadata"]
+    host, namespace, port = re.fullmatch(r"(\w+)\.([\w-]+)\.svc:(\d+)", asked["address"]).groups()
+    assert (trigger["type"], asked["stream"]) == ("redis-streams", keys.QUEUE)
+    assert "consumerGroup" not in asked  # KEDA would count what this group has in hand, and not the stream's length
+    assert asked["streamLength"] == str(worker.worker_processes * worker.batch_size)
+    assert int(port) in {offered["port"] for offered in SERVICES[host]["spec"]["ports"]}
+    assert f"kubectl create namespace {namespace}\n" in (FOLDER / "README.md").read_text()
+
+
+def test_the_batch_job_runs_every_hour_and_never_beside_itself():
+    (cronjob,) = of_kind("CronJob").values()
+    assert re.fullmatch(r"[0-5]?\d \* \* \* \*", cronjob["spec"]["schedule"])
+    assert cronjob["spec"]["concurrencyPolicy"] == "Forbid"
+
+
+# Secrets
+
+
+def test_no_password_stands_in_git():
+    private = ["secrets/mysql_password", "k8s/secrets/mysql-password", ".env"]
+    ignored = subprocess.run(["git", "check-ignore", *private], cwd=ROOT, check=True, capture_output=True, text=True)
+    assert ignored.stdout.split() == private
+    assert not of_kind("Secret")
+    for name, value in GIVEN:
+        assert name.endswith("_FILE") or not re.search("PASSWORD|SECRET|TOKEN", name)
+        assert not re.search(r"://[^/@]*:[^/@]*@", str(value))
+
+
+def test_every_secret_in_a_manifest_is_generated():
+    (generated,) = KUSTOMIZATION["secretGenerator"]
+    names = {file.partition("=")[0] for file in generated["files"]}
+    volumes = [
+        volume["secret"] for _, spec in PODS.values() for volume in spec.get("volumes", []) if "secret" in volume
+    ]
+    assert volumes
+    for volume in volumes:
+        assert volume["secretName"] == generated["name"]
+        assert {item["key"] for item in volume.get("items", [])} <= names
+
+
+def test_make_writes_the_passwords_once_and_for_their_owner_alone(tmp_path):
+    (tmp_path / "Makefile").write_bytes((ROOT / "Makefile").read_bytes())
+    written = []
+    for _ in range(2):
+        subprocess.run(["make", "k8s-secrets"], cwd=tmp_path, check=True, capture_output=True)
+        files = [tmp_path / "k8s" / file.partition("=")[2] for file in KUSTOMIZATION["secretGenerator"][0]["files"]]
+        written.append([file.read_text() for file in files])
+    assert written[0] == written[1]
+    assert len(set(written[0])) == 2
+    assert all(re.fullmatch(r"[\w+/]{32}", password, re.ASCII) for password in written[0])
+    assert [path.stat().st_mode & 0o777 for path in [files[0].parent, *files]] == [0o700, 0o600, 0o600]
