@@ -23,5 +23,6 @@ for pattern in web_single synchronous batch local models; do
 done
 without() { for package in "$@"; do echo "--no-emit-package $package"; done; }
 pin asynchronous asynchronous/requirements.txt --constraint "$all" $(without $framework $words)
+pin synchronous_client synchronous/requirements-client.txt --constraint "$all" $(without $framework)
 pin iris models/requirements-iris.txt --constraint "$all"
 pin dev requirements-dev.txt --constraint "$all"

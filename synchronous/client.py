@@ -1,54 +1,57 @@
 """Ask TensorFlow Serving what is on an image, from Python or from a shell, without installing TensorFlow.
 
-python -m synchronous.client --image-file a.png --image-file b.jpg [--format rest] [--timeout 5]
+python -m synchronous.client a.png b.jpg [--format rest] [--timeout 5]      (the command itself is in command.py)
 """
 
-import json
 import os
-import sys
+import random
 import time
 from collections.abc import Callable
-from pathlib import Path
 from types import TracebackType
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
-import typer
 from tenacity import Retrying, retry_if_exception, stop_before_delay, wait_random_exponential
 
-from .transports import GrpcTransport, Prediction, RestTransport, ServingError, Transport
+from .transports import GrpcTransport, Prediction, ServingError, Transport
 
 T = TypeVar("T")
 Format = Literal["grpc", "rest"]
+REFUSED = "INVALID_ARGUMENT"
 
 
 class Client:
-    """Predicts through one transport. Every call has one budget of seconds: connecting, retries and the answer."""
+    """Predicts through one transport; safe to use from many threads.
+
+    Every call has one budget of seconds, `timeout`: for connecting, for retries and for the answer.
+    """
 
     def __init__(self, transport: Transport, model: str = "digits") -> None:
         self._transport = transport
         self._model = model
 
     def predict(self, images: list[bytes], timeout: float = 5.0) -> list[Prediction | ServingError]:
-        """Return one prediction per image, in order; in place of an image the model refuses stands its error.
+        """Return one prediction per image, in order; in place of an image without one stands the reason.
 
         Raises:
             ServingError: there was no answer at all.
         """
         deadline = time.monotonic() + timeout
+        if not images:
+            return []
         try:
             return list(self._ask(images, deadline))
         except ServingError as error:
-            if error.code != "INVALID_ARGUMENT":
+            if error.code != REFUSED:
                 raise
-            # One image that is none fails the whole request; the others are worth asking again.
-            return [error] if len(images) == 1 else [self._alone(image, deadline) for image in images]
+            return self._by_halves(images, deadline) if len(images) > 1 else self._once_more(images, error, deadline)
 
     def metadata(self, timeout: float = 5.0) -> dict[str, Any]:
         """Return the model's name, version and signatures, as the REST API writes them."""
         return self._retried(lambda left: self._transport.metadata(self._model, left), time.monotonic() + timeout)
 
     def close(self) -> None:
+        """End the calls of other threads with CANCELLED, and the connections."""
         self._transport.close()
 
     def __enter__(self) -> Self:
@@ -57,11 +60,26 @@ class Client:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
 
-    def _alone(self, image: bytes, deadline: float) -> Prediction | ServingError:
+    def _by_halves(self, images: list[bytes], deadline: float) -> list[Prediction | ServingError]:
+        """One image that is none fails the whole request: among n it is found with 2 log2(n) further ones."""
+        middle = len(images) // 2
+        return self._part(images[:middle], deadline) + self._part(images[middle:], deadline)
+
+    def _once_more(self, image: list[bytes], refusal: ServingError, deadline: float) -> list[Prediction | ServingError]:
+        """A server that batches may have refused it for a neighbour's image: ask again, out of step with that one."""
+        pause = random.uniform(0, 0.05)  # noqa: S311
+        if pause >= deadline - time.monotonic():
+            return [refusal]
+        time.sleep(pause)
+        return self._part(image, deadline)
+
+    def _part(self, images: list[bytes], deadline: float) -> list[Prediction | ServingError]:
         try:
-            return self._ask([image], deadline)[0]
+            return list(self._ask(images, deadline))
         except ServingError as error:
-            return error
+            if error.code == REFUSED and len(images) > 1:
+                return self._by_halves(images, deadline)
+            return [error] * len(images)
 
     def _ask(self, images: list[bytes], deadline: float) -> list[Prediction]:
         answers = self._retried(lambda left: self._transport.predict(self._model, images, left), deadline)
@@ -87,10 +105,16 @@ def _left(deadline: float) -> float:
 
 
 def connect(protocol: Format = "grpc", target: str | None = None, model: str = "digits") -> Client:
-    """Return a client of `target` (host, host:port or URL), or of SERVING_GRPC or SERVING_REST."""
+    """Return a client of `target` (host, host:port or URL), or of SERVING_GRPC or SERVING_REST.
+
+    Raises:
+        ValueError: `target` is no address.
+    """
     if protocol == "grpc":
         address = urlsplit(_url(target or os.environ.get("SERVING_GRPC", "127.0.0.1"), 8500))
         return Client(GrpcTransport(address.netloc), model)
+    from .rest_transport import RestTransport  # not at the top: who speaks gRPC need not wait for httpx
+
     return Client(RestTransport(_url(target or os.environ.get("SERVING_REST", "127.0.0.1"), 8501)), model)
 
 
@@ -99,50 +123,7 @@ def _url(target: str, port: int) -> str:
     return url.geturl() if url.port or url.scheme == "https" else url._replace(netloc=f"{url.netloc}:{port}").geturl()
 
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-
-
-@app.command()
-def main(
-    image_file: Annotated[list[Path] | None, typer.Option(help="PNG, JPEG, GIF or BMP; give it once per image")] = None,
-    protocol: Annotated[Format, typer.Option("--format")] = "grpc",
-    target: Annotated[str | None, typer.Option(help="host, host:port or URL; else SERVING_GRPC, SERVING_REST")] = None,
-    model_name: str = "digits",
-    timeout: Annotated[float, typer.Option(min=0.001, help="seconds for everything")] = 5.0,
-    metadata: Annotated[bool, typer.Option("--metadata", help="print the model's signatures instead")] = False,
-) -> None:
-    """Print one line of JSON per image; what went wrong goes to stderr and the exit code."""
-    files = image_file or []
-    if not files and not metadata:
-        sys.exit("error: nothing to do: give --image-file or --metadata")
-    try:
-        images = [_read(file) for file in files]
-        with connect(protocol, target, model_name) as client:
-            if metadata:
-                typer.echo(json.dumps(client.metadata(timeout)))
-            else:
-                sys.exit(_print(files, client.predict(images, timeout)))
-    except (ServingError, OSError, ValueError) as error:
-        sys.exit(f"error: {error}")
-
-
-def _read(file: Path) -> bytes:
-    image = file.read_bytes()
-    if not image:
-        raise ValueError(f"{file} is empty")
-    return image
-
-
-def _print(files: list[Path], answers: list[Prediction | ServingError]) -> bool:
-    """Write the answers; return whether any is an error."""
-    for file, answer in zip(files, answers, strict=True):
-        if isinstance(answer, Prediction):
-            typer.echo(json.dumps({"file": str(file), **vars(answer)}))
-        else:
-            typer.echo(json.dumps({"file": str(file), "error": str(answer)}))
-            typer.echo(f"error: {file}: {answer}", err=True)
-    return any(isinstance(answer, ServingError) for answer in answers)
-
-
 if __name__ == "__main__":
-    app()
+    from .command import main  # here: who uses the library needs no command line
+
+    main()

@@ -25,6 +25,8 @@ from .containers import (
     wrong_variables,
 )
 
+CLIENT = ROOT / "synchronous" / "Dockerfile.client"
+
 # Dockerfiles
 
 
@@ -41,7 +43,7 @@ def test_an_image_is_pinned_unprivileged_and_checked(path):
     for name, rest in lines:
         assert name not in {"CMD", "ENTRYPOINT"} or rest.startswith("[")
         assert "pip install" not in rest or "--no-deps --require-hashes" in rest
-    assert dict(lines)["HEALTHCHECK"].endswith("]")
+    assert dict(lines)["HEALTHCHECK"].endswith("]") or path == CLIENT
     assert "ORT_DISABLE_TELEMETRY=1" in path.read_text() or "iris" not in path.read_text()
 
 
@@ -56,18 +58,25 @@ def test_the_same_steps_build_a_model_in_every_image_so_that_they_run_once(model
     assert len(stages) == 1
 
 
-def modules(name):
-    """A module of `models` and the others there that it imports."""
-    text = (ROOT / "models" / f"{name}.py").read_text()
-    imported = re.findall(r"^from \.(\w+) import|^from \. import (\w+)$", text, re.M)
-    return {name}.union(*(modules(one or other) for one, other in imported))
+def modules(folder, name, seen=()):
+    """A module and the others of its folder that it imports."""
+    imported = re.findall(
+        r"^ *from \.(\w+) import|^from \. import (\w+)$", (ROOT / folder / f"{name}.py").read_text(), re.M
+    )
+    others = {one or other for one, other in imported} - {name, *seen}
+    return {name}.union(*(modules(folder, other, {name, *seen}) for other in others))
 
 
-@pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("path", sorted({*DOCKERFILES} - {CLIENT}), ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_model_is_built_from_every_module_it_needs_and_from_no_other(path):
     stage = path.read_text().split("\nFROM")[1]
     (model,) = re.findall(r"python -m models\.(\w+)", stage)
-    assert set(re.findall(r"models/(\w+)\.py", stage)) == modules(model) | {"__init__"}
+    assert set(re.findall(r"models/(\w+)\.py", stage)) == modules("models", model) | {"__init__"}
+
+
+def test_the_client_alone_is_every_module_it_needs_and_no_other():
+    copied = set(re.findall(r"synchronous/(\w+)\.py", CLIENT.read_text()))
+    assert copied == modules("synchronous", "client") | {"__init__"}
 
 
 # docker compose

@@ -1,15 +1,56 @@
 import json
+import os
+import signal
 import subprocess
 import sys
+import textwrap
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
+from local.processes import ROOT
+from synchronous.batches import in_order
+from synchronous.client import ServingError
+
+from .fakes import serving
+
+README = (ROOT / "synchronous" / "README.md").read_text()
 BOTH = pytest.mark.parametrize("protocol", ["grpc", "rest"])
 
 
 def run(*arguments):
     argv = [sys.executable, "-m", "synchronous.client", *map(str, arguments)]
     return subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
+
+
+def started(*arguments, **pipes):
+    """Start the client as `run` does, but do not wait for it."""
+    argv = [sys.executable, "-m", "synchronous.client", *map(str, arguments)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **pipes}
+    return subprocess.Popen(argv, text=True, **pipes)
+
+
+def lines(result):
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def echo(images):
+    """Answer each image with its own content, and refuse a request that holds a bad one."""
+    if b"bad" in images:
+        raise ServingError("INVALID_ARGUMENT", "on purpose")
+    return [image.decode() for image in images]
+
+
+@pytest.fixture
+def numbered(tmp_path):
+    """Ten files, 0 to 9, which hold their names."""
+    for number in range(10):
+        (tmp_path / str(number)).write_text(str(number))
+    return [tmp_path / str(number) for number in range(10)]
 
 
 @pytest.fixture
@@ -21,9 +62,9 @@ def files(tmp_path, digit_images):
     return [tmp_path / name for name in "abcd"]
 
 
-def failure(result):
-    """Return the one line on stderr of a command that failed."""
-    assert result.returncode != 0
+def failure(result, code):
+    """Return the one line on stderr of a command that failed with `code`."""
+    assert result.returncode == code
     [line] = result.stderr.splitlines()
     return line
 
@@ -32,20 +73,23 @@ def failure(result):
 def test_each_image_gets_its_line_of_json(protocol, digits, files, digit_images):
     options = [word for file in files[:3] for word in ("--image-file", file)]
     result = run("--format", protocol, "--target", getattr(digits, protocol), *options, "--timeout", 30)
-    lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert (result.returncode, result.stderr) == (0, "")
-    assert [(line["file"], line["label"]) for line in lines] == [
+    assert [(line["file"], line["label"]) for line in lines(result)] == [
         (str(file), image.label) for file, image in zip(files, digit_images[:3], strict=False)
     ]
-    assert all(0.5 < line["probability"] <= 1 for line in lines)
+    assert all(0.5 < line["probability"] <= 1 for line in lines(result))
 
 
-def test_a_file_that_is_no_image_is_named_and_the_others_are_answered(digits, files):
-    result = run("--target", digits.grpc, "--image-file", files[3], "--image-file", files[0], "--timeout", 30)
-    bad, good = (json.loads(line) for line in result.stdout.splitlines())
-    assert failure(result).startswith(f"error: {files[3]}: INVALID_ARGUMENT")
-    assert bad["error"].startswith("INVALID_ARGUMENT")
-    assert good["label"]
+def test_what_cannot_be_read_or_decoded_costs_only_itself(digits, files, tmp_path):
+    (tmp_path / "empty").touch()
+    result = run("--target", digits.grpc, "--timeout", 30, tmp_path / "none", files[3], files[0], tmp_path / "empty")
+    missing, bad, good, empty = lines(result)
+    assert result.returncode == 1
+    assert (missing["error"], empty["error"]) == ("No such file or directory", "the file is empty")
+    assert (bad["error"].split(":")[0], "label" in good) == ("INVALID_ARGUMENT", True)
+    assert [line.split(": ")[1] for line in result.stderr.splitlines()] == [
+        str(file) for file in (tmp_path / "none", files[3], tmp_path / "empty")
+    ]
 
 
 @BOTH
@@ -55,28 +99,177 @@ def test_metadata_is_json(protocol, digits):
 
 
 @BOTH
-def test_an_unreachable_server_is_one_line(protocol, files, free_port):
+def test_an_unreachable_server_is_one_line_and_exit_code_3(protocol, files, free_port):
     target = f"127.0.0.1:{free_port()}"
-    result = run("--format", protocol, "--target", target, "--timeout", 0.5, "--image-file", files[0])
-    assert failure(result).startswith("error: UNAVAILABLE: ")
+    result = run("--format", protocol, "--target", target, "--timeout", 0.5, *files)
+    assert failure(result, 3).startswith("error: UNAVAILABLE: ")
     assert result.stdout == ""
 
 
-def test_an_unknown_model_is_one_line(digits, files):
-    result = run("--target", digits.grpc, "--model-name", "nobody", "--image-file", files[0])
-    assert failure(result) == "error: NOT_FOUND: Servable not found for request: Latest(nobody)"
+def test_an_unknown_model_is_one_line_and_exit_code_3(digits, files):
+    result = run("--target", digits.grpc, "--model-name", "nobody", files[0])
+    assert failure(result, 3) == "error: NOT_FOUND: Servable not found for request: Latest(nobody)"
 
 
-def test_a_missing_file_and_an_empty_one_are_one_line_each(tmp_path, files):
-    (tmp_path / "empty.png").touch()
-    assert "No such file" in failure(run("--image-file", tmp_path / "missing.png"))
-    assert failure(run("--image-file", files[0], "--image-file", tmp_path / "empty.png")).endswith("empty.png is empty")
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ([], "nothing to do: give files, --stream or --metadata"),
+        (["--target", "127.0.0.1:http", "a.png"], "Port"),
+        (["--format", "carrier-pigeon", "a.png"], "grpc"),
+        (["--batch-size", "0", "a.png"], "--batch-size and --concurrency must be at least 1"),
+        (["--timeout", "nan", "a.png"], "--timeout must be above 0 and at most 3600 seconds"),
+    ],
+)
+def test_a_wrong_command_is_exit_code_2(arguments, reason):
+    result = run(*arguments)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert reason in result.stderr
+    assert "Traceback" not in result.stderr
 
 
-def test_nothing_to_do_and_a_bad_target_are_one_line_each(files):
-    assert failure(run()) == "error: nothing to do: give --image-file or --metadata"
-    assert "Port" in failure(run("--target", "127.0.0.1:http", "--image-file", files[0]))
+@BOTH
+def test_many_files_are_asked_in_batches_side_by_side_and_answered_in_order(protocol, numbered):
+    batches, second = [], threading.Event()
+
+    def first_one_last(images):
+        batches.append(images)
+        if images[0] == b"0":
+            assert second.wait(20)
+        second.set()
+        return echo(images)
+
+    with serving(protocol, first_one_last) as target:
+        result = run("--format", protocol, "--target", target, "--batch-size", 3, "--concurrency", 2, *numbered)
+    assert [line["label"] for line in lines(result)] == list("0123456789")
+    assert sorted(map(len, batches)) == [1, 3, 3, 3]
 
 
-def test_an_unknown_format_is_an_error():
-    assert "grpc" in run("--format", "carrier-pigeon", "--metadata").stderr
+def test_no_more_batches_are_taken_up_than_can_be_asked_and_held():
+    taken, asking, most, ahead = [], [], [], []
+
+    def ask(batch):
+        asking.append(batch)
+        most.append(len(asking))
+        time.sleep(0.002)
+        asking.remove(batch)
+        return batch
+
+    batches = ([number] for number in range(100) if not taken.append(number))
+    for number, answer in enumerate(in_order(ask, batches, 3)):
+        assert answer == [number]
+        ahead.append(len(taken) - number)
+    assert max(most) <= 3
+    assert max(ahead) <= 3 + 3
+
+
+def test_an_answer_that_does_not_come_ends_the_command_behind_those_that_did(numbered):
+    def until_the_third(images):
+        if images == [b"2"]:
+            raise ServingError("INTERNAL", "on purpose")
+        return echo(images)
+
+    with serving("grpc", until_the_third) as target:
+        result = run("--target", target, "--batch-size", 1, *numbered)
+    assert failure(result, 3) == "error: INTERNAL: on purpose"
+    assert [line["label"] for line in lines(result)] == ["0", "1"]
+
+
+def test_paths_on_stdin_are_answered_as_they_come(numbered):
+    with serving("grpc", echo) as target, started("--target", target, "--stream") as process:
+        for file in numbered[:2]:
+            print(file, file=process.stdin, flush=True)
+            assert json.loads(process.stdout.readline()) == {"file": str(file), "label": file.name, "probability": 0.5}
+        process.stdin.write(str(numbered[2]))
+        rest, errors = process.communicate(timeout=20)
+    assert (json.loads(rest)["label"], errors, process.returncode) == ("2", "", 0)
+
+
+@contextmanager
+def in_mid_call(protocol, *arguments, python=()):
+    """Start the client and give its process while the server holds its call."""
+    called, hanging = threading.Event(), threading.Event()
+    with serving(protocol, lambda images: called.set() or (hanging.wait(30) and [])) as target:
+        argv = [sys.executable, *python, "-m", "synchronous.client", "--format", protocol, "--target", target]
+        argv += ["--timeout", "30", *map(str, arguments)]
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            assert called.wait(30)
+            yield process
+            hanging.set()
+
+
+@BOTH
+def test_an_interrupt_ends_it_at_once_and_without_a_word(protocol, numbered):
+    with in_mid_call(protocol, *numbered, "--batch-size", 1) as process:
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=20) == ("", "")
+        assert process.returncode == -signal.SIGINT
+
+
+def test_a_closed_stdout_ends_it_without_a_word(numbered):
+    with serving("grpc", echo) as target, started("--target", target, "--stream") as process:
+        print(numbered[0], file=process.stdin, flush=True)
+        process.stdout.readline()
+        process.stdout.close()
+        print(numbered[1], file=process.stdin, flush=True)
+        assert process.wait(20) == -signal.SIGPIPE
+        assert process.stderr.read() == ""
+
+
+def test_a_call_over_grpc_takes_less_than_60_megabytes_and_none_of_what_only_others_need(numbered):
+    with in_mid_call("grpc", numbered[0], python=["-X", "importtime"]) as process:
+        [peak] = [line for line in Path(f"/proc/{process.pid}/status").read_text().splitlines() if "VmHWM" in line]
+        process.kill()
+        imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in process.stderr}
+    assert int(peak.split()[1]) * 1024 < 60e6
+    assert "grpc" in imported
+    assert imported.isdisjoint({"httpx", "rich", "pydantic", "keras", "starlette"})
+
+
+def shown_on(terminal):
+    """Return all that is written to a terminal until nobody has it open any more."""
+    parts = []
+    with suppress(OSError):
+        while part := os.read(terminal, 4096):
+            parts.append(part)
+    return b"".join(parts)
+
+
+def test_a_terminal_on_stderr_gets_a_bar_and_stdout_the_answers_alone(numbered):
+    ours, terminal = os.openpty()
+    with serving("grpc", echo) as target, ThreadPoolExecutor() as pool:
+        process = started("--target", target, "--batch-size", 3, *numbered, stderr=terminal)
+        os.close(terminal)
+        shown = pool.submit(shown_on, ours)
+        answers, _ = process.communicate(timeout=30)
+        assert b"10/10" in shown.result(10)
+    assert [json.loads(line)["label"] for line in answers.splitlines()] == list("0123456789")
+
+
+def commands_shown():
+    """Return each client command of the README's with the lines that it says will come."""
+    blocks = [block.splitlines() for block in README.split("    $ ")[1:]]
+    shown = [(block[0], [json.loads(line) for line in block[1:] if line.startswith("    {")]) for block in blocks]
+    return [pytest.param(*pair, id=pair[0]) for pair in shown if "synchronous.client" in pair[0]]
+
+
+def test_the_python_of_the_readme_answers(digits, digit_images):
+    indented = README[README.index("    from synchronous.client") : README.index("\n## Read it")]
+    names = {"png": digit_images[0].data, "jpeg": digit_images[1].data}
+    exec(textwrap.dedent(indented).replace("127.0.0.1:8500", digits.grpc), names)
+    assert [answer.label for answer in names["answers"]] == [image.label for image in digit_images[:2]]
+
+
+@pytest.mark.parametrize(("command", "expected"), commands_shown())
+def test_the_commands_of_the_readme_print_what_it_shows(command, expected, digits, digit_images, tmp_path):
+    for name in ("seven.png", "six.jpeg"):
+        label = {"seven": "7", "six": "6"}[name.split(".")[0]]
+        kind = name.split(".")[1]
+        [data, *_] = [i.data for i in digit_images if i.label == label and i.name.endswith(kind)]
+        (tmp_path / name).write_bytes(data)
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "SERVING_GRPC": digits.grpc, "SERVING_REST": digits.rest}
+    env["PATH"] = f"{Path(sys.executable).parent}:{env['PATH']}"
+    result = subprocess.run(["sh", "-c", command], cwd=tmp_path, env=env, capture_output=True, text=True, check=True)
+    assert sorted((line["file"], line["label"]) for line in lines(result)) == sorted(
+        (line["file"], line["label"]) for line in expected
+    )

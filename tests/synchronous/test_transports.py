@@ -1,20 +1,25 @@
 """What a client does with servers that are dead, silent, slow, late, killed, or something else."""
 
+import os
 import socket
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 
-import grpc
 import pytest
 
 from local.processes import wait_until
+from local.servers import accepts
 from synchronous.client import Prediction, ServingError, connect
-from synchronous.messages import bytes_tensor, predict_pb2
+from synchronous.rest_transport import RestTransport
+
+from .fakes import serving
 
 BOTH = pytest.mark.parametrize("protocol", ["grpc", "rest"])
-LATE = 0.5  # what a busy machine may add to a budget
+BUDGET, LATE = 0.3, 0.05  # seconds
+TRIES = 8  # one in time is enough: a program that is not given the CPU is late by more than it can help
 
 
 @pytest.fixture
@@ -55,24 +60,81 @@ def fails(protocol, target, timeout):
         return caught.value.code, time.monotonic() - begin
 
 
-@BOTH
-def test_a_dead_server_is_unavailable_within_the_budget(protocol, free_port):
-    code, seconds = fails(protocol, f"127.0.0.1:{free_port()}", 0.6)
-    assert code == "UNAVAILABLE"
-    assert seconds < 0.6 + LATE
+def in_time(protocol, target, codes):
+    """Say whether a call fails with one of `codes` at most LATE after its budget."""
+    return any(
+        code in codes and seconds < BUDGET + LATE
+        for code, seconds in (fails(protocol, target, BUDGET) for _ in range(TRIES))
+    )
 
 
 @BOTH
-def test_a_server_that_never_answers_costs_the_budget_and_no_more(protocol, silent):
-    code, seconds = fails(protocol, silent, 0.6)
-    assert code == "DEADLINE_EXCEEDED"
-    assert 0.59 < seconds < 0.6 + LATE
+def test_a_server_that_refuses_connections_is_unavailable_within_the_budget(protocol, free_port):
+    assert in_time(protocol, f"127.0.0.1:{free_port()}", ["UNAVAILABLE"])
+
+
+@BOTH
+def test_a_server_that_never_answers_the_handshake_costs_the_budget_and_no_more(protocol, silent):
+    assert in_time(protocol, silent, ["DEADLINE_EXCEEDED"])
+
+
+@BOTH
+def test_a_server_that_hangs_costs_the_budget_and_no_more(protocol):
+    hanging = threading.Event()
+    with serving(protocol, lambda images: hanging.wait(30) and []) as target:
+        try:
+            assert in_time(protocol, target, ["DEADLINE_EXCEEDED"])
+            assert fails(protocol, target, BUDGET)[1] >= BUDGET - 0.01
+        finally:
+            hanging.set()
+
+
+@BOTH
+def test_a_server_that_stays_unavailable_is_asked_until_the_budget_is_used_up(protocol):
+    asked = []
+
+    def never(images):
+        asked.append(time.monotonic())
+        raise ServingError("UNAVAILABLE", "on purpose")
+
+    with serving(protocol, never) as target:
+        assert in_time(protocol, target, ["UNAVAILABLE"])
+    assert len(asked) > 1
+
+
+@BOTH
+def test_a_server_that_is_unavailable_twice_is_answered_by_the_third_time(protocol):
+    asked = []
+
+    def third_time(images):
+        asked.append(images)
+        if len(asked) < 3:
+            raise ServingError("UNAVAILABLE", "on purpose")
+        return ["7"]
+
+    with serving(protocol, third_time) as target, connect(protocol, target) as client:
+        assert client.predict([b"image"], 20) == [Prediction("7", 0.5)]
+    assert asked == [[b"image"]] * 3
+
+
+@BOTH
+def test_images_asked_apart_stay_within_the_budget_of_the_call(protocol):
+    def slow_and_refusing(images):
+        time.sleep(0.02)
+        raise ServingError("INVALID_ARGUMENT", "on purpose")
+
+    def call(client):
+        begin = time.monotonic()
+        answers = client.predict([b"image"] * 64, 2 * BUDGET)
+        return answers[-1].code == "DEADLINE_EXCEEDED" and time.monotonic() - begin < 2 * BUDGET + LATE
+
+    with serving(protocol, slow_and_refusing) as target, connect(protocol, target) as client:
+        assert any(call(client) for _ in range(TRIES))
 
 
 def test_a_server_that_dribbles_its_answer_costs_the_budget_and_no_more(talking):
-    code, seconds = fails("rest", talking([b"HTTP/1.1 200 OK\r\n", *([b"X-More: yes\r\n"] * 20)]), 0.6)
-    assert code == "DEADLINE_EXCEEDED"
-    assert seconds < 0.6 + LATE
+    parts = [b"HTTP/1.1 200 OK\r\n", *([b"X-More: yes\r\n"] * 20)]
+    assert any(fails("rest", talking(parts), BUDGET)[1] < BUDGET + LATE for _ in range(TRIES))
 
 
 @pytest.mark.parametrize("body", [b"<html>hello</html>", b"[1]", b'{"predictions": [{"other": 1}]}', b'{"answer": 42}'])
@@ -82,49 +144,69 @@ def test_an_answer_that_is_not_tensorflow_servings_is_an_error(talking, body):
     assert code == "UNKNOWN"
 
 
-def test_a_server_killed_in_mid_call_is_unavailable_within_the_budget(holding):
-    begin = time.monotonic()
-    with holding.client("grpc") as one, holding.client("rest") as other, ThreadPoolExecutor() as pool:
-        calls = [pool.submit(client.predict, [holding.image(client)], 5) for client in (one, other)]
-        wait_until(lambda: all(map(holding.started, (one, other))), 5)
-        holding.program.kill()
-        for call in calls:
-            with pytest.raises(ServingError, match="UNAVAILABLE"):
-                call.result()
-    assert time.monotonic() - begin < 5 + LATE
+def test_an_answer_from_something_in_front_of_the_server_counts_by_its_status(talking):
+    answer = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 4\r\n\r\noops"
+    transport = RestTransport(f"http://{talking([answer])}")
+    with closing(transport), pytest.raises(ServingError, match="UNAVAILABLE: HTTP 502"):
+        transport.predict("digits", [b"image"], 5)
 
 
-def canned(port):
-    """Serve Predict with one fixed answer, on a real gRPC server in this process."""
-
-    def predict(request, context):
-        probability = predict_pb2.PredictResponse().outputs["probability"]
-        probability.dtype, probability.float_val[:] = 1, [0.5]
-        probability.tensor_shape.dim.add(size=1)
-        return predict_pb2.PredictResponse(outputs={"label": bytes_tensor([b"7"]), "probability": probability})
-
-    method = grpc.unary_unary_rpc_method_handler(
-        predict, predict_pb2.PredictRequest.FromString, predict_pb2.PredictResponse.SerializeToString
-    )
-    server = grpc.server(ThreadPoolExecutor(1))
-    service = {"Predict": method}
-    server.add_generic_rpc_handlers(
-        (grpc.method_handlers_generic_handler("tensorflow.serving.PredictionService", service),)
-    )
-    server.add_insecure_port(f"127.0.0.1:{port}")
-    server.start()
-    return server
+@BOTH
+def test_a_server_killed_in_mid_call_is_unavailable_and_its_successor_answers(protocol, start, free_port, tmp_path):
+    port, image = free_port(), str(tmp_path / "image").encode()
+    fake = [sys.executable, "-m", "tests.synchronous.fakes", protocol, str(port)]
+    first = start("first", fake, lambda: accepts(port))
+    with connect(protocol, f"127.0.0.1:{port}") as client, ThreadPoolExecutor() as pool:
+        impatient, patient = (pool.submit(client.predict, [image], timeout) for timeout in (2, 30))
+        wait_until((tmp_path / "image.started").exists)
+        first.kill()
+        assert str(impatient.exception()).startswith("UNAVAILABLE")
+        start("second", fake, lambda: accepts(port))
+        (tmp_path / "image.release").touch()
+        assert patient.result() == [Prediction("released", 0.5)]
 
 
 def test_a_server_that_comes_up_within_the_budget_is_answered_by(free_port):
     port = free_port()
     with connect("grpc", f"127.0.0.1:{port}") as client, ThreadPoolExecutor() as pool:
         call = pool.submit(client.predict, [b"image"], 20)
-        timer = threading.Timer(0.7, lambda: servers.append(canned(port)))
-        servers = []
-        timer.start()
-        assert call.result() == [Prediction("7", 0.5)]
-        servers[0].stop(0).wait()
+        time.sleep(0.3)  # some attempts fail first
+        with serving("grpc", lambda images: ["7"], port):
+            assert call.result() == [Prediction("7", 0.5)]
+
+
+@BOTH
+def test_closing_a_client_ends_the_calls_of_other_threads_and_refuses_later_ones(protocol):
+    called, hanging = threading.Event(), threading.Event()
+    with (
+        serving(protocol, lambda images: called.set() or (hanging.wait(30) and [])) as target,
+        ThreadPoolExecutor() as pool,
+    ):
+        client = connect(protocol, target)
+        call = pool.submit(client.predict, [b"image"], 30)
+        assert called.wait(10)
+        client.close()
+        assert str(call.exception(5)).startswith("CANCELLED")
+        hanging.set()
+        with pytest.raises(ServingError, match="CANCELLED"):
+            client.predict([b"image"])
+
+
+def test_a_connection_on_which_nothing_is_acknowledged_is_given_up_after_ten_seconds():
+    with serving("grpc", lambda images: ["7"]) as target, connect("grpc", target) as client:
+        client.predict([b"image"])
+        port = int(target.rpartition(":")[2])
+        assert user_timeouts(port) == [10_000]
+
+
+def user_timeouts(port):
+    """Return TCP_USER_TIMEOUT, in milliseconds, of each of this process's connections to `port`."""
+    found = []
+    for fd in map(int, os.listdir("/proc/self/fd")):
+        with suppress(OSError), socket.socket(fileno=os.dup(fd)) as connection:
+            if connection.getpeername()[1:2] == (port,):
+                found.append(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT))
+    return found
 
 
 @pytest.mark.parametrize("target", ["localhost", "http://localhost", "localhost:8500"])
@@ -138,6 +220,6 @@ def test_a_grpc_target_may_be_a_host_or_a_url(target, monkeypatch):
 @pytest.mark.parametrize("target", ["localhost", "http://localhost:8501", "localhost:8501"])
 def test_a_rest_target_may_be_a_host_or_a_url(target, monkeypatch):
     targets = []
-    monkeypatch.setattr("synchronous.client.RestTransport", targets.append)
+    monkeypatch.setattr("synchronous.rest_transport.RestTransport", targets.append)
     connect("rest", target)
     assert targets == ["http://localhost:8501"]
