@@ -22,7 +22,7 @@ ALL_LOCKS := $(addsuffix /requirements.txt,local web_single synchronous asynchro
 IRIS := models/artifacts/iris/1/manifest.json
 DIGITS := models/artifacts/digits/1/manifest.json
 
-.PHONY: help demo test chaos bench up down models k8s-secrets lock format clean install install-all check-pattern
+.PHONY: help demo test chaos e2e bench up down models k8s-secrets lock format clean install install-all check-pattern
 
 help: ## list the commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -44,6 +44,10 @@ test: install-all mariadbd chromium wrk $(IRIS) $(DIGITS) ## lint, types and the
 
 chaos: install-all $(DIGITS) ## 50 SIGKILLs among 1,000 jobs of the asynchronous pattern; SEED=n repeats a run
 	@exec $(PY) -m tests.asynchronous.chaos --jobs 1000 --kills 50 $(if $(SEED),--seed $(SEED))
+
+e2e: install-all $(IRIS) $(DIGITS) ## all four in containers, asked while containers are killed (needs Docker)
+	@docker compose version >/dev/null || { echo "Docker with Compose v2 is needed" >&2; exit 1; }
+	$(PY) -m pytest tests/e2e/end_to_end.py
 
 bench: install-all wrk $(IRIS) $(DIGITS) ## measure a pattern side by side with its limit: PATTERN=asynchronous
 	@exec $(PY) -m benchmarks.$(or $(PATTERN),asynchronous)

@@ -1,0 +1,86 @@
+"""The composed stack under a project name of its own: free ports, fresh passwords, and nothing left behind."""
+
+import json
+import os
+import secrets
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from local.processes import ROOT, wait_until
+from local.servers import free_port
+
+PORTS = ("WEB_SINGLE", "ASYNCHRONOUS", "BATCH", "SERVING_GRPC", "SERVING_REST", "REDIS", "MYSQL")
+FILES = ["-f", "docker-compose.yml", "-f", "tests/e2e/compose.yml"]
+# A container's main process cannot be killed from inside it, and `docker kill` counts as a stop on purpose, after which
+# no restart policy applies. From the engine's own process namespace it is a crash like any other.
+CRASH = ["run", "--rm", "--pid=host", "--network=none", "--cap-drop=ALL", "--cap-add=KILL", "--user=0"]
+KILLER = "serving-patterns/batch:0.1.0"
+
+
+class Composed:
+    """One `docker compose` project; `folder` takes its secrets."""
+
+    def __init__(self, folder: Path) -> None:
+        self.project = f"e2e-{os.getpid()}"
+        self.ports = {name: free_port() for name in PORTS}
+        self.password = secrets.token_urlsafe(18)
+        for name, value in (("mysql_password", self.password), ("mysql_root_password", secrets.token_urlsafe(18))):
+            (folder / name).write_text(value)
+            (folder / name).chmod(0o644)
+        self._env = os.environ | {f"{name}_PORT": str(port) for name, port in self.ports.items()}
+        self._env |= {"SECRETS_DIR": str(folder), "BATCH_SEED_ROWS": "500"}
+
+    def url(self, name: str) -> str:
+        return f"http://127.0.0.1:{self.ports[name]}"
+
+    def compose(self, *arguments: str, seconds: float = 300) -> str:
+        """Run `docker compose` for all profiles and return what it prints."""
+        command = ["docker", "compose", "-p", self.project, *FILES, "--profile", "all", *arguments]
+        done = subprocess.run(
+            command, check=False, cwd=ROOT, env=self._env, capture_output=True, text=True, timeout=seconds
+        )
+        assert done.returncode == 0, f"{arguments}: {done.stderr[-2000:]}"
+        return done.stdout
+
+    def run(self, *command: str) -> str:
+        """Start `command` in a container of the batch job; return the container's name."""
+        return self.compose("run", "--detach", "--no-deps", "batch-job", *command).split()[-1]
+
+    def containers(self, service: str) -> list[str]:
+        return self.compose("ps", "--all", "--quiet", service).split()
+
+    def crash(self, container: str) -> None:
+        """Kill the main process with SIGKILL, behind the engine's back."""
+        pid = inspect(container)["State"]["Pid"]
+        assert pid > 0, f"{container} is not running"
+        docker(*CRASH, KILLER, "python", "-c", f"import os; os.kill({pid}, 9)")
+
+    def crash_service(self, service: str) -> None:
+        """Kill a service's first container and wait until the engine has started it again."""
+        (container, *_) = self.containers(service)
+        before = inspect(container)["RestartCount"]
+        self.crash(container)
+        wait_until(lambda: inspect(container)["RestartCount"] > before, 30, f"{service} to be started again")
+
+    def healthy(self, service: str) -> bool:
+        """Tell whether each container of a service is healthy by its own check."""
+        states = [inspect(container)["State"] for container in self.containers(service)]
+        return bool(states) and all(state.get("Health", {}).get("Status") == "healthy" for state in states)
+
+    def left(self) -> list[str]:
+        """Name what of this project the engine still has."""
+        label = ("--quiet", "--filter", f"label=com.docker.compose.project={self.project}")
+        kinds = (("ps", "--all"), ("volume", "ls"), ("network", "ls"))
+        return [name for kind in kinds for name in docker(*kind, *label).split()]
+
+
+def docker(*arguments: str) -> str:
+    command = ["docker", *arguments]
+    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=600).stdout
+
+
+def inspect(container: str) -> dict[str, Any]:
+    """Return what the engine knows of a container."""
+    found: dict[str, Any] = json.loads(docker("inspect", container))[0]
+    return found
