@@ -27,14 +27,19 @@ def decode(data: tf.Tensor) -> tf.Tensor:
     image = tf.io.decode_image(data, expand_animations=False)
     size = tf.shape(image)[:2]
     fitted = tf.maximum(1, size * LARGEST_SIDE // tf.maximum(LARGEST_SIDE, tf.reduce_max(size)))
-    # Area resampling reads the uint8 pixels directly: no float copy of the whole photograph.
-    image = tf.image.resize(image[tf.newaxis], fitted, "area")[0]
-    channels = tf.shape(image)[-1]
-    opaque = tf.equal(channels % 2, 1)
-    colour = image[..., : channels - tf.where(opaque, 0, 1)]
-    alpha = tf.where(opaque, 1.0, image[..., -1:] / 255)
-    colour = tf.broadcast_to(colour, tf.concat([fitted, [3]], 0))
-    return tf.ensure_shape(255 - (255 - colour) * alpha, [None, None, 3])
+    image = tf.cond(
+        tf.reduce_all(fitted == size),
+        lambda: tf.cast(image, tf.float32),
+        # Area resampling reads the uint8 pixels directly: no float copy of the whole photograph.
+        lambda: tf.image.resize(image[tf.newaxis], fitted, "area")[0],
+    )
+    opaque = tf.equal(tf.shape(image)[-1] % 2, 1)
+    image = tf.cond(opaque, lambda: image, lambda: _on_white(image))
+    return tf.ensure_shape(tf.broadcast_to(image, tf.concat([fitted, [3]], 0)), [None, None, 3])
+
+
+def _on_white(image: tf.Tensor) -> tf.Tensor:
+    return 255 - (255 - image[..., :-1]) * (image[..., -1:] / 255)
 
 
 def prepare_all(image: tf.Tensor, prepare: Prepare) -> tf.Tensor:

@@ -21,6 +21,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from .artifact import ArtifactRefused, open_artifact
+from .embedded import batching_parameters
 
 DRAIN_SECONDS = 5.0
 # Defaults for what is read when the libraries load. Serving needs no Keras, whose import is a third of the start.
@@ -39,11 +40,23 @@ def parse_flags(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     flag("--rest_api_port", type=_port, default=0, help="REST; 0, the default, is off")
     flag("--rest_api_timeout_in_ms", type=int, default=30_000, help="limit of one REST call (30000)")
     flag("--grpc_max_threads", type=int, default=4 * (os.cpu_count() or 1), help="gRPC calls at a time (4 per CPU)")
+    flag("--enable_batching", type=_boolean, nargs="?", const=True, default=False, help="run requests together (false)")
+    flag("--batching_parameters_file", type=batching_parameters.read, dest="batching", help="see batching.config")
     flag("--bind_address", default="127.0.0.1", help="not in TensorFlow Serving, which takes 0.0.0.0 (127.0.0.1)")
     flags = parser.parse_args(arguments)
     if flags.port == 0 or min(flags.rest_api_timeout_in_ms, flags.grpc_max_threads) < 1:
         parser.error("--port, --rest_api_timeout_in_ms and --grpc_max_threads must be at least 1")
+    if flags.batching and not flags.enable_batching:
+        parser.error("--batching_parameters_file is set without setting --enable_batching to true")
+    if flags.enable_batching and not flags.batching:
+        flags.batching = batching_parameters.BatchingParameters()
     return flags
+
+
+def _boolean(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
+    return text.lower() == "true"
 
 
 def _port(text: str) -> int:
@@ -114,7 +127,7 @@ def serve(flags: argparse.Namespace, version: int, path: Path) -> None:
     # Only now: these import TensorFlow, and a wrong flag or folder should not take seconds to be told.
     from .embedded import grpc_service, model, rest
 
-    served = model.open_model(flags.model_name, version, path)
+    served = model.open_model(flags.model_name, version, path, flags.batching)
     calls = grpc_service.create_server(served, flags.grpc_max_threads)
     with listening(calls, rest.create_app(served, flags.rest_api_timeout_in_ms / 1000), flags):
         where = f"gRPC on {flags.bind_address}:{flags.port}, REST on port {flags.rest_api_port or 'none'}"

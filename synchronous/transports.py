@@ -55,7 +55,8 @@ class GrpcTransport:
         self._stub = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
 
     def predict(self, model: str, images: list[bytes], timeout: float) -> list[Prediction]:
-        request = predict_pb2.PredictRequest(output_filter=["label", "probability"])
+        # No output_filter: TensorFlow Serving batches only requests for all of a signature's outputs.
+        request = predict_pb2.PredictRequest()
         request.model_spec.name = model
         request.inputs["image"].CopyFrom(bytes_tensor(images))
         outputs = self._call(self._stub.Predict, request, timeout).outputs

@@ -9,8 +9,8 @@ import grpc
 from ..messages import get_model_metadata_pb2 as metadata_pb2
 from ..messages import get_model_status_pb2 as status_pb2
 from ..messages import predict_pb2
+from .errors import RequestRefused
 from .model import ServedModel
-from .servable import RequestRefused
 
 NO_LIMIT = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 LONGEST_SECONDS = 86_400.0

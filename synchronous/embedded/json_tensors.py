@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from .servable import Arrays, invalid
+from .batch_queues import Arrays
+from .errors import invalid
 from .tensors import type_name
 
 _PYTHON_TYPES: dict[str, tuple[type, ...]] = {"O": (str, dict), "b": (bool,), "f": (int, float)}

@@ -12,7 +12,9 @@ from ..artifact import ArtifactRefused
 from ..messages import get_model_metadata_pb2 as metadata_pb2
 from ..messages import get_model_status_pb2 as status_pb2
 from ..messages import predict_pb2
-from .servable import RequestRefused, Servable, invalid
+from .batching_parameters import BatchingParameters
+from .errors import RequestRefused, invalid
+from .servable import Servable
 
 WARM_UP_SECONDS = 600.0
 log = logging.getLogger(__name__)
@@ -73,14 +75,14 @@ class ServedModel:
         return response
 
 
-def open_model(name: str, version: int, path: Path) -> ServedModel:
+def open_model(name: str, version: int, path: Path, batching: BatchingParameters | None = None) -> ServedModel:
     """Load and warm up the SavedModel in `path`.
 
     Raises:
         ArtifactRefused: it does not load, or does not answer its own warm-up requests.
     """
     try:
-        servable = Servable(path)
+        servable = Servable(path, batching)
         warm_up(servable, path / "assets.extra" / "tf_serving_warmup_requests")
     except (OSError, RuntimeError, ValueError, DecodeError, RequestRefused, tf.errors.OpError) as error:
         raise ArtifactRefused(f"{path} cannot be served: {' '.join(str(error).split())[:500]}") from error

@@ -15,9 +15,9 @@ from tensorflow_serving.apis import model_pb2
 
 from ..messages import get_model_metadata_pb2 as metadata_pb2
 from ..messages import get_model_status_pb2 as status_pb2
+from .errors import RequestRefused, invalid
 from .json_tensors import inputs_from, outputs_to, parse
 from .model import ServedModel
-from .servable import RequestRefused, invalid
 
 _MODEL = r"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>\d{1,18})|/labels/(?P<label>[^/:]+))?"
 _POST = re.compile(_MODEL + ":(?P<method>classify|regress|predict)", re.IGNORECASE | re.ASCII)

@@ -1,6 +1,6 @@
 """One SavedModel version in a TensorFlow session, which is what TensorFlow Serving runs it in."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 import grpc
@@ -8,21 +8,11 @@ import numpy as np
 import tensorflow as tf
 
 from ..messages import predict_pb2
+from .batch_queues import Arrays
+from .batching import Batcher
+from .batching_parameters import BatchingParameters
+from .errors import RequestRefused, invalid
 from .tensors import from_proto, to_proto, type_name
-
-Arrays = Mapping[str, np.ndarray]
-
-
-class RequestRefused(Exception):
-    """A request that cannot be answered: a gRPC status and, as far as they are known, TensorFlow Serving's words."""
-
-    def __init__(self, code: grpc.StatusCode, message: str) -> None:
-        super().__init__(message[:1000])  # the gRPC status line has little room, and callers' data may be in here
-        self.code = code
-
-
-def invalid(message: str) -> RequestRefused:
-    return RequestRefused(grpc.StatusCode.INVALID_ARGUMENT, message)
 
 
 class Servable:
@@ -32,13 +22,14 @@ class Servable:
         OSError, RuntimeError, ValueError, tf.errors.OpError: the folder holds no SavedModel that can be loaded.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, batching: BatchingParameters | None = None) -> None:
         graph = tf.Graph()
         self._session = tf.compat.v1.Session(graph=graph)
         with graph.as_default():
             meta = tf.compat.v1.saved_model.loader.load(self._session, [tf.saved_model.SERVING], str(path))
         graph.finalize()
         self.signatures = dict(meta.signature_def)
+        self._batcher = Batcher(self._run, batching) if batching else None
 
     def predict(self, request: predict_pb2.PredictRequest, timeout: float) -> predict_pb2.PredictResponse:
         """Answer `request` with every value written out, within `timeout` seconds."""
@@ -57,9 +48,19 @@ class Servable:
 
     def run(self, signature: str, inputs: Arrays, wanted: Iterable[str], timeout: float) -> Arrays:
         """Run a known signature on arrays; `wanted` names the outputs, none of them means all."""
+        run = self._batcher.run if self._batcher else self._run
+        return run(signature, self._checked(signature, inputs), self._wanted(signature, list(wanted)), timeout)
+
+    def close(self) -> None:
+        """Answer what waits for a batch and give the memory back; no other call may be under way."""
+        if self._batcher:
+            self._batcher.close()
+        self._session.close()
+
+    def _run(self, signature: str, inputs: Arrays, wanted: Iterable[str], timeout: float) -> Arrays:
         known = self.signatures[signature]
-        feeds = {known.inputs[alias].name: array for alias, array in self._checked(signature, inputs).items()}
-        fetches = {alias: known.outputs[alias].name for alias in self._wanted(signature, list(wanted))}
+        feeds = {known.inputs[alias].name: array for alias, array in inputs.items()}
+        fetches = {alias: known.outputs[alias].name for alias in wanted}
         options = tf.compat.v1.RunOptions(timeout_in_ms=max(1, int(timeout * 1000)))
         try:
             results = self._session.run(fetches, feeds, options)

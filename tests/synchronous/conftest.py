@@ -96,7 +96,7 @@ def holding(start: Callable[..., Program], saved_models: Path, tmp_path: Path) -
     return Holding(program, port, rest, tmp_path)
 
 
-def server_argv(base_path: Path, port: int, rest_port: int) -> list[str]:
+def server_argv(base_path: Path, port: int, rest_port: int, *more: str) -> list[str]:
     """Return the command that serves `base_path` under its own name."""
     flags = [f"--port={port}", f"--rest_api_port={rest_port}", f"--model_name={base_path.name}"]
-    return [sys.executable, "-m", "synchronous.server", *flags, f"--model_base_path={base_path}"]
+    return [sys.executable, "-m", "synchronous.server", *flags, f"--model_base_path={base_path}", *more]

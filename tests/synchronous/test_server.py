@@ -44,7 +44,7 @@ def test_flags_take_a_space_or_an_equals_sign_and_have_tensorflow_servings_defau
 
 
 @pytest.mark.parametrize(
-    "flag", ["--enable_batching", "--modelname=a", "--port=0", "--port=x", "--rest_api_port=65536"]
+    "flag", ["--enable_batching=1", "--modelname=a", "--port=0", "--port=x", "--rest_api_port=65536"]
 )
 def test_an_unknown_flag_and_a_wrong_value_are_errors(flag, capsys):
     with pytest.raises(SystemExit, match="2"):
