@@ -2,7 +2,8 @@
 
     python -m synchronous.server --port=8500 --rest_api_port=8501 --model_name=digits --model_base_path=PATH
 
-It serves the highest version in PATH. The parts are in `embedded/`; production runs tensorflow/serving (Dockerfile).
+It serves the highest version in PATH, and new ones as they come. The parts are in `embedded/`; production runs
+tensorflow/serving (Dockerfile).
 """
 
 import argparse
@@ -12,57 +13,24 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from functools import partial
 
 import grpc
 import uvicorn
 from starlette.applications import Starlette
 
-from .artifact import ArtifactRefused, open_artifact
-from .embedded import batching_parameters
+from .artifact import ArtifactRefused
+from .embedded.config import ConfigRefused, ModelConfig, read_metrics_path, read_models
+from .embedded.errors import RequestRefused
+from .embedded.flags import parse_flags
 
 DRAIN_SECONDS = 5.0
 # Defaults for what is read when the libraries load. Serving needs no Keras, whose import is a third of the start.
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "GRPC_VERBOSITY": "NONE", "TF_USE_LEGACY_KERAS": "1"}
 log = logging.getLogger(__name__)
-
-
-def parse_flags(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the flags, named as tensorflow_model_server names them; an unknown one is an error."""
-    usage = "python -m synchronous.server --model_name=NAME --model_base_path=FOLDER [flags, see --help]"
-    parser = argparse.ArgumentParser(usage=usage, allow_abbrev=False)
-    flag = parser.add_argument
-    flag("--model_name", required=True)
-    flag("--model_base_path", required=True, type=Path, help="the folder that holds the version folders")
-    flag("--port", type=_port, default=8500, help="gRPC (8500)")
-    flag("--rest_api_port", type=_port, default=0, help="REST; 0, the default, is off")
-    flag("--rest_api_timeout_in_ms", type=int, default=30_000, help="limit of one REST call (30000)")
-    flag("--grpc_max_threads", type=int, default=4 * (os.cpu_count() or 1), help="gRPC calls at a time (4 per CPU)")
-    flag("--enable_batching", type=_boolean, nargs="?", const=True, default=False, help="run requests together (false)")
-    flag("--batching_parameters_file", type=batching_parameters.read, dest="batching", help="see batching.config")
-    flag("--bind_address", default="127.0.0.1", help="not in TensorFlow Serving, which takes 0.0.0.0 (127.0.0.1)")
-    flags = parser.parse_args(arguments)
-    if flags.port == 0 or min(flags.rest_api_timeout_in_ms, flags.grpc_max_threads) < 1:
-        parser.error("--port, --rest_api_timeout_in_ms and --grpc_max_threads must be at least 1")
-    if flags.batching and not flags.enable_batching:
-        parser.error("--batching_parameters_file is set without setting --enable_batching to true")
-    if flags.enable_batching and not flags.batching:
-        flags.batching = batching_parameters.BatchingParameters()
-    return flags
-
-
-def _boolean(text: str) -> bool:
-    if text.lower() not in ("true", "false"):
-        raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
-    return text.lower() == "true"
-
-
-def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) <= 65535):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port (0 to 65535)")
-    return int(text)
 
 
 @contextmanager
@@ -87,26 +55,19 @@ def listening(calls: grpc.Server, rest: Starlette, flags: argparse.Namespace) ->
         thread.join(DRAIN_SECONDS + 1)
 
 
-def newest_version(base_path: Path) -> tuple[int, Path]:
-    """Return the highest version in `base_path`; any SavedModel is served, but one with a manifest must match it.
-
-    Raises:
-        ArtifactRefused: there is none, or it is not what was built.
-    """
-    versions = [int(p.name) for p in base_path.glob("*") if p.name.isascii() and p.name.isdigit() and p.is_dir()]
-    if not versions:
-        raise ArtifactRefused(f"no versions found under base path {base_path}")
-    path = base_path / str(max(versions))
-    if (path / "manifest.json").exists():
-        open_artifact(base_path, max(versions))
-    return max(versions), path
-
-
 def main() -> None:
     """Serve until SIGTERM or SIGINT."""
     flags = parse_flags()
+    stops: list[int] = []
+
+    def stop(number: int, _: object) -> None:
+        stops.append(
+            number
+        )  # should the exception come up where Python drops it, in a finalizer, the main loop sees this
+        sys.exit(0)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: sys.exit(0))
+        signal.signal(number, stop)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     for name, value in QUIET.items():
@@ -114,25 +75,55 @@ def main() -> None:
     try:
         for port in filter(None, (flags.port, flags.rest_api_port)):
             socket.create_server((flags.bind_address, port)).close()  # a taken port is told now, not after the load
-        version, path = newest_version(flags.model_base_path)
-        serve(flags, version, path)
-    except (ArtifactRefused, OSError, RuntimeError) as error:
+        metrics_path = read_metrics_path(flags.monitoring_config_file) if flags.monitoring_config_file else None
+        serve(flags, configured_models(flags), metrics_path, stops)
+    except (ArtifactRefused, ConfigRefused, OSError, RuntimeError) as error:
         sys.exit(f"error: {error}")
     except SystemExit:
-        os._exit(0)  # a call that outlived the drain is still inside TensorFlow; an ordinary exit would wait for it
+        pass
+    os._exit(0)  # a call that outlived the drain is still inside TensorFlow; an ordinary exit would wait for it
 
 
-def serve(flags: argparse.Namespace, version: int, path: Path) -> None:
-    """Load, then listen, until the process is told to stop."""
-    # Only now: these import TensorFlow, and a wrong flag or folder should not take seconds to be told.
-    from .embedded import grpc_service, model, rest
+def configured_models(flags: argparse.Namespace) -> list[ModelConfig]:
+    """Return the models that the flags ask for."""
+    if flags.model_config_file:
+        return read_models(flags.model_config_file)
+    return [ModelConfig(flags.model_name, flags.model_base_path.absolute())]
 
-    served = model.open_model(flags.model_name, version, path, flags.batching)
-    calls = grpc_service.create_server(served, flags.grpc_max_threads)
-    with listening(calls, rest.create_app(served, flags.rest_api_timeout_in_ms / 1000), flags):
+
+def serve(flags: argparse.Namespace, models: list[ModelConfig], metrics_path: str | None, stops: list[int]) -> None:
+    """Load, then listen, and follow new versions and configuration, until something is in `stops`."""
+    # Only now: these import TensorFlow, and a wrong flag or file should not take seconds to be told.
+    from grpc_health.v1.health import HealthServicer
+
+    from .embedded import catalogue, follow, grpc_service, manager, model, monitoring, rest, service
+
+    metrics, health = monitoring.Metrics(), HealthServicer()
+    loaded = catalogue.Catalogue(flags.allow_version_labels_for_unavailable_models)
+    load = partial(model.open_model, metrics=metrics, batching=flags.batching)
+    loader = manager.Manager(loaded, load, flags.file_system_poll_wait_seconds)
+    try:
+        loaded.configure(models)
+        follow.in_background(loader.run)
+        loader.started.result()
+    except (model.LoadFailed, RequestRefused) as error:
+        raise ArtifactRefused(str(error)) from error
+    loaded.wait_until_served()
+    answers = service.Service(loaded, metrics)
+    calls = grpc_service.create_server(answers, health, flags.grpc_max_threads)
+    app = rest.create_app(answers, flags.rest_api_timeout_in_ms / 1000, metrics, metrics_path)
+    with listening(calls, app, flags):
+        follow.in_background(follow.follow_health, loaded, health)
+        if flags.model_config_file_poll_wait_seconds:
+            seconds = flags.model_config_file_poll_wait_seconds
+            follow.in_background(follow.follow_config, loaded, flags.model_config_file, seconds)
         where = f"gRPC on {flags.bind_address}:{flags.port}, REST on port {flags.rest_api_port or 'none'}"
-        log.info("%s version %d is served: %s", flags.model_name, version, where)
-        threading.Event().wait()
+        log.info("%s: %s", ", ".join(loaded.models) or "no models", where)
+        try:
+            while not stops:  # the kernel may hand a signal to another thread: then this one sees it when it next wakes
+                time.sleep(0.5)
+        finally:
+            health.enter_graceful_shutdown()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""TensorFlow Serving's REST API: status, metadata and predict under /v1/served."""
+"""TensorFlow Serving's REST API: status, metadata and predict under /v1/models, and the page of metrics."""
 
 import json
 import re
@@ -16,12 +16,13 @@ from tensorflow_serving.apis import model_pb2
 from ..messages import get_model_metadata_pb2 as metadata_pb2
 from ..messages import get_model_status_pb2 as status_pb2
 from .errors import RequestRefused, invalid
-from .json_tensors import inputs_from, outputs_to, parse
-from .model import ServedModel
+from .monitoring import Metrics
+from .service import Service
 
-_MODEL = r"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>\d{1,18})|/labels/(?P<label>[^/:]+))?"
+_VERSION = r"(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
+_MODEL = rf"/v1/models/(?P<name>[^/:]+){_VERSION}"
 _POST = re.compile(_MODEL + ":(?P<method>classify|regress|predict)", re.IGNORECASE | re.ASCII)
-_GET = re.compile(_MODEL + "(?:/(?P<method>metadata))?", re.IGNORECASE | re.ASCII)
+_GET = re.compile(rf"/v1/models(?:/(?P<name>[^/:]+))?{_VERSION}(?:/(?P<method>metadata))?", re.IGNORECASE | re.ASCII)
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 _HTTP_STATUS = {
@@ -30,6 +31,10 @@ _HTTP_STATUS = {
     grpc.StatusCode.FAILED_PRECONDITION: 400,
     grpc.StatusCode.OUT_OF_RANGE: 400,
     grpc.StatusCode.NOT_FOUND: 404,
+    grpc.StatusCode.ALREADY_EXISTS: 409,
+    grpc.StatusCode.ABORTED: 409,
+    grpc.StatusCode.PERMISSION_DENIED: 403,
+    grpc.StatusCode.UNAUTHENTICATED: 401,
     grpc.StatusCode.RESOURCE_EXHAUSTED: 429,
     grpc.StatusCode.UNIMPLEMENTED: 501,
     grpc.StatusCode.UNAVAILABLE: 503,
@@ -37,43 +42,43 @@ _HTTP_STATUS = {
 }
 
 
-def create_app(served: ServedModel, timeout: float) -> Starlette:
-    """Return the API of `served`; a predict call may run for `timeout` seconds."""
+def create_app(service: Service, timeout: float, metrics: Metrics, metrics_path: str | None) -> Starlette:
+    """Return the API of `service`, whose predict calls may run for `timeout` seconds, and the metrics' page."""
 
     async def answer(request: Request) -> Response:
         if request.method != "POST":
-            return _reply(_get(served, request))
+            return _reply(_get(service, request))
         body = await request.body()
-        return _reply(await run_in_threadpool(_post, served, request, body, timeout))
+        return _reply(await run_in_threadpool(_post, service, request, body, timeout))
+
+    def page(request: Request) -> Response:
+        return Response(metrics.page(), media_type="text/plain")
 
     return Starlette(
-        routes=[Route("/v1/{rest:path}", answer, methods=_METHODS)],
+        routes=[
+            Route("/v1/{rest:path}", answer, methods=_METHODS),
+            *([Route(metrics_path, page)] if metrics_path else []),
+        ],
         exception_handlers={RequestRefused: _refuse},  # type: ignore[dict-item]
     )
 
 
-def _get(served: ServedModel, request: Request) -> bytes:
+def _get(service: Service, request: Request) -> bytes:
     spec, method = _model_spec(_GET if request.method in ("GET", "HEAD") else None, request)
+    if not spec.name:
+        raise invalid("Missing model name in request.")
     if method is None:
-        return _to_json(served.status(status_pb2.GetModelStatusRequest(model_spec=spec)))
+        return _to_json(service.status(status_pb2.GetModelStatusRequest(model_spec=spec)))
     wanted = metadata_pb2.GetModelMetadataRequest(model_spec=spec, metadata_field=["signature_def"])
-    return _to_json(served.metadata(wanted))
+    return _to_json(service.metadata(wanted))
 
 
-def _post(served: ServedModel, request: Request, body: bytes, timeout: float) -> bytes:
+def _post(service: Service, request: Request, body: bytes, timeout: float) -> bytes:
     spec, method = _model_spec(_POST, request)
     if method != "predict":
         message = f"the embedded server does not answer {method}, only predict"
         raise RequestRefused(grpc.StatusCode.UNIMPLEMENTED, message)
-    wanted = parse(body)
-    servable = served.find(spec)
-    signature = wanted.get("signature_name", "serving_default")
-    if not isinstance(signature, str):
-        raise invalid("'signature_name' key must be a string value.")
-    if signature not in servable.signatures:
-        raise invalid(f'Serving signature name: "{signature}" not found in signature def')
-    inputs = inputs_from(wanted, servable.signatures[signature].inputs)
-    return outputs_to(servable.run(signature, inputs, (), timeout), by_row="instances" in wanted)
+    return service.predict_json(spec, body, timeout)
 
 
 def _model_spec(pattern: re.Pattern[str] | None, request: Request) -> tuple[model_pb2.ModelSpec, str | None]:
@@ -82,6 +87,8 @@ def _model_spec(pattern: re.Pattern[str] | None, request: Request) -> tuple[mode
         raise invalid(f"Malformed request: {request.method} {request.url.path}")
     spec = model_pb2.ModelSpec(name=found["name"], version_label=found["label"])
     if found["version"]:
+        if len(found["version"]) > 18:
+            raise invalid(f"Failed to convert version: {found['version']} to numeric.")
         spec.version.value = int(found["version"])
     return spec, found["method"] and found["method"].lower()
 

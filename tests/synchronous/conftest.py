@@ -17,6 +17,8 @@ from local.servers import answers, free_port
 from synchronous.client import Client, connect
 from synchronous.messages import model_service_pb2_grpc, prediction_service_pb2_grpc
 
+from .fleet import Fleet, launch
+
 
 @dataclass(frozen=True)
 class Server:
@@ -61,6 +63,15 @@ def sample(saved_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     program = Program("sample", server_argv(saved_models / "sample", port, rest), lambda: answers(ready), log)
     yield from connected(f"127.0.0.1:{program.wait_ready() and port}", f"http://127.0.0.1:{rest}")
     program.stop()
+
+
+@pytest.fixture(scope="session")
+def fleet(saved_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """The embedded server with a configuration file and folders that tests may change; see `Fleet`."""
+    fleet = launch(tmp_path_factory.mktemp("fleet"), saved_models)
+    with fleet.http, fleet.channel:
+        yield fleet
+    fleet.program.stop()
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,16 @@ def test_an_undecodable_image_fails_the_request(digits, digit_images):
     assert refused(digits.predictions.Predict, request)[0] == "INVALID_ARGUMENT"
 
 
+def test_a_request_that_names_no_model_is_invalid(digits):
+    calls = {
+        digits.predictions.Predict: predict_pb2.PredictRequest(),
+        digits.predictions.GetModelMetadata: get_model_metadata_pb2.GetModelMetadataRequest(),
+        digits.models.GetModelStatus: get_model_status_pb2.GetModelStatusRequest(),
+    }
+    for call, request in calls.items():
+        assert refused(call, request) == ("INVALID_ARGUMENT", "Missing ModelSpec")
+
+
 def test_get_model_metadata_packs_the_signatures(digits):
     request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
     request.model_spec.name = "digits"
@@ -150,6 +160,7 @@ def test_rest_predicts_by_row_and_by_column(digits, digit_images):
 @pytest.mark.parametrize(
     ("method", "url", "status"),
     [
+        ("GET", "/v1/models", 400),
         ("GET", "/v1/models/nobody", 404),
         ("GET", "/v1/models/digits/versions/12", 404),
         ("GET", "/v1/models/nobody/metadata", 404),

@@ -16,10 +16,13 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from local.processes import wait_until
-from local.servers import accepts
+from local.servers import accepts, free_port
 from synchronous.client import Prediction, ServingError
-from synchronous.server import listening, parse_flags
+from synchronous.embedded.flags import parse_flags
+from synchronous.server import listening
 from synchronous.transports import GrpcTransport
+
+from .fleet import write_config
 
 REQUIRED = ["--model_name=digits", "--model_base_path=models/artifacts/digits"]
 
@@ -44,12 +47,51 @@ def test_flags_take_a_space_or_an_equals_sign_and_have_tensorflow_servings_defau
 
 
 @pytest.mark.parametrize(
-    "flag", ["--enable_batching=1", "--modelname=a", "--port=0", "--port=x", "--rest_api_port=65536"]
+    ("flags", "reason"),
+    [
+        ([*REQUIRED, "--modelname=a"], "--modelname=a"),
+        ([*REQUIRED, "--port=0"], "--port"),
+        ([*REQUIRED, "--port=x"], "'x' is not a port"),
+        ([*REQUIRED, "--rest_api_port=65536"], "'65536' is not a port"),
+        ([*REQUIRED, "--rest_api_port=8500"], "--rest_api_port cannot be the same as --port"),
+        ([*REQUIRED, "--file_system_poll_wait_seconds=-1"], "seconds from 0"),
+        ([*REQUIRED, "--allow_version_labels_for_unavailable_models=perhaps"], "neither true nor false"),
+        ([*REQUIRED, "--model_config_file=f"], "--model_config_file goes without --model_name"),
+        ([*REQUIRED, "--model_config_file_poll_wait_seconds=1"], "goes with --model_config_file"),
+        ([*REQUIRED, "--monitoring_config_file=f"], "needs a --rest_api_port"),
+        (["--model_name=a"], "--model_base_path or --model_config_file is required"),
+    ],
 )
-def test_an_unknown_flag_and_a_wrong_value_are_errors(flag, capsys):
+def test_an_unknown_flag_a_wrong_value_and_a_contradiction_are_errors(flags, reason, capsys):
     with pytest.raises(SystemExit, match="2"):
-        parse_flags([*REQUIRED, flag])
-    assert flag.split("=")[0] in capsys.readouterr().err
+        parse_flags(flags)
+    usage, error = capsys.readouterr().err.splitlines()
+    assert usage.startswith("usage: ")
+    assert reason in error
+
+
+@pytest.mark.parametrize(("text", "value"), [("", True), ("=true", True), ("=false", False), (None, False)])
+def test_a_boolean_flag_may_be_bare(text, value):
+    flag = "--allow_version_labels_for_unavailable_models"
+    assert (
+        parse_flags(REQUIRED + ([] if text is None else [flag + text])).allow_version_labels_for_unavailable_models
+        is value
+    )
+
+
+@pytest.mark.parametrize("text", [None, "model_config_list { config { nme: 'a' } }"])
+def test_a_wrong_file_is_one_line_before_tensorflow_is_imported(tmp_path, text):
+    path = tmp_path / "models.config"
+    if text:
+        path.write_text(text)
+    watched = "import sys, runpy; sys.argv = sys.argv[1:]\n"
+    watched += "try: runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)\n"
+    watched += "finally: assert 'tensorflow.python' not in sys.modules"
+    argv = [sys.executable, "-c", watched, "synchronous.server", f"--model_config_file={path}"]
+    result = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    [line] = result.stderr.splitlines()
+    assert result.returncode == 1
+    assert line.startswith(f"error: {path} cannot be read: ")
 
 
 def test_an_altered_model_is_refused(artifacts, tmp_path):
@@ -59,9 +101,17 @@ def test_an_altered_model_is_refused(artifacts, tmp_path):
     assert "is not what was built: sha256" in refusal(tmp_path / "digits")
 
 
-def test_a_folder_without_a_version_is_refused(tmp_path):
+def test_a_folder_without_a_version_is_refused_when_it_is_looked_at_only_once(tmp_path):
     (tmp_path / "one").mkdir()
-    assert refusal(tmp_path) == f"error: no versions found under base path {tmp_path}"
+    expected = f"error: no versions found under base path {tmp_path}"
+    assert refusal(tmp_path, "--file_system_poll_wait_seconds=0") == expected
+
+
+def test_a_label_at_the_start_is_refused_because_nothing_is_loaded_yet(tmp_path):
+    path = write_config(tmp_path, {"a": 'version_labels { key: "stable" value: 1 }'})
+    result = run(f"--model_config_file={path}", f"--port={free_port()}")
+    message = "Request to assign label to version 1 of model a, which is not currently available for inference"
+    assert result.stderr.splitlines()[-1] == f"error: {message}"
 
 
 def test_a_folder_that_holds_no_saved_model_is_refused(tmp_path):

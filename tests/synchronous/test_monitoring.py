@@ -1,0 +1,71 @@
+"""What the embedded server tells those who watch it: Prometheus metrics and gRPC's health service."""
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from local.processes import wait_until
+
+from .fleet import METRICS
+
+SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+def counted(fleet, model, status):
+    return fleet.metrics().get(f':tensorflow:serving:request_count{{model_name="{model}",status="{status}"}}', 0)
+
+
+def test_requests_are_counted_and_timed_by_tensorflow_servings_names(fleet):
+    fleet.serve("measured", v1="marked/1")
+    fleet.mark("measured"), fleet.mark("measured"), fleet.rest_mark("measured")
+    with pytest.raises(grpc.RpcError):
+        fleet.mark("measured", version=7)
+    assert (counted(fleet, "measured", "OK"), counted(fleet, "measured", "NOT_FOUND")) == (3, 1)
+    latency = {name: value for name, value in fleet.metrics().items() if "request_latency_count" in name}
+    name = ':tensorflow:serving:request_latency_count{{API="{}",entrypoint="{}",model_name="measured"}}'
+    assert latency[name.format("Predict", "GRPC")] == 2
+    assert latency[name.format("predict", "REST")] == 1
+
+
+def test_counters_are_called_what_tensorflow_serving_calls_them(fleet):
+    fleet.mark("first")
+    page = fleet.http.get(METRICS)
+    assert page.headers["content-type"].startswith("text/plain")
+    assert "# TYPE :tensorflow:serving:request_count counter" in page.text
+    assert "# TYPE :tensorflow:serving:request_latency histogram" in page.text
+
+
+def test_loads_and_warm_ups_are_measured(fleet):
+    fleet.serve("counted", v1="sample/10")
+    (fleet.folder / "counted" / "20").mkdir()
+    fleet.wait("counted", END=20)
+    metrics, path = fleet.metrics(), fleet.folder / "counted"
+    attempt = ':tensorflow:cc:saved_model:load_attempt_count{{model_path="{}",status="{}"}}'
+    assert metrics[attempt.format(path / "1", "success")] == 1
+    assert metrics[attempt.format(path / "20", "fail")] == 1
+    assert metrics[f':tensorflow:serving:model_warmup_latency_count{{model_path="{path / "1"}",status="OK"}}'] == 1
+
+
+def test_names_that_callers_make_up_do_not_become_labels(fleet):
+    before = counted(fleet, "", "NOT_FOUND")
+    with pytest.raises(grpc.RpcError):
+        fleet.mark("made_up")
+    assert "made_up" not in fleet.http.get(METRICS).text
+    assert counted(fleet, "", "NOT_FOUND") == before + 1
+
+
+def test_there_are_no_metrics_without_a_monitoring_config(sample):
+    assert sample.http.get(METRICS).status_code == 404
+
+
+def test_health_says_serving_while_every_model_has_a_version(fleet):
+    watch = health_pb2_grpc.HealthStub(fleet.channel).Watch(health_pb2.HealthCheckRequest(), timeout=60)
+    wait_until(lambda: fleet.health() == SERVING)
+    assert next(watch).status == SERVING
+    (fleet.folder / "unborn").mkdir()
+    fleet.configure(unborn="")
+    assert next(watch).status == NOT_SERVING
+    assert fleet.health() == NOT_SERVING
+    fleet.put("unborn", 1, "marked/1")
+    assert next(watch).status == SERVING
+    watch.cancel()
