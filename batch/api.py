@@ -10,9 +10,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from . import queries, settings
+from . import queries, schema, settings
 from .artifact import open_artifact
-from .database import connect, create_tables, readers
+from .database import connect, readers
 from .exits import one_line
 from .schemas import MAX_BODY_BYTES, MAX_ID, MAX_PAGE, AddedRows, Labels, NewRows, Page, Problem, Status, wrong_width
 from .tables import State
@@ -33,6 +33,7 @@ class Api:
 
     def __init__(self, manifest: dict[str, Any], engine: Engine) -> None:
         self._manifest, self._engine, self._readers = manifest, engine, readers(engine)
+        self._checked = False
         self.registry = CollectorRegistry()
 
     def all_rows(self, after: After = 0, limit: Limit = 100) -> Page:
@@ -61,8 +62,9 @@ class Api:
         return Status(status="alive")
 
     def ready(self) -> Status:
-        """Whether the database answers and has the table."""
-        self._page(None, 0, 1)
+        """Whether the database answers and has the schema."""
+        self._checked = False
+        self.check_schema()
         return Status(status="ready")
 
     def metadata(self) -> dict[str, Any]:
@@ -77,6 +79,13 @@ class Api:
         """Prometheus metrics."""
         return Response(generate_latest(self.registry), media_type=CONTENT_TYPE_LATEST)
 
+    def check_schema(self) -> None:
+        """Refuse an older schema; once it is new enough it is not asked for again."""
+        if not self._checked:
+            with Session(self._readers) as session:
+                schema.check(session)
+            self._checked = True
+
     def _page(self, states: tuple[State, ...] | None, after: int, limit: int) -> Page:
         with Session(self._readers) as session:
             items, following = queries.page(session, states, after, limit)
@@ -89,8 +98,7 @@ def create_app() -> FastAPI:
         configuration = settings.load()
         manifest = open_artifact(configuration.model_dir, configuration.model_version).manifest
         engine = connect(configuration)
-        if engine.dialect.name == "sqlite":  # the embedded file is this pattern's own; a server's schema is its owner's
-            create_tables(engine)
+        schema.upgrade_embedded(engine)
     return build_app(manifest, engine)
 
 
@@ -106,9 +114,11 @@ def build_app(manifest: dict[str, Any], engine: Engine) -> FastAPI:
     api = Api(manifest, engine)
     count_requests(app, api.registry)
     add_error_handlers(app)
+    checked = [Depends(api.check_schema)]
     for path, rows in (("all", api.all_rows), ("predicted", api.predicted), ("unpredicted", api.unpredicted)):
-        app.get(f"/data/{path}", responses=PROBLEMS)(rows)
-    app.post("/data", status_code=201, responses=PROBLEMS | {413: TOO_LARGE}, openapi_extra=NEW_ROWS)(api.add)
+        app.get(f"/data/{path}", responses=PROBLEMS, dependencies=checked)(rows)
+    refusals = PROBLEMS | {413: TOO_LARGE}
+    app.post("/data", status_code=201, responses=refusals, openapi_extra=NEW_ROWS, dependencies=checked)(api.add)
     app.get("/health")(api.health)
     app.get("/ready", responses={503: PROBLEMS[503]})(api.ready)
     app.get("/metadata")(api.metadata)

@@ -5,25 +5,22 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 
 from .settings import Settings
-from .tables import Base
 
 log = logging.getLogger(__name__)
 
 # MySQL's and MariaDB's codes: row changed, too many connections, shutting down, lock wait, deadlock, interrupted,
 # killed, no server at the socket or address, gone, lost.
 PASSING = {1020, 1040, 1053, 1205, 1213, 1317, 1927, 2002, 2003, 2006, 2013, 2055}
-NO_SUCH_TABLE = 1146
 UNAVAILABLE = (OperationalError, InterfaceError, DatabaseError)
-CREATE_LOCK = "batch_create_tables"
 
 
-def connect(settings: Settings) -> Engine:
-    """Return an engine for `DATABASE_URL`; nothing is connected yet."""
+def connect(settings: Settings, read_timeout: int | None = 60) -> Engine:
+    """Return an engine for `DATABASE_URL`; nothing is connected yet. A statement may take `read_timeout` seconds."""
     url = make_url(settings.database_url)
     if url.get_backend_name() == "sqlite":
         return _sqlite(url)
@@ -38,7 +35,7 @@ def connect(settings: Settings) -> Engine:
         connect_args={
             "password": password.encode(),  # the driver would take it for Latin-1
             "connect_timeout": 5,
-            "read_timeout": 60,
+            "read_timeout": read_timeout,
             "write_timeout": 60,
             "init_command": "SET time_zone = '+00:00'",
         },
@@ -67,19 +64,6 @@ def readers(engine: Engine) -> Engine:
     return engine.execution_options(begin="DEFERRED")
 
 
-def create_tables(engine: Engine) -> None:
-    """Create what is missing; several processes may do so at the same time."""
-    with engine.begin() as connection:
-        if connection.dialect.name == "sqlite":
-            Base.metadata.create_all(connection)
-            return
-        connection.execute(select(func.get_lock(CREATE_LOCK, 30)))
-        try:
-            Base.metadata.create_all(connection)
-        finally:
-            connection.execute(select(func.release_lock(CREATE_LOCK)))
-
-
 def passes(error: BaseException) -> bool:
     """Tell whether the same transaction may well succeed when it is tried again."""
     if not isinstance(error, DBAPIError):
@@ -105,8 +89,6 @@ def retrying(seconds: float) -> Retrying:
 
 def unavailable(error: DBAPIError) -> str | None:
     """Return one line without SQL, values or credentials when the database cannot serve now; None for a bug of ours."""
-    if _code(error) == NO_SUCH_TABLE or "no such table" in str(error.orig):
-        return f"database has no table yet, create it with `python -m batch.seed --rows 0`: {error.orig}"
     return f"database unavailable: {error.orig}" if type(error) in UNAVAILABLE else None
 
 

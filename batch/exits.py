@@ -10,6 +10,8 @@ from sqlalchemy.exc import DBAPIError
 
 from .artifact import ArtifactRefused
 from .database import unavailable
+from .schema import MigrationBusy, SchemaTooOld, missing
+from .scope import BadScope
 from .settings import BadSetting
 
 
@@ -21,6 +23,8 @@ class Exit(IntEnum):
     ROWS_FAILED = 3
     DATABASE = 4
     ARTEFACT = 5
+    DEADLINE = 6
+    SCHEMA = 7
     TERMINATED = 143
 
 
@@ -34,13 +38,20 @@ def one_line() -> Iterator[None]:
     """Turn an error that the operator can mend into one line on stderr and its exit code."""
     try:
         yield
-    except (BadSetting, OSError) as error:
+    except (BadSetting, BadScope, OSError) as error:
         code, line = Exit.BAD_USAGE, str(error)
     except ArtifactRefused as error:
         code, line = Exit.ARTEFACT, str(error)
+    except SchemaTooOld as error:
+        code, line = Exit.SCHEMA, str(error)
+    except MigrationBusy as error:
+        code, line = Exit.DATABASE, str(error)
     except DBAPIError as error:
-        code, line = Exit.DATABASE, unavailable(error) or ""
-        if not line:
+        if lacking := missing(error):
+            code, line = Exit.SCHEMA, lacking
+        elif lacking := unavailable(error):
+            code, line = Exit.DATABASE, lacking
+        else:
             raise
     else:
         return

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, Text, func, insert, select, type_coerce, update
+from sqlalchemy import ColumnElement, Connection, Select, Text, case, func, insert, or_, select, type_coerce, update
 from sqlalchemy.orm import Session
 
 from .predictor import Scored
@@ -11,14 +11,6 @@ from .tables import REASON_LENGTH, Item, State
 
 # MySQL would at times rather walk the whole table by primary key to have the rows in order. SQLite ignores the hint.
 BY_STATE = "FORCE INDEX (items_state_id)"
-
-
-def count_claimable(connection: Connection, max_attempts: int | None) -> int:
-    """Count what a run can claim: the pending rows, out of the index alone, and the failed ones with attempts left."""
-    pending, failed = (select(func.count()).where(Item.state == state) for state in (State.PENDING, State.FAILED))
-    if max_attempts is not None:
-        failed = failed.where(Item.attempts < max_attempts)
-    return int(connection.execute(select(pending.scalar_subquery() + failed.scalar_subquery())).scalar_one())
 
 
 def claim(
@@ -56,17 +48,27 @@ def write_done(connection: Connection, scored: Sequence[Scored], model_version: 
     )
 
 
-def write_failed(connection: Connection, reasons: Mapping[int, str]) -> None:
-    """Keep why rows failed, one statement for each reason; a row that meanwhile has its prediction keeps that."""
+def write_failed(connection: Connection, reasons: Mapping[int, str], model_version: int) -> None:
+    """Keep why rows failed, one statement for each reason.
+
+    A row that meanwhile has this model's prediction is left alone. One with an older model's stays done and keeps it:
+    its readers go on, and its model version tells that it is old.
+    """
     by_reason: dict[str, list[int]] = {}
     for row_id, reason in reasons.items():
         by_reason.setdefault(reason[:REASON_LENGTH], []).append(row_id)
+    state = case((Item.state == State.DONE, State.DONE.value), else_=State.FAILED.value)
     for reason, ids in by_reason.items():
         connection.execute(
             update(Item)
-            .where(Item.id.in_(ids), Item.state != State.DONE)
-            .values(state=State.FAILED, reason=reason, attempts=Item.attempts + 1, updated_at=func.now())
+            .where(Item.id.in_(ids), not_by(model_version))
+            .values(state=state, reason=reason, attempts=Item.attempts + 1, updated_at=func.now())
         )
+
+
+def not_by(model_version: int) -> ColumnElement[bool]:
+    """Return the condition that a row has no prediction of `model_version`, or of a newer one."""
+    return or_(Item.model_version.is_(None), Item.model_version < model_version)
 
 
 def seed(connection: Connection, rows: Iterable[Sequence[float]]) -> None:

@@ -1,4 +1,4 @@
-"""Create the table if it is missing and add Iris-like rows, the same ones for the same seed."""
+"""Add Iris-like rows, the same ones for the same seed."""
 
 from collections.abc import Iterator
 from typing import Annotated
@@ -7,9 +7,10 @@ import numpy as np
 import typer
 
 from . import queries, settings
-from .database import connect, create_tables, retrying
+from .database import connect, retrying
 from .exits import end_on_sigterm, one_line
 from .progress import progress
+from .schema import upgrade_embedded
 
 CHUNK_ROWS = 2_000
 # Sepal length and width, petal length and width, in cm: mean and standard deviation of setosa, versicolor, virginica.
@@ -30,15 +31,15 @@ def flowers(rows: int, seed: int) -> Iterator[list[list[float]]]:
 
 @app.command(help=__doc__)
 def main(
-    rows: Annotated[int, typer.Option(min=0, help="Rows to add; 0 only creates the table.")],
+    rows: Annotated[int, typer.Option(min=0, help="Rows to add.")],
     seed: Annotated[int, typer.Option(min=0, help="Other numbers give other rows.")] = 0,
 ) -> None:
-    """Parse, create, add."""
+    """Parse, add."""
     end_on_sigterm()
     with one_line():
         configuration = settings.load()
         engine = connect(configuration)
-        retrying(configuration.database_retry_seconds)(create_tables, engine)
+        retrying(configuration.database_retry_seconds)(upgrade_embedded, engine)
         added = 0
         with progress("added", rows) as report:
             for chunk in flowers(rows, seed):

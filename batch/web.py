@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from .database import unavailable
+from .schema import SchemaTooOld, missing
 from .schemas import MAX_BODY_BYTES, NewRows, first_error
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ def add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _bad_request)
     app.add_exception_handler(DBAPIError, _database_failed)
     app.add_exception_handler(NoConnectionFree, _database_failed)
+    app.add_exception_handler(SchemaTooOld, _database_failed)
 
 
 async def _bad_request(request: Request, error: Exception) -> JSONResponse:
@@ -55,7 +57,10 @@ async def _bad_request(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _database_failed(request: Request, error: Exception) -> JSONResponse:
-    reason = unavailable(error) if isinstance(error, DBAPIError) else "database unavailable: every connection is busy"
+    if isinstance(error, DBAPIError):
+        reason = missing(error) or unavailable(error)
+    else:
+        reason = str(error) if isinstance(error, SchemaTooOld) else "database unavailable: every connection is busy"
     if reason is None:
         raise error
     log.warning(reason)

@@ -139,10 +139,10 @@ class Stack:
         self._run("asynchronous-worker", ["asynchronous.worker"], lambda: True, **model)
 
     def _batch(self) -> None:
-        if self.settings.database_url:  # an embedded file gets its table by itself, a server when it is told to
-            seed = [sys.executable, "-m", "batch.seed", "--rows", "0"]
+        if self.settings.database_url:  # an embedded file gets its tables by itself, a server when it is told to
+            migrate = [sys.executable, "-m", "batch.migrate"]
             env = os.environ | self.environment | {"DATABASE_RETRY_SECONDS": "5"}
-            done = subprocess.run(seed, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+            done = subprocess.run(migrate, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
             if done.returncode:
                 raise ProgramFailed(f"batch: {done.stderr.strip().splitlines()[-1]}")
         where = ["--port", str(self.settings.batch_port)]

@@ -32,7 +32,7 @@ from .manifests import (
 )
 
 VERSIONS = sorted({version for version in all_versions() if tuple(map(int, version.split("."))) >= (1, 30)})
-BY_HAND = {"asynchronous-keda.yaml"}  # what `kubectl apply -k` does not apply
+BY_HAND = {"asynchronous-keda.yaml", "batch-backfill.yaml"}  # what `kubectl apply -k` does not apply
 SCALED = of_kind("HorizontalPodAutoscaler", "ScaledObject")
 PROBES = {"startupProbe", "readinessProbe", "livenessProbe"}
 WITHOUT_SETTINGS = {*containers.SERVERS, containers.SERVICES["serving"]["image"]}
@@ -253,6 +253,16 @@ def test_the_batch_job_runs_every_hour_and_never_beside_itself():
     (cronjob,) = of_kind("CronJob").values()
     assert re.fullmatch(r"[0-5]?\d \* \* \* \*", cronjob["spec"]["schedule"])
     assert cronjob["spec"]["concurrencyPolicy"] == "Forbid"
+
+
+@pytest.mark.parametrize("file", ["batch-cronjob.yaml", "batch-backfill.yaml"])
+def test_a_batch_job_stops_itself_before_the_cluster_ends_it_and_is_tidied_away(file):
+    (resource,) = MANIFESTS[file]
+    spec = resource["spec"]["jobTemplate"]["spec"] if resource["kind"] == "CronJob" else resource["spec"]
+    command = spec["template"]["spec"]["containers"][0]["command"]
+    deadline = int(command[command.index("--deadline") + 1])
+    assert deadline + 120 <= spec["activeDeadlineSeconds"]
+    assert spec.keys() >= {"ttlSecondsAfterFinished", "podFailurePolicy"}
 
 
 # Secrets

@@ -13,13 +13,15 @@ import pytest
 from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from batch.api import build_app
 from batch.artifact import open_artifact
-from batch.database import connect, create_tables
+from batch.database import connect
 from batch.predictor import Predictor
-from batch.runner import Policy, Runner
+from batch.runner import Runner
+from batch.schema import upgrade
+from batch.scope import Policy
 from batch.settings import Settings
 from local import servers
 from tests.batch.conftest import add, items
@@ -214,9 +216,11 @@ def test_a_database_that_comes_and_goes_is_told_and_survived(start, free_port: C
 
     assert httpx.get(f"{url}/ready").text.startswith('{"detail":"database unavailable: (2003, ')
     running = server()
-    assert httpx.get(f"{url}/ready").text.startswith('{"detail":"database has no table yet, create it with')
+    assert httpx.get(f"{url}/ready").text.startswith(
+        '{"detail":"the database lacks a table or an index, run `python -m batch.migrate`'
+    )
     engine = connect(Settings(database_url=server.url))
-    create_tables(engine)
+    upgrade(engine)
     engine.dispose()
     assert (add_row(), httpx.get(f"{url}/ready").status_code) == (201, 200)
     running.stop()
@@ -226,6 +230,17 @@ def test_a_database_that_comes_and_goes_is_told_and_survived(start, free_port: C
     assert (add_row(), httpx.get(f"{url}/ready").status_code) == (503, 503)
     server()
     assert len(httpx.get(f"{url}/data/all").json()["items"]) == 2
+
+
+def test_an_older_schema_is_refused_until_it_is_upgraded(mariadb: Engine, artifacts: Path):
+    with mariadb.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    client = client_of(mariadb, artifacts)
+    line = "the database has schema 0001, this program needs 0003: run `python -m batch.migrate`"
+    for answer in (client.get("/ready"), client.get("/data/all"), client.post(json={"data": [ROW]})):
+        assert (answer.status_code, answer.json()) == (503, {"detail": line})
+    upgrade(mariadb)
+    assert [client.get(path).status_code for path in ("/data/all", "/ready")] == [200, 200]
 
 
 def test_a_refused_artefact_ends_the_start_with_one_line(tmp_path: Path):

@@ -1,35 +1,17 @@
 import sqlite3
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, inspect, select, text, update
+from sqlalchemy import Engine, select, text, update
 from sqlalchemy.exc import DBAPIError
 
-from batch.database import connect, create_tables, passes, readers, retrying, unavailable
+from batch.database import connect, passes, readers, retrying, unavailable
 from batch.settings import Settings
 from batch.tables import Item
 from tests.batch.conftest import add, items
 
 ROW = [5.1, 3.5, 1.4, 0.2]
-
-
-def test_any_number_of_programs_may_create_the_table_at_once(database_url: str):
-    engines = [connect(Settings(database_url=database_url)) for _ in range(8)]
-    for engine in engines:
-        engine.connect().close()  # so that nothing but the creation is left to do
-    together = threading.Barrier(len(engines))
-
-    def create(engine: Engine) -> None:
-        together.wait(10)
-        create_tables(engine)
-
-    with ThreadPoolExecutor(len(engines)) as threads:
-        list(threads.map(create, engines))
-    assert [index["column_names"] for index in inspect(engines[0]).get_indexes("items")] == [["state", "id"]]
-    for engine in engines:
-        engine.dispose()
 
 
 def test_a_transaction_that_loses_a_deadlock_is_tried_again(mariadb: Engine):

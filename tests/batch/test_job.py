@@ -1,8 +1,6 @@
 import json
-import os
+import re
 import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,33 +8,18 @@ import yaml
 from sqlalchemy import Engine
 from typer.testing import CliRunner
 
+from batch import job as job_module
 from batch.exits import Exit
 from batch.job import app
 from batch.tables import State
 from local.processes import ROOT, Program, wait_until
-from tests.batch.conftest import add, count, fill, items, states
+from tests.batch.conftest import add, count, fill, items, program, states
 
 GOOD = [5.1, 3.5, 1.4, 0.2]
 
 
 def job(engine: Engine | str, *flags: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    argv = [sys.executable, "-m", "batch.job", *flags]
-    env = os.environ | {"DATABASE_URL": url(engine), "DATABASE_RETRY_SECONDS": "0"} | environment
-    return subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=60)
-
-
-def url(engine: Engine | str) -> str:
-    return engine if isinstance(engine, str) else engine.url.render_as_string(hide_password=False)
-
-
-@pytest.fixture
-def runner(start: Callable[..., Program]) -> Callable[..., Program]:
-    def runner(engine: Engine, *flags: str) -> Program:
-        return start(
-            "job", [sys.executable, "-m", "batch.job", "--json", *flags], lambda: True, {"DATABASE_URL": url(engine)}
-        )
-
-    return runner
+    return program(" ".join(["batch.job", *flags]), engine, **environment)
 
 
 def summary(program: Program) -> dict[str, float]:
@@ -51,10 +34,10 @@ def test_a_run_says_what_it_did_and_the_next_one_that_there_is_nothing_to_do(sql
     assert (second.returncode, second.stdout[:14], second.stderr) == (0, "nothing to do:", "")
 
 
-def test_four_runners_share_the_rows_and_do_each_once(engine: Engine, runner, expected):
+def test_four_runners_share_the_rows_and_do_each_once(engine: Engine, start_job, expected):
     rows = fill(engine, 3000)
     with engine.begin():  # they start at different moments; none gets a row before all could
-        runners = [runner(engine, "--chunk-rows", "50") for _ in range(4)]
+        runners = [start_job(engine, "--chunk-rows", "50") for _ in range(4)]
     assert [program.wait(60) for program in runners] == [0, 0, 0, 0]
     assert sum(summary(program)["done"] for program in runners) == 3000
     assert [(item.label, item.prediction) for item in items(engine)] == expected(rows)
@@ -62,12 +45,12 @@ def test_four_runners_share_the_rows_and_do_each_once(engine: Engine, runner, ex
 
 
 def test_a_killed_runner_leaves_each_row_untouched_or_done_and_the_next_run_does_the_rest(
-    engine: Engine, runner, expected
+    engine: Engine, start_job, expected
 ):
     rows = fill(engine, 3000)
     for _ in range(2):
         done = count(engine, State.DONE)
-        program = runner(engine, "--chunk-rows", "1")
+        program = start_job(engine, "--chunk-rows", "1")
         wait_until(lambda before=done: count(engine, State.DONE) > before, 30)
         program.kill()
     for item in items(engine):
@@ -80,9 +63,9 @@ def test_a_killed_runner_leaves_each_row_untouched_or_done_and_the_next_run_does
     ]
 
 
-def test_sigterm_ends_a_run_at_once_and_takes_the_open_chunk_back(mariadb: Engine, runner):
+def test_sigterm_ends_a_run_at_once_and_takes_the_open_chunk_back(mariadb: Engine, start_job):
     fill(mariadb, 3000)
-    program = runner(mariadb, "--chunk-rows", "1")
+    program = start_job(mariadb, "--chunk-rows", "1")
     wait_until(lambda: count(mariadb, State.DONE), 30)
     assert program.stop() == 143
     assert 0 < count(mariadb, State.DONE) < 3000
@@ -94,6 +77,7 @@ def test_a_run_that_leaves_rows_failed_says_so_with_its_exit_code(mariadb: Engin
     done = job(mariadb, "--json")
     assert (done.returncode, states(mariadb)) == (3, "df")
     assert json.loads(done.stdout) | {"seconds": 0, "rows_per_second": 0} == {
+        "waiting": 2,
         "rows": 2,
         "done": 1,
         "failed": 1,
@@ -123,18 +107,10 @@ def test_a_database_that_is_not_there_is_one_line_and_exit_code_4(free_port):
     assert "s3cret" not in done.stderr
 
 
-def test_a_refused_login_does_not_show_the_password(mariadb: Engine, tmp_path: Path):
-    (tmp_path / "password").write_text("s3cret")
-    done = job(mariadb, "--json", DATABASE_PASSWORD_FILE=str(tmp_path / "password"), LOG_LEVEL="DEBUG")
-    assert (done.returncode, "Access denied" in done.stderr) == (4, True)
-    assert "s3cret" not in done.stdout + done.stderr
-
-
-@pytest.mark.parametrize("database", ["mariadb", "sqlite"])
-def test_a_database_without_the_table_is_exit_code_4_and_says_what_to_do(database_url: str, tmp_path: Path, database):
-    done = job(database_url if database == "mariadb" else f"sqlite:///{tmp_path}/empty.sqlite3")
-    assert done.returncode == 4
-    assert "create it with `python -m batch.seed --rows 0`" in done.stderr
+def test_a_database_without_the_tables_is_exit_code_7_and_says_what_to_do(database_url: str):
+    done = job(database_url)
+    assert (done.returncode, done.stderr.count("\n")) == (7, 1)
+    assert "run `python -m batch.migrate`" in done.stderr
 
 
 def test_a_refused_artefact_is_one_line_and_exit_code_5(tmp_path: Path, artifacts: Path):
@@ -156,7 +132,18 @@ def test_log_lines_are_json_when_asked_for(mariadb: Engine):
     ]
 
 
-def test_the_cronjob_gives_up_on_the_exit_codes_that_a_second_try_would_not_change():
-    job = yaml.safe_load((ROOT / "k8s" / "batch-cronjob.yaml").read_text())["spec"]["jobTemplate"]["spec"]
-    (rule,) = job["podFailurePolicy"]["rules"]
-    assert rule["onExitCodes"]["values"] == [Exit.BAD_USAGE, Exit.ROWS_FAILED, Exit.ARTEFACT]
+@pytest.mark.parametrize("file", ["batch-cronjob.yaml", "batch-backfill.yaml"])
+def test_kubernetes_gives_up_on_the_exit_codes_that_a_second_try_would_not_change(file):
+    job = yaml.safe_load((ROOT / "k8s" / file).read_text())["spec"]
+    job = job["jobTemplate"]["spec"] if "jobTemplate" in job else job
+    given_up = [
+        code for rule in job["podFailurePolicy"]["rules"] for code in rule.get("onExitCodes", {"values": []})["values"]
+    ]
+    again = {Exit.DONE, Exit.DATABASE, Exit.TERMINATED}
+    assert sorted(given_up) == sorted(set(Exit) - again)
+
+
+@pytest.mark.parametrize("source", [job_module.__doc__, (ROOT / "batch" / "README.md").read_text()])
+def test_every_exit_code_is_documented(source):
+    paragraph = source.partition("Exit codes: ")[2].partition("\n\n")[0]
+    assert {int(code) for code in re.findall(r"(?:^|;\s)(\d+) ", paragraph)} == set(Exit)

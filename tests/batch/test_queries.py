@@ -8,8 +8,9 @@ from sqlalchemy import Engine, delete, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from batch import queries
+from batch import queries, selection
 from batch.predictor import Scored
+from batch.scope import EVERY_ROW
 from batch.tables import Item, State
 from tests.batch.conftest import add, items, states
 
@@ -42,7 +43,8 @@ def test_rows_whose_attempts_are_used_up_are_not_counted_as_work(engine: Engine)
         connection.execute(update(Item).where(Item.id == 1).values(state=State.FAILED, attempts=3))
         connection.execute(update(Item).where(Item.id == 2).values(state=State.FAILED, attempts=2))
         connection.execute(update(Item).where(Item.id == 3).values(state=State.DONE, attempts=1))
-        assert [queries.count_claimable(connection, attempts) for attempts in (3, 1, None)] == [2, 1, 3]
+        found = [selection.waiting(connection, EVERY_ROW, 1, attempts) for attempts in (3, 1, None)]
+    assert [(counts[State.PENDING], counts[State.FAILED]) for counts in found] == [(1, 1), (1, 0), (1, 2)]
 
 
 def test_on_sqlite_a_second_claim_waits_for_the_first_transaction(sqlite: Engine):
@@ -59,7 +61,7 @@ def test_on_sqlite_a_second_claim_waits_for_the_first_transaction(sqlite: Engine
         waiting.start()
         waiting.join(0.2)
         assert waiting.is_alive()
-        queries.write_failed(connection, dict.fromkeys(ids, "taken"))
+        queries.write_failed(connection, dict.fromkeys(ids, "taken"), 1)
     waiting.join(10)
     assert (ids, seen) == ([1, 2], [3])
 
@@ -80,7 +82,7 @@ def test_a_write_touches_the_rows_it_was_given_and_none_between(engine: Engine):
     before = items(engine)
     with engine.begin() as connection:
         queries.write_done(connection, [Scored(2, "[0.5]", "it's 100%"), Scored(8, "[0.25]", "b")], 7)
-        queries.write_failed(connection, {4: "no", 6: "no"})
+        queries.write_failed(connection, {4: "no", 6: "no"}, 7)
     after = items(engine)
     assert [(row.prediction, row.label, row.reason) for row in after[1::2]] == [
         ([0.5], "it's 100%", None),
@@ -126,7 +128,7 @@ def test_paging_misses_none_of_the_rows_that_were_there_while_others_are_added_a
             seen += page
             add(mariadb, ROW)
             with mariadb.begin() as connection:
-                queries.write_failed(connection, {page[0]: "no", page[-1] + 1: "no"})
+                queries.write_failed(connection, {page[0]: "no", page[-1] + 1: "no"}, 1)
     assert seen[:60] == list(range(1, 61))
     assert seen == sorted(set(seen))
 

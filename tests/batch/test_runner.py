@@ -8,24 +8,12 @@ from sqlalchemy import Engine, text, update
 from sqlalchemy.exc import OperationalError
 
 from batch.predictor import Predictor
-from batch.runner import Policy, Runner
+from batch.runner import Runner
+from batch.scope import Policy
 from batch.tables import Item, State
-from tests.batch.conftest import add, fill, items, open_engine, states
+from tests.batch.conftest import Flaky, add, fill, items, open_engine, states
 
 GOOD, BAD = [5.1, 3.5, 1.4, 0.2], [5.1, None, 1.4, 0.2]
-
-
-class Flaky:
-    """A model that raises in its first `failures` runs."""
-
-    def __init__(self, session: Any, failures: int) -> None:
-        self.session, self.failures, self.runs = session, failures, 0
-
-    def run(self, outputs: list[str], feed: dict[str, np.ndarray]) -> Sequence[Any]:
-        self.runs += 1
-        if self.runs <= self.failures:
-            raise RuntimeError("not yet")
-        return self.session.run(outputs, feed)
 
 
 def run(engine: Engine, predictor: Predictor, policy: Policy = Policy.LEAVE, **options: Any):
@@ -81,6 +69,14 @@ def test_retry_failed_tries_the_failed_part_again_in_the_same_run(engine: Engine
     tally = run(engine, flaky, Policy.RETRY_FAILED, max_attempts=3)
     assert (states(engine), tally.done, tally.failed) == ("dfd", 2, {2})
     assert [item.attempts for item in items(engine)] == [2, 3, 2]
+
+
+def test_leave_leaves_the_rows_that_a_model_raised_for_to_the_next_run(engine: Engine, predictor: Predictor):
+    add(engine, GOOD, GOOD)
+    flaky = replace(predictor, session=Flaky(predictor.session, failures=3))
+    assert run(engine, flaky).failed == {1, 2}
+    assert {item.reason for item in items(engine)} == {"the model raised RuntimeError: not yet"}
+    assert (run(engine, flaky).done, states(engine)) == (2, "dd")
 
 
 def test_retry_all_publishes_nothing_when_a_row_fails(engine: Engine, predictor: Predictor):

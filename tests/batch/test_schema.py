@@ -1,0 +1,152 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine, event, inspect, text
+
+from batch import schema
+from batch.database import connect, readers
+from batch.settings import Settings
+from batch.tables import Base
+from tests.batch.conftest import add, count_of, program
+
+ROW = [5.1, 3.5, 1.4, 0.2]
+
+
+@pytest.fixture(params=["mariadb", "sqlite"])
+def empty(request: pytest.FixtureRequest, tmp_path: Path):
+    """A database without tables."""
+    sqlite = f"sqlite:///{tmp_path}/empty.sqlite3"
+    engine = connect(
+        Settings(database_url=request.getfixturevalue("database_url") if request.param == "mariadb" else sqlite)
+    )
+    yield engine
+    engine.dispose()
+
+
+def tables(engine: Engine) -> list[str]:
+    """The lines that would create the tables as they are, sorted, since indexes are made in any order."""
+    with engine.connect() as connection:
+        if engine.dialect.name == "sqlite":
+            query = "SELECT sql FROM sqlite_master WHERE tbl_name <> 'alembic_version' ORDER BY name"
+            return list(connection.scalars(text(query)))
+        made = [connection.execute(text(f"SHOW CREATE TABLE {name}")).one()[1] for name in ("items", "runs")]
+        return sorted(line.strip(" ,") for line in "\n".join(made).splitlines())
+
+
+def test_the_migrations_lead_to_the_tables_that_the_code_describes(empty: Engine):
+    assert (schema.upgrade(empty), schema.upgrade(empty)) == (None, schema.REVISION)
+    with empty.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+    migrated = tables(empty)
+    Base.metadata.drop_all(empty)
+    Base.metadata.create_all(empty)
+    assert tables(empty) == migrated
+
+
+@pytest.mark.parametrize(
+    "earlier",
+    [
+        ("DROP TABLE alembic_version", "DROP TABLE runs", "DROP INDEX items_scope {on_items}"),  # before migrations
+        ("UPDATE alembic_version SET version_num = '0001'",),  # MySQL keeps the tables of an upgrade that was cut off
+    ],
+)
+def test_what_is_there_already_is_taken_over_with_its_rows(empty: Engine, earlier):
+    schema.upgrade(empty)
+    add(empty, ROW, ROW)
+    with empty.begin() as connection:
+        for statement in earlier:
+            on_items = "" if empty.dialect.name == "sqlite" else "ON items"
+            connection.execute(text(statement.format(on_items=on_items)))
+    schema.upgrade(empty)
+    with empty.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+    assert count_of(empty, "items") == 2
+
+
+def test_any_number_of_programs_may_migrate_at_once(database_url: str):
+    engines = [connect(Settings(database_url=database_url)) for _ in range(8)]
+    for engine in engines:
+        engine.connect().close()  # so that nothing but the migration is left to do
+    together = threading.Barrier(len(engines))
+
+    def migrate(engine: Engine) -> str | None:
+        together.wait(10)
+        return schema.upgrade(engine)
+
+    with ThreadPoolExecutor(len(engines)) as threads:
+        found = list(threads.map(migrate, engines))
+    assert sorted(found, key=str) == ["0003"] * 7 + [None]
+    assert inspect(engines[0]).has_table("runs")
+    for engine in engines:
+        engine.dispose()
+
+
+def test_an_upgrade_is_committed_before_the_next_program_may_begin(database_url: str):
+    engine, other = (connect(Settings(database_url=database_url)) for _ in range(2))
+    seen: list[str] = []
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def look(*sent) -> None:
+        if "release_lock" in sent[2].lower():
+            with other.connect() as connection:
+                seen.append(connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one())
+
+    schema.upgrade(engine)
+    assert seen == [schema.REVISION]
+    for opened in (engine, other):
+        opened.dispose()
+
+
+def test_a_migration_that_another_one_keeps_waiting_says_so(mariadb: Engine, monkeypatch):
+    monkeypatch.setattr(schema, "LOCK_SECONDS", 0)
+    with mariadb.connect() as other:
+        other.execute(text(f"SELECT GET_LOCK('batch_migrate_{mariadb.url.database}', 0)"))
+        with pytest.raises(schema.MigrationBusy, match="another migration"):
+            schema.upgrade(mariadb)
+
+
+@pytest.mark.parametrize(
+    "module", ["batch.job", "batch.job --since 2026-01-01", "batch.status", "batch.migrate --check"]
+)
+def test_a_program_refuses_an_older_schema_with_one_line_and_exit_code_7(mariadb: Engine, module):
+    with mariadb.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '0002'"))
+        connection.execute(text("DROP INDEX items_scope ON items"))
+    refused = program(module, mariadb)
+    assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (7, "", 1)
+    assert "run `python -m batch.migrate`" in refused.stderr
+
+
+def test_a_newer_schema_serves(engine: Engine):
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '0004'"))
+    with readers(engine).connect() as connection:
+        schema.check(connection)
+
+
+def test_migrate_says_what_it_did_and_then_that_nothing_is_to_do(database_url: str):
+    first, second = program("batch.migrate", database_url), program("batch.migrate --check", database_url)
+    assert first.stdout == f"upgraded from schema None\n{database_url} has schema 0003\n"
+    assert (second.returncode, second.stdout) == (0, f"{database_url} has schema 0003\n")
+
+
+@pytest.mark.parametrize("module", ["batch.seed --rows 1", "batch.job"])
+def test_the_embedded_file_is_migrated_by_whoever_opens_it(tmp_path: Path, module):
+    file = f"sqlite:///{tmp_path}/batch.sqlite3"
+    done = program(module, file)
+    assert (done.returncode, done.stderr) == (0, "")
+    engine = connect(Settings(database_url=file))
+    assert count_of(engine, "runs") == 0
+    engine.dispose()
+
+
+@pytest.mark.parametrize("module", ["batch.migrate", "batch.status", "batch.job"])
+def test_a_refused_login_does_not_show_the_password(mariadb: Engine, tmp_path: Path, module):
+    (tmp_path / "password").write_text("s3cret")
+    refused = program(module, mariadb, DATABASE_PASSWORD_FILE=str(tmp_path / "password"), LOG_LEVEL="DEBUG")
+    assert (refused.returncode, "Access denied" in refused.stderr) == (4, True)
+    assert "s3cret" not in refused.stdout + refused.stderr

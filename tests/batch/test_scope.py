@@ -1,0 +1,301 @@
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import Engine, text, update
+from typer.testing import CliRunner
+
+from batch import job, selection
+from batch.deadline import Deadline, DeadlineReached
+from batch.predictor import Predictor
+from batch.runner import Runner
+from batch.scope import BadScope, Policy, Scope, moment
+from batch.tables import Item, State
+from local.processes import wait_until
+from tests.batch.conftest import Flaky, add, count, count_of, items, program, states
+
+GOOD, BAD = [5.1, 3.5, 1.4, 0.2], [5.1, None, 1.4, 0.2]
+NOON = datetime(2026, 3, 1, 12)
+
+
+def at(hours: int) -> str:
+    return moment((NOON + timedelta(hours=hours)).isoformat())
+
+
+def run(engine: Engine, predictor: Predictor, scope: Scope, policy: Policy = Policy.LEAVE, **options: Any):
+    defaults = {"chunk_rows": 3, "backoff": 0, "retry_seconds": 5, "report": lambda rows: None}
+    return Runner(engine, predictor, scope=scope, **defaults | options).run(policy)
+
+
+def age(engine: Engine, hours: dict[int, int]) -> None:
+    """Say at which hour rows were created; the others, at noon."""
+    with engine.begin() as connection:
+        connection.execute(update(Item).values(created_at=text(f"'{at(0)}'")))
+        for row_id, hour in hours.items():
+            connection.execute(update(Item).where(Item.id == row_id).values(created_at=text(f"'{at(hour)}'")))
+
+
+def predicted_by(engine: Engine, version: int) -> None:
+    """Give every row a prediction that no model makes."""
+    with engine.begin() as connection:
+        old = {
+            "state": State.DONE,
+            "prediction": [1.0, 0.0, 0.0],
+            "label": "old",
+            "model_version": version,
+            "attempts": 1,
+        }
+        connection.execute(update(Item).values(old))
+
+
+def seen(engine: Engine) -> list[tuple[str | None, int | None, int]]:
+    return [(item.label, item.model_version, item.attempts) for item in items(engine)]
+
+
+@contextmanager
+def rows_read(engine: Engine) -> Iterator[list[int]]:
+    """How many rows and index entries the server reads for what the connection does meanwhile."""
+    read: list[int] = []
+    with engine.begin() as connection:
+        connection.execute(text("FLUSH STATUS"))
+        read.append(connection)
+        yield read
+        names = "Variable_name LIKE 'Handler_read%' OR Variable_name = 'Handler_icp_attempts'"
+        status = dict(connection.execute(text(f"SHOW SESSION STATUS WHERE {names}")).all())
+        read[0] = sum(map(int, status.values()))
+
+
+# Which rows
+
+
+@pytest.mark.parametrize("policy", Policy)
+def test_a_run_takes_the_rows_created_from_since_on_and_before_until(engine: Engine, predictor: Predictor, policy):
+    add(engine, *[GOOD] * 9)
+    age(engine, {1: -1, 2: 0, 3: 1, 4: 2, 5: 3, 6: -5})
+    run(engine, predictor, Scope(since=at(0), until=at(2)), policy)
+    assert states(engine) == "pddpppddd"
+    run(engine, predictor, Scope(until=at(0)), policy)
+    assert states(engine) == "dddppdddd"
+    run(engine, predictor, Scope(since=at(2)), policy)
+    assert states(engine) == "d" * 9
+
+
+@pytest.mark.parametrize("policy", Policy)
+def test_failed_rows_of_the_scope_are_tried_and_no_others(engine: Engine, predictor: Predictor, policy):
+    add(engine, *[BAD] * 4, *[GOOD] * 4)
+    with engine.begin() as connection:
+        connection.execute(update(Item).where(Item.id <= 4).values(state=State.FAILED, attempts=1))
+    age(engine, {1: -1, 5: -1, 8: 2})
+    tally = run(engine, predictor, Scope(since=at(0), until=at(1)), policy, max_attempts=3)
+    tried = {Policy.LEAVE: [1, 2, 2, 2, 0, 1, 1, 0], Policy.RETRY_FAILED: [1, 3, 3, 3, 0, 1, 1, 0]}
+    tried[Policy.RETRY_ALL] = [1, 2, 2, 2, 0, 0, 0, 0]
+    assert ([item.attempts for item in items(engine)], tally.failed) == (tried[policy], {2, 3, 4})
+
+
+@pytest.mark.parametrize("scope", [Scope(max_rows=4), Scope(max_rows=4, since=at(0))])
+def test_a_run_tries_no_more_rows_than_it_may(engine: Engine, predictor: Predictor, scope):
+    add(engine, *[BAD] * 3, *[GOOD] * 5)
+    age(engine, {})
+    with engine.begin() as connection:  # the first is used up by this run's first try
+        connection.execute(update(Item).where(Item.id <= 2).values(state=State.FAILED, attempts=3 - Item.id))
+    tally = run(engine, predictor, scope, Policy.RETRY_FAILED, max_attempts=3)
+    assert (tally.rows, states(engine)) == (4, "fffdpppp")
+    assert [item.attempts for item in items(engine)] == [3, 3, 3, 1, 0, 0, 0, 0]
+    assert run(engine, predictor, Scope(max_rows=2), Policy.RETRY_ALL, max_attempts=1).failed == {1, 2}
+
+
+def test_a_scope_costs_what_its_rows_cost_and_not_what_the_table_holds(mariadb: Engine):
+    add(mariadb, *[GOOD] * 3000)
+    age(mariadb, dict.fromkeys(range(1, 1001), -1) | dict.fromkeys(range(2001, 3001), 1))
+    scope, part = Scope(since=at(0), until=at(1)), selection.Part(State.PENDING)
+    after = None
+    for first in (1001, 1011, 1021):  # all of one second
+        with rows_read(mariadb) as read:
+            rows, after = selection.claim(read[0], part, scope, after, 10, None)
+        assert ([row[0] for row in rows], read[0] < 30) == (list(range(first, first + 10)), True)
+    with rows_read(mariadb) as read:
+        assert selection.waiting(read[0], replace(scope, max_rows=10), 1, 3) == {State.PENDING: 10, State.FAILED: 0}
+    assert read[0] < 40
+
+
+def test_a_rescoring_reads_the_rows_of_older_models_and_not_the_table(mariadb: Engine):
+    add(mariadb, *[GOOD] * 3000)
+    predicted_by(mariadb, 2)
+    with mariadb.begin() as connection:
+        connection.execute(update(Item).where(Item.id.in_([7, 1500, 2999])).values(model_version=1))
+    scope = Scope(rescore=True)
+    with rows_read(mariadb) as read:
+        assert selection.waiting(read[0], scope, 2, 3) == {State.DONE: 3}
+        (part,) = selection.parts(read[0], scope, 2)
+        rows, _ = selection.claim(read[0], part, scope, None, 10, None)
+    assert ([row[0] for row in rows], read[0] < 30) == ([7, 1500, 2999], True)
+
+
+@given(st.datetimes(datetime(1971, 1, 1), datetime(2037, 1, 1)), st.integers(-23, 23))
+def test_a_time_is_read_as_utc_unless_it_says_otherwise(time, hours):
+    time = time.replace(microsecond=0)
+    elsewhere = time.replace(tzinfo=UTC).astimezone(timezone(timedelta(hours=hours)))
+    assert moment(time.isoformat()) == moment(elsewhere.isoformat()) == f"{time:%Y-%m-%d %H:%M:%S}"
+
+
+@pytest.mark.parametrize("wrong", ["", "yesterday", "2026-02-30", "2026-01-01T00:00:00.5", "26-1-1"])
+def test_what_is_no_time_of_whole_seconds_is_refused(wrong):
+    with pytest.raises(BadScope):
+        moment(wrong)
+
+
+@pytest.mark.parametrize(
+    "flags", ["--since 2026-13-01", "--since 2026-01-02 --until 2026-01-02", "--max-rows 0", "--deadline -1"]
+)
+def test_a_scope_that_cannot_be_is_bad_usage_and_names_the_option(monkeypatch, flags):
+    monkeypatch.setattr(job, "end_on_sigterm", lambda: None)
+    refused = CliRunner().invoke(job.app, flags.split())
+    assert refused.exit_code == 2
+    assert flags.split()[-2] in refused.stderr
+
+
+# How long
+
+
+class Overtime:
+    """A model in whose second run the time is over."""
+
+    def __init__(self, session: Any) -> None:
+        self.session, self.runs, self.runner = session, 0, None
+
+    def run(self, outputs, feed):
+        self.runs += 1
+        if self.runs == 2:
+            self.runner.deadline = Deadline(0)
+        return self.session.run(outputs, feed)
+
+
+@pytest.mark.parametrize(
+    ("policy", "left"), [(Policy.LEAVE, "ddddddpp"), (Policy.RETRY_FAILED, "ddddddpp"), (Policy.RETRY_ALL, "pppppppp")]
+)
+def test_a_deadline_ends_a_run_between_two_chunks(engine: Engine, predictor: Predictor, policy, left):
+    add(engine, *[GOOD] * 8)
+    model = Overtime(predictor.session)
+    runner = Runner(engine, replace(predictor, session=model), lambda rows: None, chunk_rows=3)
+    model.runner = runner
+    with pytest.raises(DeadlineReached):
+        runner.run(policy)
+    assert (states(engine), runner.tally.done) == (left, left.count("d"))
+
+
+def test_a_back_off_does_not_outlast_the_deadline(engine: Engine, predictor: Predictor):
+    add(engine, BAD)
+    with pytest.raises(DeadlineReached):
+        run(engine, predictor, Scope(deadline=1), Policy.RETRY_FAILED, backoff=3600)
+    assert items(engine)[0].attempts == 1
+
+
+def test_a_run_that_reached_its_deadline_says_how_far_it_came(mariadb: Engine):
+    add(mariadb, *[GOOD] * 5)
+    stopped = program("batch.job --deadline 0", mariadb)
+    assert (stopped.returncode, states(mariadb)) == (6, "ppppp")
+    assert stopped.stdout.startswith("deadline reached, 0 of 5 rows tried: 0 rows predicted")
+
+
+# Rescoring
+
+
+def test_runners_that_share_a_rescoring_do_each_row_of_an_older_model_once(
+    engine: Engine, predictor: Predictor, expected
+):
+    add(engine, *[GOOD] * 60, [6.6, 3.0, 5.6, 2.0])
+    predicted_by(engine, 1)
+    with engine.begin() as connection:
+        connection.execute(update(Item).where(Item.id > 40).values(model_version=2))
+        connection.execute(update(Item).where(Item.id == 50).values(model_version=3))
+        connection.execute(update(Item).where(Item.id == 51).values(state=State.PENDING, model_version=None))
+    newer = replace(predictor, version=3)
+    threads = [threading.Thread(target=run, args=(engine, newer, Scope(rescore=True))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    left = {50: ("old", 3, 1), 51: ("old", None, 1)}
+    labels = [label for label, _ in expected([GOOD] * 60 + [[6.6, 3.0, 5.6, 2.0]])]
+    assert seen(engine) == [left.get(row_id, (label, 3, 2)) for row_id, label in enumerate(labels, 1)]
+    assert run(engine, newer, Scope(rescore=True)).rows == 0
+
+
+@pytest.mark.parametrize("policy", Policy)
+def test_a_row_that_a_rescoring_fails_for_keeps_its_prediction_and_says_why(
+    engine: Engine, predictor: Predictor, policy
+):
+    add(engine, GOOD, BAD, GOOD)
+    predicted_by(engine, 1)
+    tally = run(engine, replace(predictor, version=2), Scope(rescore=True), policy, max_attempts=2)
+    tries = 3 if policy is Policy.RETRY_FAILED else 2
+    others = ("old", 1, 1) if policy is Policy.RETRY_ALL else ("setosa", 2, 2)
+    assert (seen(engine), tally.failed, states(engine)) == ([others, ("old", 1, tries), others], {2}, "ddd")
+    failed = items(engine)[1]
+    assert (failed.prediction, failed.reason) == ([1.0, 0.0, 0.0], "[1]: Input should be a valid number")
+
+
+def test_retry_failed_tries_again_what_a_rescoring_failed_for(engine: Engine, predictor: Predictor):
+    add(engine, GOOD, GOOD)
+    predicted_by(engine, 1)
+    flaky = replace(predictor, version=2, session=Flaky(predictor.session, failures=3))  # both, then each alone
+    tally = run(engine, flaky, Scope(rescore=True), Policy.RETRY_FAILED)
+    assert (seen(engine), tally.done, tally.failed) == ([("setosa", 2, 3)] * 2, 2, set())
+    assert [item.reason for item in items(engine)] == [None, None]
+
+
+def test_a_killed_rescoring_leaves_each_row_its_old_prediction_or_its_new_one(
+    engine: Engine, start_job, newer, expected
+):
+    add(engine, *[GOOD] * 2000)
+    predicted_by(engine, 1)
+    killed = start_job(engine, "--rescore", "--chunk-rows", "1", MODEL_DIR=str(newer))
+    wait_until(lambda: {version for _, version, _ in seen(engine)} == {1, 2}, 60)
+    killed.kill()
+    (label, prediction), old = expected([GOOD])[0], ("old", 1, [1.0, 0.0, 0.0])
+    found = [(item.label, item.model_version, item.prediction) for item in items(engine)]
+    assert {(*row[:2], *row[2]) for row in found} == {(*row[:2], *row[2]) for row in (old, (label, 2, prediction))}
+    done = program("batch.job --rescore --json", engine, MODEL_DIR=str(newer))
+    assert json.loads(done.stdout)["done"] == found.count(old)
+    assert seen(engine) == [(label, 2, 2)] * 2000
+
+
+# What there is to do
+
+
+@pytest.mark.parametrize(
+    ("flags", "plan"),
+    [("", {"pending": 3, "failed": 1}), ("--rescore", {"done": 2}), ("--max-rows 2", {"pending": 2, "failed": 1})],
+)
+def test_a_dry_run_says_what_there_is_to_do_and_changes_nothing(mariadb: Engine, newer, flags, plan):
+    add(mariadb, *[GOOD] * 7)
+    with mariadb.begin() as connection:
+        connection.execute(update(Item).where(Item.id == 4).values(state=State.FAILED, attempts=1))
+        connection.execute(update(Item).where(Item.id == 5).values(state=State.FAILED, attempts=3))
+        connection.execute(update(Item).where(Item.id > 5).values(state=State.DONE, model_version=1))
+    done = program(f"batch.job --dry-run --json {flags}", mariadb, MODEL_DIR=str(newer))
+    rows = min(sum(plan.values()), 2 if "max" in flags else 9)
+    assert json.loads(done.stdout) == {"rows": rows, "model_version": 2, **plan}
+    assert (states(mariadb), count_of(mariadb, "runs")) == ("pppffdd", 0)
+
+
+@pytest.mark.parametrize("flags", ["", "--rescore --since 2026-01-01 --max-rows 5"])
+def test_a_run_that_finds_nothing_says_so_and_costs_one_query(mariadb: Engine, flags):
+    add(mariadb, *[GOOD] * 3)
+    predicted_by(mariadb, 1)
+    with mariadb.connect() as connection:
+        connection.execute(text("SET GLOBAL log_output = 'TABLE', general_log = 1"))
+        done = program(f"batch.job {flags}", mariadb)
+        connection.execute(text("SET GLOBAL general_log = 0"))
+        own = text("SELECT argument FROM mysql.general_log WHERE command_type = 'Query' AND argument LIKE '%items%'")
+        asked = [query for (query,) in connection.execute(own) if "general_log" not in str(query)]
+        connection.execute(text("TRUNCATE mysql.general_log"))
+    assert (done.returncode, done.stdout[:14], len(asked)) == (0, "nothing to do:", 1)
+    assert (count(mariadb, State.DONE), count_of(mariadb, "runs")) == (3, 0)
