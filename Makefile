@@ -42,14 +42,14 @@ test: install-all mariadbd chromium wrk $(IRIS) $(DIGITS) ## lint, types and the
 	.venv/bin/mypy .
 	$(PY) -m pytest --numprocesses 2 --dist loadfile
 
-chaos: install-all $(DIGITS) ## 50 SIGKILLs among 1,000 jobs of the asynchronous pattern; SEED=n repeats a run
-	@exec $(PY) -m tests.asynchronous.chaos --jobs 1000 --kills 50 $(if $(SEED),--seed $(SEED))
+chaos: install-all $(if $(filter batch,$(PATTERN)),mariadbd $(IRIS),$(DIGITS)) ## 50 SIGKILLs among 1,000 jobs of asynchronous, SEED=n repeats a run; or PATTERN=batch: one a second among 100,000 rows
+	@exec $(PY) -m $(if $(filter batch,$(PATTERN)),tests.batch.kills,tests.asynchronous.chaos --jobs 1000 --kills 50 $(if $(SEED),--seed $(SEED)))
 
 e2e: install-all $(IRIS) $(DIGITS) ## all four in containers, asked while containers are killed (needs Docker)
 	@docker compose version >/dev/null || { echo "Docker with Compose v2 is needed" >&2; exit 1; }
 	$(PY) -m pytest tests/e2e/end_to_end.py
 
-bench: install-all wrk $(IRIS) $(DIGITS) ## measure a pattern side by side with its limit: PATTERN=asynchronous
+bench: install-all wrk mariadbd $(IRIS) $(DIGITS) ## measure a pattern side by side with its limit: PATTERN=asynchronous
 	@exec $(PY) -m benchmarks.$(or $(PATTERN),asynchronous)
 
 models: install-all $(IRIS) $(DIGITS) ## train what is not there yet

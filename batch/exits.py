@@ -9,7 +9,9 @@ from enum import IntEnum
 from sqlalchemy.exc import DBAPIError
 
 from .artifact import ArtifactRefused
+from .csv_rows import BadLine
 from .database import unavailable
+from .outputs import ExportRefused
 from .schema import MigrationBusy, SchemaTooOld, missing
 from .scope import BadScope
 from .settings import BadSetting
@@ -38,7 +40,7 @@ def one_line() -> Iterator[None]:
     """Turn an error that the operator can mend into one line on stderr and its exit code."""
     try:
         yield
-    except (BadSetting, BadScope, OSError) as error:
+    except (BadSetting, BadScope, BadLine, ExportRefused, OSError) as error:
         code, line = Exit.BAD_USAGE, str(error)
     except ArtifactRefused as error:
         code, line = Exit.ARTEFACT, str(error)

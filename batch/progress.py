@@ -15,8 +15,8 @@ SECONDS_BETWEEN_LINES = 10
 
 
 @contextmanager
-def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Give a function that is told how many of `total` rows are through; it writes to stderr only."""
+def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """Give a function that is told how many of `total` rows (None if nobody knows) are through; it writes to stderr."""
     started = said = time.monotonic()
 
     def rate(rows: int) -> str:
@@ -26,7 +26,7 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
         nonlocal said
         if time.monotonic() - said >= SECONDS_BETWEEN_LINES:
             said = time.monotonic()
-            log.info("%s: %d of %d rows, %s", what, rows, total, rate(rows))
+            log.info("%s: %d of %s rows, %s", what, rows, "?" if total is None else total, rate(rows))
 
     if not sys.stderr.isatty():
         yield line

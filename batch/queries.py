@@ -1,7 +1,8 @@
 """Every statement that the job, the seed and the API send; the caller owns the transaction."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, Text, case, func, insert, or_, select, type_coerce, update
 from sqlalchemy.orm import Session
@@ -11,6 +12,17 @@ from .tables import REASON_LENGTH, Item, State
 
 # MySQL would at times rather walk the whole table by primary key to have the rows in order. SQLite ignores the hint.
 BY_STATE = "FORCE INDEX (items_state_id)"
+
+
+class Predicted(NamedTuple):
+    """A row that is done; the time is UTC."""
+
+    id: int
+    values: list[float]
+    label: str
+    prediction: list[float]
+    model_version: int
+    updated_at: datetime
 
 
 def claim(
@@ -25,6 +37,17 @@ def claim(
     if max_attempts is not None:
         query = query.where(Item.attempts < max_attempts)
     return [(row[0], row[1]) for row in connection.execute(query.with_for_update(skip_locked=True))]
+
+
+def count_done(connection: Connection) -> int:
+    """Count the rows that have a prediction, out of the index alone."""
+    return int(connection.execute(select(func.count()).where(Item.state == State.DONE)).scalar_one())
+
+
+def predicted(connection: Connection, after: int, limit: int) -> list[Predicted]:
+    """Return up to `limit` rows that have a prediction, with an id above `after`, by rising id."""
+    columns = Item.id, Item.values, Item.label, Item.prediction, Item.model_version, Item.updated_at
+    return [Predicted(*row) for row in connection.execute(_from(select(*columns), State.DONE, after, limit))]
 
 
 def write_done(connection: Connection, scored: Sequence[Scored], model_version: int) -> None:

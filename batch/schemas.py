@@ -21,7 +21,7 @@ Row = Annotated[list[Float32], FailFast()]
 Utc = Annotated[datetime, AfterValidator(lambda moment: moment.replace(tzinfo=UTC))]
 
 
-def wrong_width(row: Sequence[float], width: int) -> str | None:
+def wrong_width(row: Sequence[object], width: int) -> str | None:
     """Say what is wrong with the number of values in `row`, if anything is."""
     return None if len(row) == width else f"{len(row)} values, the model takes {width}"
 

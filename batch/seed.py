@@ -1,12 +1,17 @@
-"""Add Iris-like rows, the same ones for the same seed."""
+"""Add rows: Iris-like ones, the same for the same seed, or those of a CSV file.
+
+A line of the file that is no row of the model ends the load with exit code 2; the rows of the chunks before it stay.
+"""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import typer
 
-from . import queries, settings
+from . import csv_rows, queries, settings
+from .artifact import open_artifact
 from .database import connect, retrying
 from .exits import end_on_sigterm, one_line
 from .progress import progress
@@ -31,23 +36,35 @@ def flowers(rows: int, seed: int) -> Iterator[list[list[float]]]:
 
 @app.command(help=__doc__)
 def main(
-    rows: Annotated[int, typer.Option(min=0, help="Rows to add.")],
+    rows: Annotated[int | None, typer.Option(min=0, help="Iris-like rows to add.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Other numbers give other rows.")] = 0,
+    file: Annotated[Path | None, typer.Option("--csv", help="Rows to add: a file, also .gz, or - for stdin.")] = None,
 ) -> None:
-    """Parse, add."""
+    """Parse, add; say how much was added however it ends."""
+    if (rows is None) == (file is None):
+        raise typer.BadParameter("give either --rows or --csv")
     end_on_sigterm()
     with one_line():
         configuration = settings.load()
+        chunks = flowers(rows or 0, seed) if file is None else _from_file(file, configuration)
         engine = connect(configuration)
         retrying(configuration.database_retry_seconds)(upgrade_embedded, engine)
         added = 0
-        with progress("added", rows) as report:
-            for chunk in flowers(rows, seed):
-                with engine.begin() as connection:
-                    queries.seed(connection, chunk)
-                added += len(chunk)
-                report(added)
-        typer.echo(f"{added:,} rows added to {engine.url.render_as_string(hide_password=True)}")
+        try:
+            with progress("added", rows) as report:
+                for chunk in chunks:
+                    with engine.begin() as connection:
+                        queries.seed(connection, chunk)
+                    added += len(chunk)
+                    report(added)
+        finally:
+            typer.echo(f"{added:,} rows added to {engine.url.render_as_string(hide_password=True)}")
+
+
+def _from_file(file: Path, configuration: settings.Settings) -> Iterator[list[list[float]]]:
+    artifact = open_artifact(configuration.model_dir, configuration.model_version)
+    with csv_rows.open_text(file) as lines:
+        yield from csv_rows.read(lines, artifact.manifest["inputs"][0]["shape"][1], CHUNK_ROWS)
 
 
 if __name__ == "__main__":

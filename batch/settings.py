@@ -43,6 +43,8 @@ def load() -> Settings:
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter(LINE) if settings.log_format == "json" else logging.Formatter(LINE))
     logging.basicConfig(level=settings.log_level, handlers=[handler], force=True)
+    # A connection that breaks as it is given back is a traceback there; whoever needs the next one says so in a line.
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
     for name in ("uvicorn", "uvicorn.access"):
         logger = logging.getLogger(name)
         logger.handlers.clear()

@@ -77,6 +77,7 @@ def mariadb_server(port: int, folder: Path, *options: str) -> Program:
         )
         subprocess.run(prepare, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     where = [f"--datadir={data}", f"--port={port}", f"--socket={folder / 'sock'}", f"--pid-file={folder / 'pid'}"]
+    where.append(f"--tmpdir={folder}")  # in /tmp, any other MariaDB that starts would delete what is this one's
     argv = [program, "--no-defaults", "--user=root", *where, "--bind-address=127.0.0.1", *options]
     return Program("mariadb", argv, lambda: accepts(port), folder / "mariadb.log")
 

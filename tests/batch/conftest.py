@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import pytest
 from sqlalchemy import Engine, func, select, text
 from sqlalchemy.orm import Session
@@ -21,6 +20,7 @@ from batch.settings import Settings
 from batch.tables import Base, Item, State
 from local import servers
 from local.processes import ROOT, Program
+from tests.batch import audit
 
 
 def open_engine(url: str) -> Engine:
@@ -36,6 +36,17 @@ def mariadb(database_url: str) -> Iterator[Engine]:
     engine = open_engine(database_url)
     yield engine
     engine.dispose()
+
+
+@pytest.fixture
+def secretive(mariadb: Engine) -> Iterator[str]:
+    """The URL of a user whose password is `s3cret`."""
+    with mariadb.begin() as connection:
+        connection.execute(text("CREATE USER spy@localhost IDENTIFIED BY 's3cret'"))
+        connection.execute(text("GRANT ALL ON *.* TO spy@localhost"))
+    yield mariadb.url.set(username="spy", password="s3cret").render_as_string(hide_password=False)
+    with mariadb.begin() as connection:
+        connection.execute(text("DROP USER spy@localhost"))
 
 
 @pytest.fixture
@@ -146,13 +157,6 @@ def newer(artifacts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def expected(artifacts: Path) -> Callable[[Sequence[Sequence[float]]], list[tuple[str, list[float]]]]:
+def expected() -> Callable[[Sequence[Sequence[float]]], list[tuple[str, list[float]]]]:
     """Labels and probabilities as a session of its own gives them for all rows at once."""
-    session = onnxruntime.InferenceSession(artifacts / "iris" / "1" / "model.onnx", providers=["CPUExecutionProvider"])
-    names = ["setosa", "versicolor", "virginica"]
-
-    def expected(rows: Sequence[Sequence[float]]) -> list[tuple[str, list[float]]]:
-        labels, probabilities = session.run(None, {"float_input": np.array(rows, np.float32)})
-        return [(names[label], row) for label, row in zip(labels, probabilities.tolist(), strict=True)]
-
-    return expected
+    return audit.direct

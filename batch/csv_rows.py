@@ -1,0 +1,69 @@
+"""Rows out of a CSV file: one row of numbers on each line, with or without a line of names at the top."""
+
+import csv
+import gzip
+import sys
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Any, TextIO
+
+from pydantic import ValidationError
+
+from .predictor import ROW
+from .schemas import first_error, wrong_width
+
+
+class BadLine(Exception):
+    """A line is no row of the model; the message names it, what is wrong, and from where on nothing was added."""
+
+
+def open_text(path: Path) -> TextIO:
+    """Open a file, unpacked if its name ends in .gz, or stdin for `-`; a byte order mark is passed over."""
+    raw: Any = sys.stdin.buffer if str(path) == "-" else (gzip.open if path.suffix == ".gz" else open)(path, "rb")
+    return TextIOWrapper(raw, "utf-8-sig", errors="replace", newline="")
+
+
+def read(lines: Iterable[str], width: int, chunk_rows: int) -> Iterator[list[list[float]]]:
+    """Yield rows of `width` finite float32 values, in chunks of at most `chunk_rows`.
+
+    The first line holds names if none of its cells is a number. Empty lines are passed over.
+
+    Raises:
+        BadLine: a line cannot be read or is no such row; the chunks before it have been yielded.
+    """
+    reader, rows = csv.reader(lines, strict=True), list[list[float]]()
+    names, unread = [f"column {number}" for number in range(1, width + 1)], 1
+    try:
+        for cells in filter(None, reader):
+            if unread == 1 and not rows and not any(map(_is_number, cells)):
+                names, unread = cells, reader.line_num + 1
+                continue
+            rows.append(_row(cells, names, width))
+            if len(rows) == chunk_rows:
+                yield rows
+                rows, unread = [], reader.line_num + 1
+    except (csv.Error, EOFError, ValueError, zlib.error) as error:
+        raise BadLine(f"line {reader.line_num}: {error}; nothing from line {unread} on was added") from error
+    if rows:
+        yield rows
+
+
+def _row(cells: Sequence[str], names: Sequence[str], width: int) -> list[float]:
+    if fault := wrong_width(cells, width):
+        raise ValueError(fault)
+    if wrong := [name for name, cell in zip(names, cells, strict=False) if not _is_number(cell)]:
+        raise ValueError(f"{wrong[0]}: not a number")
+    try:
+        return ROW.validate_python([float(cell) for cell in cells])
+    except ValidationError as error:
+        raise ValueError(first_error(error.errors())) from None
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True

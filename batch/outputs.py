@@ -1,0 +1,85 @@
+"""Files of predictions: CSV or Parquet, there under their name when they are complete and not before."""
+
+import csv
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, TextIO
+
+Columns = Mapping[str, type]
+Write = Callable[[Sequence[Sequence[Any]]], None]
+
+
+class ExportRefused(Exception):
+    """What was asked for cannot be written; the message is one line for the operator."""
+
+
+class Format(StrEnum):
+    """What a file of predictions can be."""
+
+    CSV = "csv"
+    PARQUET = "parquet"
+
+
+def format_of(path: Path) -> Format:
+    """Return the format that a file's name asks for; stdout (`-`) gets CSV.
+
+    Raises:
+        ExportRefused: it asks for none that there is.
+    """
+    try:
+        return Format.CSV if str(path) == "-" else Format(path.suffix[1:].lower())
+    except ValueError:
+        raise ExportRefused(f"{path}: give a name that ends in .csv or .parquet, or --format") from None
+
+
+@contextmanager
+def open_output(path: Path, kind: Format, columns: Columns) -> Iterator[Write]:
+    """Give a function that writes rows; the file gets its name when the block ends well, and is removed if not.
+
+    Raises:
+        ExportRefused: no pyarrow for Parquet, or Parquet on stdout.
+    """
+    if str(path) == "-":
+        if kind is not Format.CSV:
+            raise ExportRefused(f"only csv can be written to stdout, not {kind}")
+        yield _csv(sys.stdout, columns)
+        return
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with _file(part, columns) if kind is Format.CSV else _parquet(part, columns) as write:
+            yield write
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _file(path: Path, columns: Columns) -> Iterator[Write]:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        yield _csv(file, columns)
+
+
+def _csv(file: TextIO, columns: Columns) -> Write:
+    # A label stays as it is, also one that a spreadsheet takes for a formula: to whoever joins by it, -1 must be -1.
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(columns)
+    return writer.writerows
+
+
+@contextmanager
+def _parquet(path: Path, columns: Columns) -> Iterator[Write]:
+    try:
+        import pyarrow
+        from pyarrow.parquet import ParquetWriter
+    except ImportError:
+        raise ExportRefused("parquet needs pyarrow, which is not installed: pip install pyarrow") from None
+    types = {int: pyarrow.int64(), float: pyarrow.float64(), str: pyarrow.string()}
+    types[datetime] = pyarrow.timestamp("us", tz="UTC")
+    schema = pyarrow.schema([(name, types[kind]) for name, kind in columns.items()])
+    with ParquetWriter(path, schema) as writer:
+        yield lambda rows: writer.write_batch(pyarrow.record_batch(list(zip(*rows, strict=True)), schema=schema))

@@ -1,0 +1,211 @@
+"""Runners and their database are killed again and again while they work: has each row exactly one prediction?
+
+    python -m tests.batch.kills --rows 100000 --runners 4
+
+A kill is SIGKILL for a runner that is connected, most of them with rows in hand; another one takes its place. The
+database server is killed once, in the middle. The exit code is 1 when a row has no prediction, was written twice, or
+differs from what a direct run of the model gives it, or when a runner ended otherwise than with exit code 0 or by our
+hand.
+"""
+
+import argparse
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
+
+import pymysql
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import Engine, TextClause, text
+
+from batch.database import retrying
+from batch.tables import State
+from local import servers
+from local.processes import Program, uninterrupted
+
+from . import audit
+from .conftest import count, fill, open_engine
+
+CONNECTED = text("SELECT user FROM information_schema.processlist WHERE user LIKE 'runner%'")
+HOLDERS = text(
+    "SELECT user FROM information_schema.innodb_trx JOIN information_schema.processlist ON id = trx_mysql_thread_id "
+    "WHERE trx_rows_locked > 0"
+)
+PATIENCE = 900  # seconds until all rows must be done
+UPDATE_SECONDS = 0.001  # that the update of one row takes longer than it would
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is done to how many rows; `every` is the seconds between two kills."""
+
+    rows: int
+    runners: int
+    chunk_rows: int
+    every: float
+
+
+@dataclass(frozen=True)
+class Report:
+    """What came of a run; `crashed` runners ended by themselves with another exit code than 0, or a traceback."""
+
+    rows: int
+    kills: int
+    kills_with_rows_in_hand: int
+    server_restarts: int
+    crashed: int
+    wrong: int
+    doubled: int
+    missing: int
+    seconds: float
+
+    @property
+    def all_kept(self) -> bool:
+        return not (self.crashed or self.wrong or self.doubled or self.missing)
+
+
+class Fleet:
+    """A MariaDB and its runners, each with a user of its own there; as a context manager it leaves nothing running."""
+
+    def __init__(self, folder: Path, plan: Plan) -> None:
+        self._folder, self._plan, self._port = folder, plan, servers.free_port()
+        self._server: list[Program] = []
+        self._runners: dict[str, Program] = {}
+        self.kills = self.in_hand = self.server_restarts = self.crashed = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with uninterrupted():
+            for program in (*self._runners.values(), *self._server):
+                program.stop()
+
+    def start(self) -> Engine:
+        """Start the server, fill the table, start the runners, and return an engine for looking on."""
+        self._start_server()
+        with pymysql.connect(host="127.0.0.1", port=self._port, user="root") as connection:
+            connection.cursor().execute("CREATE DATABASE kills CHARACTER SET utf8mb4")
+        self.engine = open_engine(self._url("root"))
+        self.rows = fill(self.engine, self._plan.rows)
+        audit.install(self.engine, UPDATE_SECONDS)
+        for name in (f"runner{number}" for number in range(self._plan.runners)):
+            with self.engine.begin() as connection:
+                connection.execute(text(f"CREATE USER {name}@localhost"))
+                connection.execute(text(f"GRANT ALL ON kills.* TO {name}@localhost"))
+            self._start_runner(name)
+        return self.engine
+
+    def _url(self, user: str) -> str:
+        return f"mysql+pymysql://{user}@127.0.0.1:{self._port}/kills"
+
+    def _start_server(self) -> None:
+        with uninterrupted():
+            self._server = [servers.mariadb_server(self._port, self._folder / "mariadb")]
+        self._server[0].wait_ready()
+
+    def _start_runner(self, name: str) -> None:
+        argv = [sys.executable, "-m", "batch.job", "--chunk-rows", str(self._plan.chunk_rows)]
+        log = self._folder / f"{name}.log"
+        with uninterrupted():
+            self._runners[name] = Program(name, argv, lambda: True, log, {"DATABASE_URL": self._url(name)})
+
+    def restart_server(self) -> None:
+        """SIGKILL, and back with the same data; the runners wait meanwhile."""
+        self._server[0].kill()
+        self._start_server()
+        self.server_restarts += 1
+
+    def replace_ended(self) -> None:
+        """Start a runner that had nothing left to claim again: a killed one may have given rows back."""
+        for name, program in list(self._runners.items()):
+            if program.poll() is not None:
+                self.crashed += program.poll() != 0
+                self._start_runner(name)
+
+    def kill_one(self) -> bool:
+        """SIGKILL a runner that is connected, if there is one; it is stopped first, to see whether it holds rows."""
+        connected = self._users(CONNECTED) & {name for name, one in self._runners.items() if one.poll() is None}
+        if not connected:
+            return False
+        name = random.choice(sorted(connected))
+        program = self._runners[name]
+        os.kill(program.pid, signal.SIGSTOP)
+        time.sleep(0.2)  # a commit on its way arrives, and InnoDB's picture of its transactions is at most 0.1 s old
+        self.in_hand += name in self._users(HOLDERS)
+        program.kill()
+        self._start_runner(name)
+        self.kills += 1
+        return True
+
+    def _users(self, query: TextClause) -> set[str]:
+        with self.engine.connect() as connection:
+            return set(connection.execute(query).scalars())
+
+    def settle(self) -> None:
+        """Let the runners find that nothing is left, and look for errors that they did not handle."""
+        for program in self._runners.values():
+            self.crashed += program.wait(60) != 0
+        self.crashed += sum(log.read_text().count("Traceback") for log in self._folder.glob("runner*.log"))
+
+
+def work(fleet: Fleet, plan: Plan, engine: Engine) -> None:
+    """Kill as planned until every row is done."""
+    began = killed = time.monotonic()
+    while (done := retrying(30)(count, engine, State.DONE)) < plan.rows:
+        fleet.replace_ended()
+        if done >= plan.rows / 2 and not fleet.server_restarts:
+            fleet.restart_server()
+        elif time.monotonic() - killed >= plan.every and fleet.kill_one():
+            killed = time.monotonic()
+        if time.monotonic() - began > PATIENCE:
+            raise TimeoutError(f"{done} of {plan.rows} rows are done after {PATIENCE} s")
+        time.sleep(0.05)
+
+
+def run(plan: Plan, folder: Path) -> Report:
+    """Have all rows predicted in the course of the kills; logs and data go to `folder`."""
+    began = time.monotonic()
+    with Fleet(folder, plan) as fleet:
+        engine = fleet.start()
+        work(fleet, plan, engine)
+        fleet.settle()
+        seconds, verdict = time.monotonic() - began, audit.judge(engine, fleet.rows)
+        engine.dispose()
+    told = fleet.kills, fleet.in_hand, fleet.server_restarts, fleet.crashed
+    return Report(plan.rows, *told, **verdict._asdict(), seconds=round(seconds, 1))
+
+
+def main() -> None:
+    """Run once and print what came of it."""
+    parser = argparse.ArgumentParser(prog="python -m tests.batch.kills", description=__doc__)
+    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--runners", type=int, default=4)
+    parser.add_argument("--chunk-rows", type=int, default=100)
+    parser.add_argument("--every", type=float, default=1, help="seconds between two kills (1)")
+    plan = Plan(**vars(parser.parse_args()))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # both mean: stop all that was started
+    folder = Path(tempfile.mkdtemp(prefix="kills-"))
+    try:
+        report = run(plan, folder)
+    except BaseException:
+        print(f"the logs are in {folder}", file=sys.stderr)
+        raise
+    table = Table("", "", title=f"{plan.runners} runners, chunks of {plan.chunk_rows}", show_header=False)
+    for name, value in asdict(report).items():
+        table.add_row(name.replace("_", " "), f"{value:,}")
+    Console().print(table)
+    if not report.all_kept or not report.kills_with_rows_in_hand:
+        sys.exit(f"a promise was broken, or nobody was killed at work; the logs are in {folder}")
+    shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()

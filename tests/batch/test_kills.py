@@ -1,0 +1,42 @@
+"""Kill runners and their database again and again: the short form of `python -m tests.batch.kills`, and its judge."""
+
+import pytest
+from sqlalchemy import Engine, delete, update
+
+from batch.predictor import Predictor
+from batch.runner import Policy, Runner
+from batch.tables import Item, State
+
+from . import audit
+from .conftest import fill
+from .kills import Plan, run
+
+
+def test_each_row_has_exactly_one_prediction_whatever_is_killed(tmp_path):
+    report = run(Plan(rows=8000, runners=4, chunk_rows=10, every=0.5), tmp_path)
+    assert (report.wrong, report.doubled, report.missing, report.crashed) == (0, 0, 0, 0), report
+    assert report.server_restarts == 1, report
+    assert report.kills_with_rows_in_hand > 0, report
+
+
+@pytest.mark.parametrize(
+    ("change", "verdict"),
+    [
+        (None, audit.Verdict(0, 0, 0)),
+        (delete(Item), audit.Verdict(0, 0, missing=1)),
+        (update(Item).values(state=State.PENDING), audit.Verdict(0, doubled=1, missing=1)),
+        (update(Item).values(attempts=Item.attempts), audit.Verdict(0, doubled=1, missing=0)),
+        (update(Item).values(attempts=2), audit.Verdict(wrong=1, doubled=1, missing=0)),
+        (update(Item).values(label="other"), audit.Verdict(wrong=1, doubled=1, missing=0)),
+        (update(Item).values(prediction=[1, 0, 0]), audit.Verdict(wrong=1, doubled=1, missing=0)),
+        (update(Item).values(model_version=2), audit.Verdict(wrong=1, doubled=1, missing=0)),
+    ],
+)
+def test_the_judge_sees_each_broken_promise(mariadb: Engine, predictor: Predictor, change, verdict):
+    rows = fill(mariadb, 20)
+    audit.install(mariadb)
+    Runner(mariadb, predictor, lambda rows: None).run(Policy.LEAVE)
+    if change is not None:
+        with mariadb.begin() as connection:
+            connection.execute(change.where(Item.id == 7))
+    assert audit.judge(mariadb, rows) == verdict
