@@ -22,7 +22,7 @@ ALL_LOCKS := $(addsuffix /requirements.txt,local web_single synchronous asynchro
 IRIS := models/artifacts/iris/1/manifest.json
 DIGITS := models/artifacts/digits/1/manifest.json
 
-.PHONY: help demo test chaos e2e bench up down models k8s-secrets lock format clean install install-all check-pattern
+.PHONY: help demo test chaos e2e bench up down models secrets k8s-secrets lock format clean install install-all check-pattern
 
 help: ## list the commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -36,7 +36,7 @@ up: check-pattern install $(if $(ROW_MODELS),$(IRIS)) $(if $(IMAGE_MODELS),$(DIG
 down: ## stop what `make up` left running
 	@test ! -x $(PY) || exec $(PY) -m local.up --stop
 
-test: install-all mariadbd chromium wrk $(IRIS) $(DIGITS) ## lint, types and the whole suite against real servers
+test: install-all mariadbd chromium wrk promtool $(IRIS) $(DIGITS) ## lint, types and the whole suite against real servers
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy .
@@ -54,9 +54,14 @@ bench: install-all wrk mariadbd $(IRIS) $(DIGITS) ## measure a pattern side by s
 
 models: install-all $(IRIS) $(DIGITS) ## train what is not there yet
 
-k8s-secrets: ## write strong random passwords for k8s/ into k8s/secrets/, where there are none yet
-	@mkdir -p k8s/secrets && chmod 700 k8s/secrets
-	@umask 077; for name in password root-password; do file=k8s/secrets/mysql-$$name; \
+secrets: ## write strong random passwords for docker compose into secrets/, where there are none yet
+	@$(call passwords,022,secrets,mysql_password mysql_root_password grafana_admin_password) # containers read them as other users
+
+k8s-secrets: ## the same for k8s/, into k8s/secrets/
+	@$(call passwords,077,k8s/secrets,mysql-password mysql-root-password)
+
+# $(1) umask, $(2) folder, which keeps other people out, $(3) files
+passwords = mkdir -p $(2) && chmod 700 $(2) && umask $(1) && for name in $(3); do file=$(2)/$$name; \
 	test -s $$file || { head -c 24 /dev/urandom | base64 | tr -d '\n' > $$file && echo "written: $$file"; } || exit 1; done
 
 lock: $(UV) ## pin the newest releases again, with hashes
@@ -91,8 +96,9 @@ $(UV):
 mariadbd: package = mariadb-server-core
 chromium: package = chromium
 wrk: package = wrk
-.PHONY: mariadbd chromium wrk
-mariadbd chromium wrk:
+promtool: package = prometheus
+.PHONY: mariadbd chromium wrk promtool
+mariadbd chromium wrk promtool:
 	@PATH="$$PATH:/usr/sbin" command -v $@ >/dev/null || { $(call debian,$(package)); }
 
 debian = echo "installing $(1)"; { $(SUDO) apt-get -qq update && \

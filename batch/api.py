@@ -14,6 +14,7 @@ from . import queries, schema, settings
 from .artifact import open_artifact
 from .database import connect, readers
 from .exits import one_line
+from .metrics import Table
 from .schemas import MAX_BODY_BYTES, MAX_ID, MAX_PAGE, AddedRows, Labels, NewRows, Page, Problem, Status, wrong_width
 from .tables import State
 from .web import add_error_handlers, count_requests, read_rows
@@ -35,6 +36,7 @@ class Api:
         self._manifest, self._engine, self._readers = manifest, engine, readers(engine)
         self._checked = False
         self.registry = CollectorRegistry()
+        self.registry.register(Table(engine))
 
     def all_rows(self, after: After = 0, limit: Limit = 100) -> Page:
         """Every row."""

@@ -51,15 +51,20 @@ def status(connection: Connection, runs: int) -> dict[str, Any]:
         rows[state.value] += count
         if version is not None:
             versions[version] = count
-    waiting = Item.state == State.PENDING, Item.model_version.is_(None)
-    oldest = connection.execute(select(func.min(Item.created_at)).where(*waiting)).scalar_one()
     now = connection.execute(select(func.now())).scalar_one()
     return {
         "rows": rows,
         "model_versions": versions,
-        "oldest_pending_seconds": (now - oldest).total_seconds() if oldest else None,
+        "oldest_pending_seconds": oldest_pending_seconds(connection, now),
         "runs": last_runs(connection, runs, now),
     }
+
+
+def oldest_pending_seconds(connection: Connection, now: datetime) -> float | None:
+    """Return the age of the oldest row that waits, from one entry of the index."""
+    waiting = Item.state == State.PENDING, Item.model_version.is_(None)
+    oldest = connection.execute(select(func.min(Item.created_at)).where(*waiting)).scalar_one()
+    return (now - oldest).total_seconds() if oldest else None
 
 
 def last_runs(connection: Connection, limit: int, now: datetime) -> list[dict[str, Any]]:

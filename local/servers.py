@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import redis
 
-from .processes import Program
+from .processes import ROOT, Program
 
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/opt/homebrew/bin"
 
@@ -93,5 +93,9 @@ def serving(grpc_port: int, rest_port: int, base_path: Path, log: Path) -> Progr
     """Start the embedded serving program on the model folder `base_path`, which gives the model its name."""
     name = base_path.name
     flags = [f"--port={grpc_port}", f"--rest_api_port={rest_port}", f"--model_name={name}"]
-    argv = [sys.executable, "-m", "synchronous.server", *flags, f"--model_base_path={base_path}"]
+    flags += [
+        f"--model_base_path={base_path}",
+        f"--monitoring_config_file={ROOT / 'synchronous' / 'monitoring.config'}",
+    ]
+    argv = [sys.executable, "-m", "synchronous.server", *flags]
     return Program("serving", argv, lambda: answers(f"http://127.0.0.1:{rest_port}/v1/models/{name}"), log)

@@ -12,9 +12,11 @@ VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["versi
 PATTERNS = {"web-single": "web_single", "serving": "synchronous", "asynchronous": "asynchronous", "batch": "batch"}
 DOCKERFILES = sorted(ROOT.glob("*/Dockerfile*"))
 BASES = {"python:3.11-slim-bookworm", "tensorflow/serving:2.19.1"}
-SERVERS = {"redis:7-bookworm", "mysql:9.7"}  # images that others make and this repository runs as they are
-# Variables that are documented by others: the image of MySQL, gunicorn.
-MYSQL_VARIABLES = {"MYSQL_DATABASE", "MYSQL_USER", "MYSQL_PASSWORD_FILE", "MYSQL_ROOT_PASSWORD_FILE"}
+# Images that others make and this repository runs as they are, with the port that each listens on.
+SERVERS = {"redis:7-bookworm": 6379, "mysql:9.7": 3306, "prom/prometheus:v3.5.0": 9090, "grafana/grafana:12.2.1": 3000}
+# Variables that are documented by others: the images of MySQL and Grafana, gunicorn.
+SERVER_VARIABLES = {"MYSQL_DATABASE", "MYSQL_USER", "MYSQL_PASSWORD_FILE", "MYSQL_ROOT_PASSWORD_FILE"}
+SERVER_VARIABLES |= {"GF_SECURITY_ADMIN_PASSWORD__FILE", "GF_AUTH_ANONYMOUS_ENABLED", "GF_ANALYTICS_REPORTING_ENABLED"}
 GUNICORN_VARIABLES = {"WEB_CONCURRENCY"}
 
 COMPOSE_FILE, EXAMPLE = ROOT / "docker-compose.yml", ROOT / ".env.example"
@@ -39,14 +41,14 @@ def dockerfile(image):
 
 def exposed(image):
     if image in SERVERS:
-        return {6379} if image.startswith("redis") else {3306}
+        return {SERVERS[image]}
     return {int(port) for name, rest in instructions(dockerfile(image)) if name == "EXPOSE" for port in rest.split()}
 
 
 def wrong_variables(image, environment):
     """What is wrong with the environment given to a container: names it does not know, required ones left out."""
     if image in SERVERS:
-        return set(environment) - MYSQL_VARIABLES
+        return set(environment) - SERVER_VARIABLES
     pattern = PATTERNS[image.split("/")[1].split(":")[0]]
     if pattern == "synchronous":
         return set(environment)

@@ -10,6 +10,7 @@ from local.processes import ROOT
 
 from .containers import (
     BASES,
+    COMPOSE,
     COMPOSE_FILE,
     DOCKERFILES,
     EXAMPLE,
@@ -90,8 +91,10 @@ def test_compose_follows_the_specification():
 
 def test_each_pattern_has_a_profile_and_all_is_everything():
     profiles = {profile for service in SERVICES.values() for profile in service["profiles"]}
-    assert profiles == {*PATTERNS.values(), "all"}
-    assert all("all" in service["profiles"] for service in SERVICES.values())
+    assert profiles == {*PATTERNS.values(), "all", "observability"}
+    assert all(
+        service["profiles"] == ["observability"] or "all" in service["profiles"] for service in SERVICES.values()
+    )
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -135,3 +138,15 @@ def test_some_service_waits_for_the_end_of_each_job_as_up_wait_demands():
 def test_the_example_environment_lists_every_variable_with_its_default():
     example = dict(re.findall(r"^(\w+)=(.*)$", EXAMPLE.read_text(), re.M))
     assert example == dict(VARIABLE.findall(COMPOSE_FILE.read_text()))
+
+
+def test_make_writes_a_password_for_each_secret_once_and_lets_the_containers_alone_read_it(tmp_path):
+    (tmp_path / "Makefile").write_bytes((ROOT / "Makefile").read_bytes())
+    written = []
+    for _ in range(2):
+        subprocess.run(["make", "secrets"], cwd=tmp_path, check=True, capture_output=True)
+        written.append({path.name: path.read_text() for path in (tmp_path / "secrets").iterdir()})
+    assert written[0] == written[1]
+    assert written[0].keys() == COMPOSE["secrets"].keys()
+    modes = [path.stat().st_mode & 0o777 for path in [tmp_path / "secrets", *(tmp_path / "secrets").iterdir()]]
+    assert modes == [0o700, 0o644, 0o644, 0o644]

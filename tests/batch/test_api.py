@@ -1,6 +1,7 @@
 import asyncio
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -13,7 +14,7 @@ import pytest
 from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, text, update
 
 from batch.api import build_app
 from batch.artifact import open_artifact
@@ -23,6 +24,7 @@ from batch.runner import Runner
 from batch.schema import upgrade
 from batch.scope import Policy
 from batch.settings import Settings
+from batch.tables import Item, State
 from local import servers
 from tests.batch.conftest import add, items
 
@@ -196,6 +198,16 @@ def test_the_model_and_the_requests_are_described(embedded: Client):
     assert 'batch_api_requests_total{route="/data/all",status="422"} 1.0' in embedded.get("/metrics").text
 
 
+def test_the_metrics_tell_how_long_a_row_has_waited_and_how_many_failed(client: Client, engine: Engine):
+    add(engine, ROW, ROW, [1.0])
+    with engine.begin() as connection:
+        connection.execute(update(Item).where(Item.id == 3).values(state=State.FAILED))
+        connection.execute(update(Item).where(Item.id == 1).values(created_at=datetime(2020, 1, 1)))
+    shown = dict(re.findall(r"^(batch_\w+) (\S+)$", client.get("/metrics").text, re.M))
+    assert float(shown["batch_oldest_pending_seconds"]) > 86_400
+    assert float(shown["batch_failed_rows"]) == 1
+
+
 def test_openapi_shows_the_real_shapes(embedded: Client):
     paths = embedded.get("/openapi.json").json()["paths"]
     post = paths["/data"]["post"]
@@ -228,6 +240,8 @@ def test_a_database_that_comes_and_goes_is_told_and_survived(start, free_port: C
     assert add_row() == 201  # the first request after a restart, on connections that were lost
     running.stop()
     assert (add_row(), httpx.get(f"{url}/ready").status_code) == (503, 503)
+    shown = httpx.get(f"{url}/metrics")
+    assert (shown.status_code, "batch_failed_rows" in shown.text) == (200, False)
     server()
     assert len(httpx.get(f"{url}/data/all").json()["items"]) == 2
 
