@@ -48,6 +48,14 @@ def test_an_image_is_pinned_unprivileged_and_checked(path):
     assert "ORT_DISABLE_TELEMETRY=1" in path.read_text() or "iris" not in path.read_text()
 
 
+@pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_an_image_says_what_it_is(path):
+    labels = dict(re.findall(r'org\.opencontainers\.image\.(\w+)="([^"]+)"', dict(instructions(path))["LABEL"]))
+    assert labels.keys() == {"title", "version", "description", "licenses"}
+    assert f"-t {labels['title']}:{labels['version']} " in path.read_text()
+    assert labels["version"] == VERSION
+
+
 @pytest.mark.parametrize("model", ["iris", "digits"])
 def test_the_same_steps_build_a_model_in_every_image_so_that_they_run_once(model):
     stages = set()
