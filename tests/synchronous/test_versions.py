@@ -54,11 +54,16 @@ def test_two_swaps_under_load_fail_no_request_and_mix_no_answers(fleet):
         while not done.is_set():
             answers.append(ask("busy"))
 
+    def wait_for_answers(version):
+        wait_until(lambda: version in read and any(mark == version for mark, _ in list(told)))
+
     with ThreadPoolExecutor(8) as pool:
         callers = [pool.submit(call, *kind) for kind in [(fleet.mark, told), (fleet.rest_mark, read)] * 4]
         for version in (2, 3):
+            wait_for_answers(version - 1)
             fleet.put("busy", version, f"marked/{version}")
             fleet.wait("busy", AVAILABLE=version, END=version - 1)
+        wait_for_answers(3)
         done.set()
         assert [caller.exception() for caller in callers] == [None] * 8
     assert all(mark == version for mark, version in told)
