@@ -1,6 +1,5 @@
 """The end of a run's time."""
 
-import math
 import time
 
 
@@ -11,7 +10,7 @@ class DeadlineReached(Exception):
 class Deadline:
     """So many seconds from now on."""
 
-    def __init__(self, seconds: float = math.inf) -> None:
+    def __init__(self, seconds: float) -> None:
         self._end = time.monotonic() + seconds
 
     def check(self) -> None:

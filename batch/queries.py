@@ -34,9 +34,13 @@ def claim(
     The rows stay this transaction's own until it ends. SQLite has no row locks; there the transaction has the file.
     """
     query = _from(select(Item.id, type_coerce(Item.values, Text)), state, after, limit)
-    if max_attempts is not None:
-        query = query.where(Item.attempts < max_attempts)
-    return [(row[0], row[1]) for row in connection.execute(query.with_for_update(skip_locked=True))]
+    return [(row[0], row[1]) for row in connection.execute(locked(query, max_attempts))]
+
+
+def locked(query: Select[*tuple[Any, ...]], max_attempts: int | None) -> Select[*tuple[Any, ...]]:
+    """Have `query` lock its rows, but those that others hold, and those without attempts left (None: any)."""
+    query = query if max_attempts is None else query.where(Item.attempts < max_attempts)
+    return query.with_for_update(skip_locked=True)
 
 
 def count_done(connection: Connection) -> int:

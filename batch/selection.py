@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, String, Text, and_, func, literal, or_, select, type_coerce
 
-from .queries import not_by
+from .queries import locked, not_by
 from .schema import STORED, require
 from .scope import Cursor, Part, Scope
 from .tables import Item, State
@@ -58,7 +58,7 @@ def claim(
         behind = and_(created == after.created_at, Item.id > after.id)
         query = query.where(or_(behind, created > after.created_at))
     query = query.order_by(Item.created_at, Item.id).limit(limit).with_hint(Item, BY_AGE)
-    rows = connection.execute(_locked(query, max_attempts)).all()
+    rows = connection.execute(locked(query, max_attempts)).all()
     return [(row[0], row[1]) for row in rows], Cursor(rows[-1][0], str(rows[-1][2])) if rows else None
 
 
@@ -67,14 +67,9 @@ def claim_again(
 ) -> Sequence[tuple[int, Any]]:
     """Lock those of the rows `ids` that still have no prediction of this model version."""
     query = select(Item.id, type_coerce(Item.values, Text)).where(Item.id.in_(ids), not_by(model_version))
-    return [(row[0], row[1]) for row in connection.execute(_locked(query, max_attempts))]
+    return [(row[0], row[1]) for row in connection.execute(locked(query, max_attempts))]
 
 
 def _in_scope(query: Select[*tuple[Any, ...]], scope: Scope) -> Select[*tuple[Any, ...]]:
     query = query.where(created >= scope.since) if scope.since else query
     return query.where(created < scope.until) if scope.until else query
-
-
-def _locked(query: Select[*tuple[Any, ...]], max_attempts: int | None) -> Select[*tuple[Any, ...]]:
-    query = query if max_attempts is None else query.where(Item.attempts < max_attempts)
-    return query.with_for_update(skip_locked=True)

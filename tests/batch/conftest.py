@@ -1,6 +1,4 @@
-import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -19,8 +17,9 @@ from batch.seed import flowers
 from batch.settings import Settings
 from batch.tables import Base, Item, State
 from local import servers
-from local.processes import ROOT, Program
+from local.processes import Program
 from tests.batch import audit
+from tests.batch.commands import url
 
 
 def open_engine(url: str) -> Engine:
@@ -124,17 +123,6 @@ class Flaky:
 def count_of(engine: Engine, table: str) -> int:
     with readers(engine).connect() as connection:
         return connection.execute(text(f"SELECT COUNT(*) FROM {table}")).scalar_one()
-
-
-def url(engine: Engine | str) -> str:
-    return engine if isinstance(engine, str) else engine.url.render_as_string(hide_password=False)
-
-
-def program(command: str, engine: Engine | str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a module of the pattern with its flags to its end."""
-    env = os.environ | {"DATABASE_URL": url(engine), "DATABASE_RETRY_SECONDS": "0"} | environment
-    argv = [sys.executable, "-m", *command.split()]
-    return subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=60)
 
 
 @pytest.fixture

@@ -13,13 +13,14 @@ from batch.exits import Exit
 from batch.job import app
 from batch.tables import State
 from local.processes import ROOT, Program, wait_until
-from tests.batch.conftest import add, count, fill, items, program, states
+from tests.batch.commands import run
+from tests.batch.conftest import add, count, fill, items, states
 
 GOOD = [5.1, 3.5, 1.4, 0.2]
 
 
 def job(engine: Engine | str, *flags: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return program(" ".join(["batch.job", *flags]), engine, **environment)
+    return run("job", engine, *flags, **environment)
 
 
 def summary(program: Program) -> dict[str, float]:

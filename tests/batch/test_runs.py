@@ -15,7 +15,8 @@ from batch.scope import Policy, Scope
 from batch.status import status
 from batch.tables import Item, State
 from local.processes import wait_until
-from tests.batch.conftest import add, count, count_of, program
+from tests.batch.commands import run
+from tests.batch.conftest import add, count, count_of
 
 GOOD, BAD = [5.1, 3.5, 1.4, 0.2], [5.1, None, 1.4, 0.2]
 
@@ -137,8 +138,8 @@ def test_the_status_is_counted_in_the_index(mariadb: Engine):
 
 def test_the_status_command_speaks_to_people_and_to_programs(sqlite: Engine):
     add(sqlite, GOOD, BAD)
-    assert program("batch.job", sqlite).returncode == 3
-    words, data = program("batch.status", sqlite), program("batch.status --json", sqlite)
+    assert run("job", sqlite).returncode == 3
+    words, data = run("status", sqlite), run("status", sqlite, "--json")
     assert words.stdout.splitlines()[:3] == [
         "pending             0",
         "done                1  model 1: 1",

@@ -11,7 +11,8 @@ from batch import schema
 from batch.database import connect, readers
 from batch.settings import Settings
 from batch.tables import Base
-from tests.batch.conftest import add, count_of, program
+from tests.batch.commands import run
+from tests.batch.conftest import add, count_of
 
 ROW = [5.1, 3.5, 1.4, 0.2]
 
@@ -109,14 +110,13 @@ def test_a_migration_that_another_one_keeps_waiting_says_so(mariadb: Engine, mon
             schema.upgrade(mariadb)
 
 
-@pytest.mark.parametrize(
-    "module", ["batch.job", "batch.job --since 2026-01-01", "batch.status", "batch.migrate --check"]
-)
-def test_a_program_refuses_an_older_schema_with_one_line_and_exit_code_7(mariadb: Engine, module):
+@pytest.mark.parametrize("command", ["job", "job --since 2026-01-01", "status", "migrate --check", "export -"])
+def test_a_program_refuses_an_older_schema_with_one_line_and_exit_code_7(mariadb: Engine, command):
     with mariadb.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '0002'"))
         connection.execute(text("DROP INDEX items_scope ON items"))
-    refused = program(module, mariadb)
+    module, *flags = command.split()
+    refused = run(module, mariadb, *flags)
     assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (7, "", 1)
     assert "run `python -m batch.migrate`" in refused.stderr
 
@@ -129,24 +129,25 @@ def test_a_newer_schema_serves(engine: Engine):
 
 
 def test_migrate_says_what_it_did_and_then_that_nothing_is_to_do(database_url: str):
-    first, second = program("batch.migrate", database_url), program("batch.migrate --check", database_url)
+    first, second = run("migrate", database_url), run("migrate", database_url, "--check")
     assert first.stdout == f"upgraded from schema None\n{database_url} has schema 0003\n"
     assert (second.returncode, second.stdout) == (0, f"{database_url} has schema 0003\n")
 
 
-@pytest.mark.parametrize("module", ["batch.seed --rows 1", "batch.job"])
-def test_the_embedded_file_is_migrated_by_whoever_opens_it(tmp_path: Path, module):
+@pytest.mark.parametrize("command", ["seed --rows 1", "job"])
+def test_the_embedded_file_is_migrated_by_whoever_opens_it(tmp_path: Path, command):
     file = f"sqlite:///{tmp_path}/batch.sqlite3"
-    done = program(module, file)
+    module, *flags = command.split()
+    done = run(module, file, *flags)
     assert (done.returncode, done.stderr) == (0, "")
     engine = connect(Settings(database_url=file))
     assert count_of(engine, "runs") == 0
     engine.dispose()
 
 
-@pytest.mark.parametrize("module", ["batch.migrate", "batch.status", "batch.job"])
+@pytest.mark.parametrize("module", ["migrate", "status", "job"])
 def test_a_refused_login_does_not_show_the_password(mariadb: Engine, tmp_path: Path, module):
     (tmp_path / "password").write_text("s3cret")
-    refused = program(module, mariadb, DATABASE_PASSWORD_FILE=str(tmp_path / "password"), LOG_LEVEL="DEBUG")
+    refused = run(module, mariadb, DATABASE_PASSWORD_FILE=str(tmp_path / "password"), LOG_LEVEL="DEBUG")
     assert (refused.returncode, "Access denied" in refused.stderr) == (4, True)
     assert "s3cret" not in refused.stdout + refused.stderr

@@ -19,7 +19,8 @@ from batch.runner import Runner
 from batch.scope import BadScope, Policy, Scope, moment
 from batch.tables import Item, State
 from local.processes import wait_until
-from tests.batch.conftest import Flaky, add, count, count_of, items, program, states
+from tests.batch import commands
+from tests.batch.conftest import Flaky, add, count, count_of, items, states
 
 GOOD, BAD = [5.1, 3.5, 1.4, 0.2], [5.1, None, 1.4, 0.2]
 NOON = datetime(2026, 3, 1, 12)
@@ -199,7 +200,7 @@ def test_a_back_off_does_not_outlast_the_deadline(engine: Engine, predictor: Pre
 
 def test_a_run_that_reached_its_deadline_says_how_far_it_came(mariadb: Engine):
     add(mariadb, *[GOOD] * 5)
-    stopped = program("batch.job --deadline 0", mariadb)
+    stopped = commands.run("job", mariadb, "--deadline", "0")
     assert (stopped.returncode, states(mariadb)) == (6, "ppppp")
     assert stopped.stdout.startswith("deadline reached, 0 of 5 rows tried: 0 rows predicted")
 
@@ -262,7 +263,7 @@ def test_a_killed_rescoring_leaves_each_row_its_old_prediction_or_its_new_one(
     (label, prediction), old = expected([GOOD])[0], ("old", 1, [1.0, 0.0, 0.0])
     found = [(item.label, item.model_version, item.prediction) for item in items(engine)]
     assert {(*row[:2], *row[2]) for row in found} == {(*row[:2], *row[2]) for row in (old, (label, 2, prediction))}
-    done = program("batch.job --rescore --json", engine, MODEL_DIR=str(newer))
+    done = commands.run("job", engine, "--rescore", "--json", MODEL_DIR=str(newer))
     assert json.loads(done.stdout)["done"] == found.count(old)
     assert seen(engine) == [(label, 2, 2)] * 2000
 
@@ -280,7 +281,7 @@ def test_a_dry_run_says_what_there_is_to_do_and_changes_nothing(mariadb: Engine,
         connection.execute(update(Item).where(Item.id == 4).values(state=State.FAILED, attempts=1))
         connection.execute(update(Item).where(Item.id == 5).values(state=State.FAILED, attempts=3))
         connection.execute(update(Item).where(Item.id > 5).values(state=State.DONE, model_version=1))
-    done = program(f"batch.job --dry-run --json {flags}", mariadb, MODEL_DIR=str(newer))
+    done = commands.run("job", mariadb, "--dry-run", "--json", *flags.split(), MODEL_DIR=str(newer))
     rows = min(sum(plan.values()), 2 if "max" in flags else 9)
     assert json.loads(done.stdout) == {"rows": rows, "model_version": 2, **plan}
     assert (states(mariadb), count_of(mariadb, "runs")) == ("pppffdd", 0)
@@ -292,7 +293,7 @@ def test_a_run_that_finds_nothing_says_so_and_costs_one_query(mariadb: Engine, f
     predicted_by(mariadb, 1)
     with mariadb.connect() as connection:
         connection.execute(text("SET GLOBAL log_output = 'TABLE', general_log = 1"))
-        done = program(f"batch.job {flags}", mariadb)
+        done = commands.run("job", mariadb, *flags.split())
         connection.execute(text("SET GLOBAL general_log = 0"))
         own = text("SELECT argument FROM mysql.general_log WHERE command_type = 'Query' AND argument LIKE '%items%'")
         asked = [query for (query,) in connection.execute(own) if "general_log" not in str(query)]
