@@ -2,6 +2,8 @@
 
 import logging
 import sqlite3
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +75,7 @@ def passes(error: BaseException) -> bool:
     return error.connection_invalidated or _code(error) in PASSING
 
 
-def retrying(seconds: float) -> Retrying:
+def retrying(seconds: float, sleep: Callable[[float], None] = time.sleep) -> Retrying:
     """Call a transaction again while it meets a deadlock, a lock wait or a lost connection.
 
     `seconds` bounds the waiting between calls and not the calls, so that a long transaction gets its second chance too.
@@ -82,6 +84,7 @@ def retrying(seconds: float) -> Retrying:
         retry=retry_if_exception(passes),
         wait=wait_random_exponential(multiplier=0.1, max=5),
         stop=lambda state: state.idle_for >= seconds,
+        sleep=sleep,
         before_sleep=_say,
         reraise=True,
     )

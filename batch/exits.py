@@ -2,7 +2,7 @@
 
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 
@@ -15,6 +15,8 @@ from .outputs import ExportRefused
 from .schema import MigrationBusy, SchemaTooOld, missing
 from .scope import BadScope
 from .settings import BadSetting
+
+SECONDS_TO_STOP = 5  # Docker gives 10 before it kills, Kubernetes 30
 
 
 class Exit(IntEnum):
@@ -33,6 +35,21 @@ class Exit(IntEnum):
 def end_on_sigterm() -> None:
     """Let SIGTERM end this program at once, also as process 1 of a container; what is not committed is taken back."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(Exit.TERMINATED))
+
+
+def stop_on_sigterm(stop: Callable[[], None]) -> None:
+    """Let SIGTERM call `stop`, and end this program where it stands if that has not ended it in SECONDS_TO_STOP.
+
+    An exception out of a signal handler can come up anywhere. Between a transaction's begin and the `with` that would
+    end it, it leaves the transaction open, and SQLite's file locked for whoever wants to record the end.
+    """
+
+    def handle(*_: object) -> None:
+        stop()
+        signal.alarm(SECONDS_TO_STOP)
+
+    signal.signal(signal.SIGALRM, lambda *_: sys.exit(Exit.TERMINATED))
+    signal.signal(signal.SIGTERM, handle)
 
 
 @contextmanager

@@ -35,17 +35,18 @@ class Runner:
 
     def __post_init__(self) -> None:
         self.deadline = Deadline(self.scope.deadline)
+        self._retrying = retrying(self.retry_seconds, self.deadline.sleep)
 
     def run(self, policy: Policy) -> Tally:
         """Predict every row of the scope that can be claimed, and treat those that fail as `policy` says.
 
         Raises:
-            DeadlineReached: seen between two chunks; `tally` says how far it came.
+            DeadlineReached, Terminated: seen between two chunks; `tally` says how far it came.
         """
         if policy is Policy.RETRY_ALL:
             self._all_or_nothing()
             return self.tally
-        for part in retrying(self.retry_seconds)(self._parts):
+        for part in self._retrying(self._parts):
             while self._sweep(part) and part.state is State.PENDING:
                 pass  # again, for rows that came, or that a killed runner gave back
         if policy is Policy.RETRY_FAILED:
@@ -59,7 +60,7 @@ class Runner:
     def _sweep(self, part: Part) -> bool:
         """Work through a part once; tell whether there were any rows."""
         after = None
-        while last := retrying(self.retry_seconds)(self._commit_chunk, part, after):
+        while last := self._retrying(self._commit_chunk, part, after):
             after = last
         return after is not None
 
@@ -77,7 +78,7 @@ class Runner:
             if failed:
                 self._back_off(attempt, len(failed))
             for start in range(0, len(failed), self.chunk_rows):
-                retrying(self.retry_seconds)(self._commit_again, failed[start : start + self.chunk_rows])
+                self._retrying(self._commit_again, failed[start : start + self.chunk_rows])
 
     def _commit_again(self, ids: list[int]) -> None:
         self.deadline.check()
@@ -91,12 +92,12 @@ class Runner:
     def _all_or_nothing(self) -> None:
         """Try the whole run up to `max_attempts` times; if rows fail in each, keep their reasons and nothing else."""
         for attempt in range(self.max_attempts):
-            reasons = retrying(self.retry_seconds)(self._publish_all)
+            reasons = self._retrying(self._publish_all)
             if not reasons:
                 return
             if attempt + 1 < self.max_attempts:
                 self._back_off(attempt, len(reasons))
-        retrying(self.retry_seconds)(self._keep, reasons)
+        self._retrying(self._keep, reasons)
         self.tally = Tally(failed=set(reasons))
 
     def _publish_all(self) -> dict[int, str]:

@@ -11,7 +11,7 @@ from sqlalchemy import func, insert, update
 from sqlalchemy.exc import DBAPIError
 
 from .database import passes, retrying, unavailable
-from .deadline import DeadlineReached
+from .deadline import DeadlineReached, Terminated
 from .runner import Runner
 from .scope import Policy
 from .tables import Outcome, Run
@@ -86,7 +86,7 @@ def _outcome(error: BaseException | None, rows_failed: bool) -> Outcome:
             return Outcome.ROWS_FAILED if rows_failed else Outcome.DONE
         case DeadlineReached():
             return Outcome.DEADLINE
-        case SystemExit() | KeyboardInterrupt():
+        case Terminated() | SystemExit() | KeyboardInterrupt():
             return Outcome.TERMINATED
         case DBAPIError() if unavailable(error):
             return Outcome.DATABASE_LOST

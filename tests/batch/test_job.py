@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 from typer.testing import CliRunner
 
 from batch import job as job_module
@@ -64,13 +64,25 @@ def test_a_killed_runner_leaves_each_row_untouched_or_done_and_the_next_run_does
     ]
 
 
-def test_sigterm_ends_a_run_at_once_and_takes_the_open_chunk_back(mariadb: Engine, start_job):
-    fill(mariadb, 3000)
+def test_sigterm_ends_a_run_after_the_chunk_in_hand_and_it_says_how_far_it_came(mariadb: Engine, start_job):
+    fill(mariadb, 20_000)
     program = start_job(mariadb, "--chunk-rows", "1")
     wait_until(lambda: count(mariadb, State.DONE), 30)
     assert program.stop() == 143
-    assert 0 < count(mariadb, State.DONE) < 3000
     assert {item.state for item in items(mariadb)} == {State.DONE, State.PENDING}
+    assert summary(program)["done"] == count(mariadb, State.DONE)
+
+
+def test_sigterm_ends_a_run_that_waits_for_a_lock(mariadb: Engine, start_job):
+    fill(mariadb, 10)
+    waiting = text("SELECT COUNT(*) FROM information_schema.processlist WHERE state LIKE 'Waiting for table%'")
+    with mariadb.connect() as connection, mariadb.connect() as observer:
+        connection.execute(text("LOCK TABLES runs WRITE"))
+        program = start_job(mariadb)
+        wait_until(lambda: observer.scalar(waiting), 30)
+        assert program.stop() == 143
+        connection.execute(text("UNLOCK TABLES"))
+    assert states(mariadb) == "p" * 10
 
 
 def test_a_run_that_leaves_rows_failed_says_so_with_its_exit_code(mariadb: Engine):

@@ -1,6 +1,6 @@
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine, text, update
+from sqlalchemy.exc import OperationalError
 from typer.testing import CliRunner
 
 from batch import job, selection
-from batch.deadline import Deadline, DeadlineReached
+from batch.deadline import Deadline, DeadlineReached, Terminated
 from batch.predictor import Predictor
 from batch.runner import Runner
 from batch.scope import BadScope, Policy, Scope, moment
@@ -165,30 +166,61 @@ def test_a_scope_that_cannot_be_is_bad_usage_and_names_the_option(monkeypatch, f
 # How long
 
 
-class Overtime:
-    """A model in whose second run the time is over."""
+def overtime(runner: Runner) -> None:
+    runner.deadline = Deadline(0)
 
-    def __init__(self, session: Any) -> None:
-        self.session, self.runs, self.runner = session, 0, None
+
+def stop(runner: Runner) -> None:
+    runner.deadline.stop()
+
+
+class Meanwhile:
+    """A model in whose second run something happens to its runner."""
+
+    def __init__(self, session: Any, happens: Callable[[Runner], None]) -> None:
+        self.session, self.happens, self.runs = session, happens, 0
+        self.runner: Runner
 
     def run(self, outputs, feed):
         self.runs += 1
         if self.runs == 2:
-            self.runner.deadline = Deadline(0)
+            self.happens(self.runner)
         return self.session.run(outputs, feed)
 
 
+@pytest.mark.parametrize(("happens", "error"), [(overtime, DeadlineReached), (stop, Terminated)])
 @pytest.mark.parametrize(
     ("policy", "left"), [(Policy.LEAVE, "ddddddpp"), (Policy.RETRY_FAILED, "ddddddpp"), (Policy.RETRY_ALL, "pppppppp")]
 )
-def test_a_deadline_ends_a_run_between_two_chunks(engine: Engine, predictor: Predictor, policy, left):
+def test_a_run_ends_between_two_chunks(engine: Engine, predictor: Predictor, policy, left, happens, error):
     add(engine, *[GOOD] * 8)
-    model = Overtime(predictor.session)
-    runner = Runner(engine, replace(predictor, session=model), lambda rows: None, chunk_rows=3)
-    model.runner = runner
-    with pytest.raises(DeadlineReached):
+    model = Meanwhile(predictor.session, happens)
+    runner = model.runner = Runner(engine, replace(predictor, session=model), lambda rows: None, chunk_rows=3)
+    with pytest.raises(error):
         runner.run(policy)
     assert (states(engine), runner.tally.done) == (left, left.count("d"))
+
+
+def test_a_run_that_is_stopped_waits_for_the_database_no_longer(mariadb: Engine, predictor: Predictor):
+    def lose(runner: Runner) -> None:
+        runner.deadline.stop()
+        raise OperationalError("", None, Exception(), connection_invalidated=True)
+
+    add(mariadb, *[GOOD] * 2)
+    model = Meanwhile(predictor.session, lose)
+    runner = model.runner = Runner(
+        mariadb, replace(predictor, session=model), lambda rows: None, chunk_rows=1, retry_seconds=3600
+    )
+    with pytest.raises(Terminated):
+        runner.run(Policy.LEAVE)
+
+
+def test_a_run_that_is_stopped_backs_off_no_longer(mariadb: Engine, predictor: Predictor):
+    add(mariadb, BAD)
+    runner = Runner(mariadb, predictor, lambda rows: None, backoff=3600)
+    threading.Timer(0.5, runner.deadline.stop).start()
+    with pytest.raises(Terminated):
+        runner.run(Policy.RETRY_FAILED)
 
 
 def test_a_back_off_does_not_outlast_the_deadline(engine: Engine, predictor: Predictor):
