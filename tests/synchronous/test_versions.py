@@ -212,12 +212,12 @@ def test_an_old_version_is_unloaded_when_its_last_call_has_ended(fleet, tmp_path
 def test_memory_of_old_versions_is_used_again(fleet):
     fleet.serve("heavy", v1="heavy")
     sizes = []
-    for version in range(2, 10):
+    for version in range(2, 14):
         fleet.put("heavy", version, "heavy")
         fleet.wait("heavy", AVAILABLE=version, END=version - 1)
         sizes.append(resident_megabytes(fleet.program.pid))
-    # Of at least five more versions, each 31 MB large. One or two may not have been given back at a moment.
-    assert min(sizes[-3:]) - sizes[0] < 60
+    # Eleven more versions of 31 MB would be 340 MB. TensorFlow's own threads hold on to up to three for a while.
+    assert min(sizes[-5:]) - min(sizes[:3]) < 110
     fleet.configure(heavy=None)
 
 
