@@ -1,6 +1,7 @@
 """Real servers for the whole suite: each is started once, on a free port, and stopped at the end."""
 
 import itertools
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,9 @@ from local import samples, servers
 from local.processes import ROOT, Program
 
 ARTIFACTS = ROOT / "models" / "artifacts"
+
+# A shell's background job ignores Ctrl-C, and so would every program that the tests start and interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

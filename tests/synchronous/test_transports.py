@@ -125,7 +125,10 @@ def test_images_asked_apart_stay_within_the_budget_of_the_call(protocol):
 
     def call(client):
         begin = time.monotonic()
-        answers = client.predict([b"image"] * 64, 2 * BUDGET)
+        try:
+            answers = client.predict([b"image"] * 64, 2 * BUDGET)
+        except ServingError:  # a busy machine: not even the first request was answered in time
+            return False
         return answers[-1].code == "DEADLINE_EXCEEDED" and time.monotonic() - begin < 2 * BUDGET + LATE
 
     with serving(protocol, slow_and_refusing) as target, connect(protocol, target) as client:

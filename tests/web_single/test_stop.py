@@ -12,12 +12,12 @@ from .running import Service, answer_on
 
 
 def test_a_stop_that_is_announced_drops_nothing(service: Callable[..., Service]) -> None:
-    running = service("--workers", "2", DRAIN_SECONDS="2")
+    running = service("--workers", "2", DRAIN_SECONDS="3")
     with Load(running.port) as load:
         wait_until(lambda: min(map(len, load.versions)) > 20)
         os.kill(running.program.pid, signal.SIGTERM)
         wait_until(lambda: running.http.get("/ready").status_code == 503)
-        still = sum(load.statuses.values()) + 1000
+        still = sum(load.statuses.values()) + 100
         wait_until(lambda: sum(load.statuses.values()) > still)  # no longer ready, and still answering
         load.hanging_up.set()  # what a load balancer does then: it opens no new connection
         load.wait()
