@@ -9,6 +9,8 @@ import tensorflow as tf
 
 from local.processes import ROOT
 
+pytestmark = pytest.mark.timeout(300)  # half a minute of CPU time, however busy the machine is
+
 
 def build(output, weights, **environment):
     argv = [sys.executable, "-m", "models.inception_v3", "--weights", weights, "--output", str(output)]
