@@ -5,7 +5,7 @@ from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
-from redis.exceptions import ResponseError
+from redis.exceptions import ReadOnlyError, ResponseError
 
 from .keys import GROUP, IMAGE, QUEUE, raise_if_away, steps
 from .settings import Settings
@@ -43,12 +43,19 @@ class Consumer:
     def _run(self, step: str, *args: str | float | bytes) -> Any:
         try:
             return self._script(args=[step, *args])
+        except ReadOnlyError:  # demoted: a new connection may lead to its successor, this one never will
+            self._redis.connection_pool.disconnect(inuse_connections=False)
+            raise
         except ResponseError as error:
             raise_if_away(error)
             if not str(error).startswith("NOGROUP"):
                 raise
-            self._script(args=["join"])  # the first worker here, or Redis was emptied
+            self._script(args=["join"])  # Redis was emptied, or nothing was in it for long
             return self._script(args=[step, *args])
+
+    def join(self) -> None:
+        """Say that this consumer is there; it makes what workers need, and drops those that left long ago."""
+        self._run("join")
 
     def claim(self, seconds: float) -> list[Claim]:
         """Take up to BATCH_SIZE jobs, in order of arrival; wait up to `seconds` for the first one."""

@@ -11,15 +11,17 @@ from .images import ImageRefused, ImageTooLarge, NotAnImageType
 from .job_queue import KeyReused, QueueFull
 from .keys import REDIS_AWAY
 from .schemas import Problem
+from .uploads import MAX_BYTES, TooManyUploads, UploadStalled
 
 _MEANINGS = {
     204: "The job's end has been sent on an earlier connection; there is nothing more to come.",
     404: "Never accepted, or forgotten a RESULT_LIFETIME after its end.",
+    408: "The upload came to a standstill.",
     409: "This Idempotency-Key belongs to a job with another image.",
     413: "The image is too large.",
     415: "The content type is none that an image comes in.",
     422: "A value is wrong, or this is not an image that the model could use.",
-    503: "Redis is away or the queue is full: nothing was accepted.",
+    503: "Too much at once, and nothing was accepted; or Redis is away: with a key, posting again makes no second job.",
 }
 
 
@@ -34,19 +36,22 @@ def documented(*codes: int) -> dict[int | str, dict[str, Any]]:
 
 def add_handlers(app: FastAPI) -> None:
     """Turn each of this pattern's exceptions into its answer."""
-    for kind, code in {ImageRefused: 422, ImageTooLarge: 413, NotAnImageType: 415, ClientDisconnect: 400}.items():
+    refused = {ImageRefused: 422, ImageTooLarge: 413, UploadStalled: 408, NotAnImageType: 415, ClientDisconnect: 400}
+    for kind, code in refused.items():
         _handle(app, kind, code, str)
     _handle(app, JobUnknown, 404, lambda _: "job_id: unknown, or its result's lifetime is over")
     _handle(app, KeyReused, 409, lambda _: "idempotency-key: belongs to a job with another image")
     _handle(app, QueueFull, 503, lambda _: "queue: MAX_QUEUED_JOBS are in it, try again later")
+    _handle(app, TooManyUploads, 503, lambda _: f"image: {MAX_BYTES} bytes are being uploaded, try again later")
     _handle(app, RequestValidationError, 422, _first_fault)
     for away in REDIS_AWAY:
         _handle(app, away, 503, lambda error: f"Redis: not available ({type(error).__name__}), try again later")
 
 
 def _handle(app: FastAPI, kind: type[Exception], code: int, detail: Any) -> None:
-    # The rest of a body that is too large is not read, so this connection is of no further use.
-    headers = {503: {"Retry-After": "5"}, 413: {"Connection": "close"}}.get(code)
+    headers = {"Retry-After": "5"} if code == 503 else {}
+    if kind in (ImageTooLarge, UploadStalled, TooManyUploads):
+        headers["Connection"] = "close"  # the rest of the body is not read
 
     async def answer(_: Request, error: Exception) -> JSONResponse:
         return JSONResponse({"detail": detail(error)}, code, headers)

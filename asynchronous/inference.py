@@ -1,5 +1,6 @@
 """Ask the serving program for labels: one gRPC call for a batch."""
 
+import math
 import random
 import time
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ _CHANNEL_OPTIONS = [
     ("grpc.max_receive_message_length", -1),
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.min_reconnect_backoff_ms", 1000),
+    ("grpc.use_local_subchannel_pool", 1),  # a new channel is a new connection
     ("grpc.max_reconnect_backoff_ms", 1000),  # the default of two minutes would outlast the outage
 ]
 
@@ -45,10 +47,14 @@ class Model:
     """The model as a worker process sees it; the connection is made at the first use and mends itself."""
 
     def __init__(self, settings: Settings) -> None:
-        channel = grpc.insecure_channel(settings.serving_grpc, options=_CHANNEL_OPTIONS)
-        self._prediction = prediction_service_pb2_grpc.PredictionServiceStub(channel)
-        self._status = model_service_pb2_grpc.ModelServiceStub(channel)
+        self._target = settings.serving_grpc
+        self._connect()
         self._name, self._version, self._timeout = settings.model_name, settings.model_version, settings.predict_timeout
+
+    def _connect(self) -> None:
+        self._channel = grpc.insecure_channel(self._target, options=_CHANNEL_OPTIONS)
+        self._prediction = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
+        self._status = model_service_pb2_grpc.ModelServiceStub(self._channel)
 
     def serving(self, seconds: float, *, wait: bool = True) -> bool:
         """Say whether the model can be asked; with `wait`, give the serving program up to `seconds` to come."""
@@ -65,7 +71,7 @@ class Model:
 
         Raises:
             ServingAway: nothing is known about the images; ask again later.
-            PredictFailed: too slow, or an internal error.
+            PredictFailed: too slow, an internal error, or no answer to use.
         """
         return self._predict(images, time.monotonic() + self._timeout)
 
@@ -82,8 +88,11 @@ class Model:
                 return self._predict(images, until, tries - 1)
             if code == "INVALID_ARGUMENT":
                 return [Result(refused=reason)]
-            if code in _AWAY:
-                lost = code == "UNAVAILABLE" and not self.serving(1, wait=False)
+            lost = code in ("UNAVAILABLE", "DEADLINE_EXCEEDED") and not self.serving(1, wait=False)
+            if lost and code == "DEADLINE_EXCEEDED":
+                self._channel.close()  # its machine may be gone, which TCP takes a quarter of an hour to see
+                self._connect()
+            if code in _AWAY or lost:
                 raise ServingAway(reason, lost=lost) from error
             raise PredictFailed(reason) from error
 
@@ -100,4 +109,6 @@ class Model:
         labels, probabilities = tensor_values(outputs["label"]), tensor_values(outputs["probability"])
         if not len(labels) == len(probabilities) == len(images):
             raise PredictFailed(f"{len(labels)} labels for {len(images)} images")
+        if not all(map(math.isfinite, probabilities)):
+            raise PredictFailed("a probability is not a number")  # JSON has none such
         return [Result(label.decode(), probability) for label, probability in zip(labels, probabilities, strict=True)]

@@ -105,6 +105,17 @@ local function lapsed(last)
   return entries.err and 0 or #entries -- an error while no worker has ever joined
 end
 
+-- Ends the jobs that have outlived their lifetime in a queue that no worker comes to. They stand at its head.
+local function sweep()
+  local after = '-'
+  for _ = 1, SWEEP do
+    local entry = redis.call('XRANGE', QUEUE, after, '+', 'COUNT', 1)[1]
+    if not entry or living(entry[2][2]) then break end
+    forget(entry[1])
+    after = '(' .. entry[1]
+  end
+end
+
 local steps = {}
 
 -- Answers with the job's id: with an earlier one, if `key` has been used for the same image before.
@@ -116,7 +127,7 @@ local function submit(id, image, key, fingerprint)
       return its_fingerprint == fingerprint and first or 'conflict'
     end
   end
-  if redis.call('XLEN', QUEUE) >= MAX_QUEUED_JOBS then return 'full' end
+  if redis.call('XLEN', QUEUE) - #gone >= MAX_QUEUED_JOBS then return 'full' end
   redis.call('SET', id .. IMAGE, image)
   accept(id)
   if key ~= '' then
@@ -128,6 +139,7 @@ end
 
 -- Four values for each job, one answer for each.
 function steps.submit(...)
+  sweep()
   local answers = {}
   for i = 1, select('#', ...), 4 do
     local id, image, key, fingerprint = select(i, ...)
@@ -230,6 +242,7 @@ steps.count = count
 
 -- Makes a new job of a dead letter. The old job keeps its end, and from then on names the new one.
 function steps.replay(letter, id)
+  if redis.call('EXISTS', id .. RECORD) == 1 then return id end -- sent again because the first answer was lost
   local found = redis.call('XRANGE', DEAD_LETTERS, letter, letter)[1]
   local old = found and found[2][2]
   if not found or redis.call('EXISTS', old .. IMAGE) == 0 then return 'gone' end
@@ -251,8 +264,11 @@ end
 
 function steps.stats()
   local oldest = redis.call('XRANGE', QUEUE, '-', '+', 'COUNT', 1)[1]
-  local held = redis.pcall('XPENDING', QUEUE, GROUP) -- an error while no worker has ever joined
-  return {redis.call('XLEN', QUEUE), held.err and 0 or held[1], oldest and NOW - oldest[1]:match('%d+') or 0,
+  local pending, held = redis.pcall('XPENDING', QUEUE, GROUP), 0 -- an error while no worker has ever joined
+  for _, consumer in ipairs(not pending.err and pending[4] or {}) do
+    if consumer[1] ~= NOBODY then held = held + consumer[2] end
+  end
+  return {redis.call('XLEN', QUEUE), held, oldest and NOW - oldest[1]:match('%d+') or 0,
     redis.call('XLEN', DEAD_LETTERS), redis.call('HGETALL', COUNTERS)}
 end
 

@@ -10,7 +10,7 @@ import redis
 import redis.asyncio
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
-from redis.exceptions import ResponseError
+from redis.exceptions import ReadOnlyError, ResponseError
 
 from .keys import CHANGED, ENDED, REDIS_AWAY, raise_if_away, steps
 from .news import News
@@ -58,6 +58,9 @@ class JobQueue:
             raise redis.ConnectionError("too many are waiting for it") from None
         try:
             return await self._script(args=args)
+        except ReadOnlyError:  # demoted: a new connection may lead to its successor, this one never will
+            await self._redis.connection_pool.disconnect(inuse_connections=False)
+            raise
         except ResponseError as error:
             raise_if_away(error)
             raise

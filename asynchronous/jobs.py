@@ -17,6 +17,7 @@ from .job_queue import JobQueue, QueueFull
 from .keys import REDIS_AWAY
 from .schemas import Accepted, ExpiredJob, Job, PredictRequest
 from .settings import Settings
+from .uploads import Uploads
 
 log = logging.getLogger(__name__)
 router = APIRouter()
@@ -50,11 +51,13 @@ Wait = Annotated[float, Query(ge=0, le=30, allow_inf_nan=False, description="Sec
     status_code=202,
     response_model=Accepted,
     openapi_extra={"requestBody": {"required": True, "content": _BODY}},
-    responses=errors.documented(409, 413, 415, 422, 503),
+    responses=errors.documented(408, 409, 413, 415, 422, 503),
 )
 async def predict(request: Request, queue: Queue, tasks: BackgroundTasks, key: Key = "") -> Response:
     """Accept one image: as the raw body, as a form's only file, or as base64 in JSON."""
-    return await _accept(await image_from(request), request.app.state.settings, queue, tasks, key)
+    uploads: Uploads = request.app.state.uploads
+    with uploads.one(request) as upload:
+        return await _accept(await image_from(upload), request.app.state.settings, queue, tasks, key)
 
 
 @router.get("/predict/test", status_code=202, response_model=Accepted, responses=errors.documented(503))

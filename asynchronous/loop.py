@@ -29,6 +29,7 @@ class Loop:
 
         `start` is the number of processes that had this consumer's name before; what they held is given back.
         """
+        self._insist(self._queue.join)
         if start > 0:
             self._insist(lambda: self._queue.count("worker_restarts"))
             self._give_back("its worker process died", counted=True)

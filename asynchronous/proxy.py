@@ -17,6 +17,7 @@ from .manifest import ManifestMissing, read_manifest
 from .page import add_page
 from .schemas import Health, Labels, Metadata
 from .settings import load_settings
+from .uploads import Uploads
 
 router = APIRouter()
 
@@ -36,7 +37,7 @@ def create_app() -> FastAPI:
             yield
 
     app = FastAPI(title="Asynchronous prediction", version=str(metadata.version), lifespan=lifespan)
-    app.state.settings, app.state.queue = settings, JobQueue(settings)
+    app.state.settings, app.state.queue, app.state.uploads = settings, JobQueue(settings), Uploads()
     app.state.metadata, app.state.labels = metadata, labels
     app.include_router(jobs.router)
     app.include_router(router)

@@ -50,8 +50,8 @@ class Job(BaseModel):
 
     @property
     def seconds_left(self) -> float:
-        """Time until it expires; at least a moment, since this clock and Redis's may differ."""
-        return max(0.05, self.expires_at.timestamp() - time.time())
+        """Time until it expires; at least a second, since this clock and Redis's may differ."""
+        return max(1, self.expires_at.timestamp() - time.time())
 
 
 class Problem(BaseModel):

@@ -22,7 +22,7 @@ class Together:
         self._sender: asyncio.Task[None] | None = None
 
     async def submit(self, *job: Part) -> bytes:
-        """Return what `submit` answers for this job; what it raises, it raises for all that went together."""
+        """Return what `submit` answers for this job; what it raises, it raises for all who have come by then."""
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._coming.append((job, answer))
         if self._sender is None:
@@ -31,13 +31,16 @@ class Together:
 
     async def _send(self) -> None:
         while self._coming:
-            jobs, waiting = zip(*self._next(), strict=True)
+            jobs = self._next()
             answers: Sequence[bytes | Exception]
             try:
-                answers = await self._submit([part for job in jobs for part in job])
+                answers = await self._submit([part for job, _ in jobs for part in job])
             except Exception as error:  # noqa: BLE001  it is theirs, whatever it is
+                # In turns, each would wait for a Redis that is away as long again, behind more and more others.
+                jobs += self._coming
+                self._coming.clear()
                 answers = [error] * len(jobs)
-            for future, answer in zip(waiting, answers, strict=True):
+            for (_, future), answer in zip(jobs, answers, strict=True):
                 if future.done():  # whoever asked has gone away
                     continue
                 if isinstance(answer, Exception):

@@ -1,13 +1,14 @@
 """A small real gRPC server in TensorFlow Serving's place, which does what the images say.
 
 An image ends in `#!name=value`: `slow=2` (seconds), `refuse`, `blame=2` (refuse it that often), `internal`, `die` (this
-server), `kill` (whoever calls). Any other image is answered with the first letters of its sha256. Each call's labels
-are written to a file, a line for each call.
+server), `kill` (whoever calls), `nan` (for a probability). Any other image is answered with the first letters of its
+sha256. Each call's labels are written to a file, a line for each call.
 """
 
 import argparse
 import hashlib
 import json
+import math
 import os
 import re
 import signal
@@ -74,7 +75,7 @@ class FakeModel(prediction_service_pb2_grpc.PredictionServiceServicer):
         probability = response.outputs["probability"]
         probability.dtype = 1  # DT_FLOAT
         probability.tensor_shape.dim.add(size=len(images))
-        probability.float_val.extend([0.75] * len(images))
+        probability.float_val.extend(math.nan if order(image)[0] == "nan" else 0.75 for image in images)
         return response
 
 

@@ -6,6 +6,8 @@ import sys
 import pytest
 
 from asynchronous.consumer import Consumer
+from asynchronous.dead_letters import DeadLetters
+from asynchronous.keys import steps
 from local import servers
 
 from .conftest import label_of, png
@@ -76,6 +78,14 @@ def test_dropped_ones_leave_nothing_behind(command, give_up, store):
     assert [json.loads(line)["job_id"] for line in command("list")[1]] == [jobs[0], jobs[2]]
     assert command("drop", "--all")[0] == 0
     assert (store.xlen("dead_letters"), store.keys("*_image")) == (0, [])
+
+
+def test_a_replay_sent_again_after_a_lost_answer_makes_no_second_job(give_up, settings, store):
+    job_id, new = give_up(png()), "a" * 32
+    [letter] = DeadLetters(settings())
+    script = store.register_script(steps(settings()))
+    assert [script(args=["replay", letter.entry, new]) for _ in range(2)] == [new, new]
+    assert (store.xlen("jobs"), store.hget(f"{job_id}_job", "replayed_as")) == (1, new)
 
 
 def test_what_cannot_be_replayed_is_named_and_kept(command, give_up, put):

@@ -1,5 +1,7 @@
 import contextlib
 import io
+import struct
+import zlib
 
 import pytest
 from hypothesis import given, settings
@@ -42,6 +44,29 @@ def test_the_limit_itself_is_allowed():
     check(picture("PNG") + bytes(images.MAX_BYTES - len(picture("PNG"))))
     with pytest.raises(ImageTooLarge, match=r"^image: at most 10485760 bytes$"):
         check(picture("PNG") + bytes(images.MAX_BYTES))
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+COSTLY = {
+    "profiles": (picture("PNG"), 33, chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(10**6), 9))),
+    "chunks": (picture("PNG"), 33, chunk(b"prVt", b"")),
+    "comments": (picture("JPEG"), 2, b"\xff\xfe\0\2"),
+}
+
+
+@pytest.mark.parametrize(("image", "place", "part"), COSTLY.values(), ids=COSTLY)
+def test_a_header_of_very_many_parts_holds_nobody_up(image, place, part):
+    parts = part * ((images.MAX_BYTES - len(image)) // len(part))
+    with pytest.raises(ImageRefused, match=r"^image: its header takes too long to read$"):
+        check(image[:place] + parts + image[place:])
+
+
+def test_large_segments_in_a_header_are_no_hindrance():
+    photo, segment = picture("JPEG"), b"\xff\xe1\xff\xff" + bytes(65533)
+    check(photo[:2] + segment * 150 + photo[2:])
 
 
 @settings(max_examples=200, deadline=None)

@@ -1,5 +1,8 @@
+import contextlib
+import socket
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -37,9 +40,16 @@ def test_more_than_the_usual_four_megabytes_reach_the_model(model, fake):
     assert [result.label for result in model.predict(images)] == [label_of(image) for image in images]
 
 
-@pytest.mark.parametrize("order", ["slow=2", "internal"])
-def test_too_slow_and_broken_are_failures(model, order):
-    with pytest.raises(PredictFailed, match=r"DEADLINE_EXCEEDED|INTERNAL: something broke"):
+@pytest.mark.parametrize(
+    ("order", "reason"),
+    [
+        ("slow=2", "DEADLINE_EXCEEDED"),
+        ("internal", "INTERNAL: something broke"),
+        ("nan", "probability is not a number"),
+    ],
+)
+def test_too_slow_and_broken_are_failures(model, order, reason):
+    with pytest.raises(PredictFailed, match=reason):
         model.predict([png(), png(order)])
 
 
@@ -59,6 +69,54 @@ def test_a_connection_that_breaks_under_the_call_is_lost_and_mends_itself(model,
     fake.restart_after_crash()
     assert model.serving(10)
     assert model.predict([png()])
+
+
+class Wire:
+    """What a connection goes through; when it is cut, neither side is told, as when a machine is gone."""
+
+    def __init__(self, target):
+        self._host, _, self._port = target.rpartition(":")
+        self._door = socket.create_server(("127.0.0.1", 0))
+        self.target, self._pairs = f"127.0.0.1:{self._door.getsockname()[1]}", []
+        self._opened = contextlib.ExitStack()
+        threading.Thread(target=self._let_in, daemon=True).start()
+
+    def _let_in(self):
+        with contextlib.suppress(OSError):
+            while True:
+                pair = self._door.accept()[0], socket.create_connection((self._host, int(self._port)))
+                self._opened.enter_context(pair[0])
+                self._opened.enter_context(pair[1])
+                self._pairs.append(pair)
+                for source, sink in (pair, pair[::-1]):
+                    threading.Thread(target=self._carry, args=(pair, source, sink), daemon=True).start()
+
+    def _carry(self, pair, source, sink):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                if pair in self._pairs:
+                    sink.sendall(data)
+
+    def cut(self):
+        """End what is open; who connects anew gets through."""
+        self._pairs.clear()
+
+    def close(self):
+        self._door.shutdown(socket.SHUT_RDWR)  # or the thread would go on accepting
+        self._door.close()
+        self._opened.close()
+
+
+def test_a_connection_whose_other_end_is_gone_is_lost_and_replaced(fake, settings):
+    with contextlib.closing(Wire(fake.target)) as wire:
+        model = Model(settings(serving_grpc=wire.target, predict_timeout=1))
+        assert model.predict([png()])
+        wire.cut()
+        with pytest.raises(ServingAway, match="DEADLINE_EXCEEDED") as raised:
+            model.predict([png()])
+        assert raised.value.lost
+        assert model.serving(10)
+        assert model.predict([png()])
 
 
 def test_another_kind_of_model_is_a_failure_with_its_name(settings, serving, digit_images):

@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import threading
 import time
 import uuid
@@ -6,9 +7,12 @@ import uuid
 import pytest
 import redis
 
-from asynchronous import consumer, keys
+from asynchronous import consumer, keys, schemas
+from asynchronous.child import Signs
 from asynchronous.consumer import Consumer, Result
 from asynchronous.job_queue import JobQueue, KeyReused, QueueFull
+from asynchronous.loop import Loop
+from local import servers
 from local.processes import wait_until
 
 SEVEN = Result("7", 0.9)
@@ -305,65 +309,64 @@ def test_a_job_that_is_over_its_lifetime_is_not_taken_up(make, store):
     assert [letter["status"] for _, letter in store.xrange("dead_letters")] == ["expired"] * 3
 
 
-def test_a_result_that_comes_after_the_lifetime_is_not_taken(make, store):
+def test_jobs_that_no_worker_came_for_expire_and_make_room(make, store):
+    queue, _ = make(job_lifetime=0.001, max_queued_jobs=2)
+    jobs = [queue.put() for _ in range(2)]
+    time.sleep(0.01)  # they are over their lifetime now
+    new = queue.put()
+    assert [letter["job_id"] for _, letter in store.xrange("dead_letters")] == jobs
+    assert [entry["job_id"] for _, entry in store.xrange("jobs")] == [new]
+
+
+def test_a_job_that_lives_ends_the_search_for_those_that_expired(make, store):
     queue, consumer = make()
-    job_id, one = queue.put(), consumer()
-    claims = one.claim(1)
-    store.hset(f"{job_id}_job", "expires_at", 0)
-    one.finish(claims, [SEVEN])
-    job = queue.read(job_id)
-    assert (job.status, job.label) == ("expired", None)
-    assert store.exists(f"{job_id}_image")
-
-
-def test_a_job_whose_image_was_evicted_fails_at_once(make, store):
-    queue, consumer = make()
-    job_id = queue.put()
-    store.delete(f"{job_id}_image")
-    assert consumer().claim(0.01) == []
-    assert (queue.read(job_id).status, queue.read(job_id).reason) == ("failed", "its image is no longer in Redis")
-
-
-def test_dead_letters_are_kept_up_to_a_number(make, store, monkeypatch):
-    monkeypatch.setattr(keys, "MAX_DEAD_LETTERS", 2)
-    queue, _ = make(job_lifetime=0.001)
-    jobs = [queue.put() for _ in range(3)]
-    wait_until(lambda: all(queue.read(job_id).status == "expired" for job_id in jobs), 5)
-    assert [letter["job_id"] for _, letter in store.xrange("dead_letters")] == jobs[1:]
-    assert not store.exists(f"{jobs[0]}_image")
-    assert store.exists(f"{jobs[1]}_image")
-
-
-def test_a_full_redis_takes_no_job_and_can_be_worked_empty(make, store):
-    queue, consumer = make()
-    jobs = [queue.put() for _ in range(3)]
-    store.config_set("maxmemory", "1mb")
-    try:
-        with pytest.raises(redis.exceptions.OutOfMemoryError):
-            queue.put(b"x")
-        one = consumer()
-        first, *rest = one.claim(1)
-        one.finish([first], [SEVEN])
-        one.give_back("busy", counted=True)
-        one.finish(one.claim(1), [SEVEN])
-    finally:
-        store.config_set("maxmemory", "0")
-    assert [queue.read(job_id).status for job_id in jobs] == ["done", "done", "pending"]
-    assert len(rest) == 2
-
-
-def test_a_redis_that_may_not_write_is_away(make, store):
-    queue, consumer = make()
+    jobs = [queue.put() for _ in range(4)]
+    consumer().claim(1)
+    for job_id in (jobs[0], jobs[3]):
+        store.hset(f"{job_id}_job", "expires_at", 0)
     queue.put()
-    store.config_set("min-replicas-to-write", "1")
-    try:
-        with pytest.raises(keys.REDIS_AWAY, match="NOREPLICAS"):
-            queue.put()
-        with pytest.raises(keys.REDIS_AWAY, match="NOREPLICAS"):
-            consumer().claim(0.01)
-    finally:
-        store.config_set("min-replicas-to-write", "0")
-    assert len(consumer().claim(1)) == 1
+    assert [store.hget(f"{job_id}_job", "status") for job_id in jobs] == ["expired", *["running"] * 3]
+
+
+@pytest.fixture
+def pair(tmp_path, settings, free_port):
+    """Two Redis under one name; return settings for the name, and a function that demotes the first for the second."""
+    name, ports = tmp_path / "name", [free_port(), free_port()]
+    options = [("--unixsocket", str(tmp_path / f"{port}.sock")) for port in ports]
+    started = [servers.redis_server(port, tmp_path / str(port), *options[n]) for n, port in enumerate(ports)]
+    first, second = [program.wait_ready() and option[1] for program, option in zip(started, options, strict=True)]
+    name.symlink_to(first)
+
+    def fail_over():
+        name.unlink()
+        name.symlink_to(second)
+        with redis.Redis(port=ports[0]) as client:
+            client.replicaof("127.0.0.1", ports[1])
+
+    yield settings().model_copy(update={"redis_url": f"unix://{name}"}), fail_over
+    for program in started:
+        program.stop()
+
+
+def test_proxy_and_worker_leave_a_redis_that_was_demoted(pair):
+    chosen, fail_over = pair
+    one = Consumer(chosen, "a")
+
+    async def submit_after():
+        queue = JobQueue(chosen)
+        async with queue.listening():
+            await queue.submit("a" * 32, b"image")
+            assert len(one.claim(1)) == 1
+            fail_over()
+            for _ in range(2):  # the first may still reach the one that was demoted
+                with contextlib.suppress(*keys.REDIS_AWAY):
+                    await queue.submit("b" * 32, b"image")
+            with contextlib.suppress(*keys.REDIS_AWAY):
+                one.give_back("Redis went away", counted=False)
+            return await queue.read("b" * 32), one.claim(1)
+
+    job, claims = asyncio.run(submit_after())
+    assert (job.status, ids(claims)) == ("pending", ["b" * 32])
 
 
 def test_a_redis_that_keeps_starting_anew_is_away(make, store, monkeypatch):
@@ -393,8 +396,18 @@ def test_consumers_that_left_nothing_behind_are_forgotten(make, store, monkeypat
     consumer("holder").claim(1)
     store.xgroup_createconsumer("jobs", "workers", "idler")
     time.sleep(0.01)  # idle for longer than the lifetime above
-    consumer("new")._run("join")
+    consumer("new").join()
     assert [entry["name"] for entry in store.xinfo_consumers("jobs", "workers")] == ["holder"]
+
+
+def test_a_worker_that_starts_forgets_those_that_left_long_ago(make, store, monkeypatch, fake):
+    monkeypatch.setattr(keys, "CONSUMER_LIFETIME", 0.001)
+    queue, consumer = make(serving_grpc=fake.target, lease=86_400)
+    consumer("left").join()
+    store.xgroup_createconsumer("jobs", "workers", "left")
+    time.sleep(0.01)  # idle for longer than the lifetime above
+    Loop(queue.settings, "new", Signs()).run(0, burst=True)
+    assert "left" not in [entry["name"] for entry in store.xinfo_consumers("jobs", "workers")]
 
 
 def test_figures_count_what_happened(make, store):
@@ -408,6 +421,16 @@ def test_figures_count_what_happened(make, store):
     }  # fmt: skip
     assert (stats["queued"], stats["in_flight"]) == (0, 2)
     assert 0 <= stats["oldest_seconds"] < 60
+
+
+def test_what_was_given_back_is_queued_and_not_in_flight(make):
+    queue, consumer = make(batch_size=2)
+    _, one = [queue.put() for _ in range(5)], consumer("a")
+    one.claim(1)
+    consumer("b").claim(1)
+    one.give_back("the serving program is away", counted=False)
+    stats = queue.stats()
+    assert (stats["queued"], stats["in_flight"]) == (3, 2)
 
 
 def test_a_wait_ends_as_soon_as_the_job_does(make):
@@ -478,6 +501,23 @@ def test_closing_ends_also_while_it_connects(make):
 def test_a_wait_ends_when_the_job_expires(make):
     queue, _ = make(job_lifetime=0.3)
     assert queue.wait(queue.put(), 20).status == "expired"
+
+
+def test_who_waits_asks_seldom_when_the_proxys_clock_is_ahead(make, monkeypatch):
+    queue, _ = make()
+    job_id = queue.put()
+    ahead = time.time() + 3600
+    monkeypatch.setattr(schemas.time, "time", lambda: ahead)
+
+    async def count_reads():
+        shared, reads = JobQueue(queue.settings), []
+        read = shared.read
+        monkeypatch.setattr(shared, "read", lambda job_id: reads.append(job_id) or read(job_id))
+        async with shared.listening():
+            await shared.wait(job_id, 0.5)
+        return len(reads)
+
+    assert asyncio.run(count_reads()) <= 4  # one of them when the subscription is there
 
 
 def test_a_wait_gives_the_job_as_it_is_when_time_is_up(make):

@@ -1,3 +1,4 @@
+import asyncio
 import base64
 import contextlib
 import json
@@ -14,8 +15,10 @@ import httpx
 import pytest
 import redis
 
+from asynchronous import uploads
 from asynchronous.consumer import Consumer, Result
 from asynchronous.images import MAX_BYTES
+from asynchronous.proxy import create_app
 from local import servers
 from local.processes import wait_until
 
@@ -295,7 +298,7 @@ def test_the_documentation_shows_both_bodies_and_the_errors(api):
     assert api.get("/docs").status_code == 200
     predict = api.get("/openapi.json").json()["paths"]["/predict"]["post"]
     assert set(predict["requestBody"]["content"]) == {"application/json", "image/*", "multipart/form-data"}
-    assert {"202", "409", "413", "415", "422", "503"} == set(predict["responses"])
+    assert {"202", "408", "409", "413", "415", "422", "503"} == set(predict["responses"])
 
 
 def test_who_hangs_up_in_the_middle_leaves_no_traceback(api):
@@ -306,6 +309,50 @@ def test_who_hangs_up_in_the_middle_leaves_no_traceback(api):
     post(api)
     wait_until(lambda: "POST /predict" in api.log.read_text())
     assert "Traceback" not in api.log.read_text()
+
+
+def test_uploads_under_way_have_a_bound_in_memory(monkeypatch, redis_url):
+    monkeypatch.setenv("REDIS_URL", redis_url)
+    image, arrived, rest = png(), asyncio.Semaphore(0), asyncio.Event()
+    monkeypatch.setattr(uploads, "MAX_BYTES", 2 * len(image))
+
+    async def slowly():
+        yield image[:-1]
+        arrived.release()
+        await rest.wait()
+        yield image[-1:]
+
+    async def post(client, content):
+        return (await client.post("/predict", content=content, headers=PNG)).status_code
+
+    async def post_four(app):
+        transport = httpx.ASGITransport(app)
+        async with app.state.queue.listening(), httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+            slow = [asyncio.create_task(post(client, slowly())) for _ in range(2)]
+            for _ in slow:
+                await arrived.acquire()
+            refused = await post(client, image)
+            rest.set()
+            return refused, await asyncio.gather(*slow), await post(client, image), app.state.uploads.bytes
+
+    assert asyncio.run(post_four(create_app())) == (503, [202, 202], 202, 0)
+
+
+def test_who_stops_in_the_middle_without_hanging_up_is_let_go(monkeypatch):
+    monkeypatch.setattr(uploads, "STALLED", 0.2)
+
+    async def half():
+        yield png()
+        await asyncio.Event().wait()
+
+    async def post_half():
+        transport = httpx.ASGITransport(create_app())
+        async with asyncio.timeout(10), httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+            return await client.post("/predict", content=half(), headers=PNG)
+
+    answer = asyncio.run(post_half())
+    assert (answer.status_code, answer.json()["detail"]) == (408, "image: nothing came for 0.2 s")
+    assert answer.headers["connection"] == "close"
 
 
 def test_a_full_queue_is_a_503_that_says_when_to_come_back(proxy, store):

@@ -88,7 +88,7 @@ def test_jobs_wait_for_a_serving_program_that_is_down_and_keep_their_order(worke
     fake.program.stop()
     ids = put(*(png() for _ in range(100)))
     program = worker(BATCH_SIZE=8)
-    wait_until(lambda: children(program.pid))
+    wait_until(lambda: "waiting for it" in program.log.read_text(), 30, "the child to ask for the serving program")
     until = time.monotonic() + 4  # long enough for more than MAX_ATTEMPTS tries
     while time.monotonic() < until:
         assert {(job["status"], job["attempts"]) for job in map(record, ids)} == {("pending", "0")}
@@ -111,6 +111,18 @@ def test_jobs_in_hand_when_the_serving_program_stops_serving_are_not_burnt(worke
     records = settle(ids)
     assert {(job["status"], job["attempts"]) for job in records} == {("done", "1")}
     assert [job["finished_at"] for job in records] == sorted(job["finished_at"] for job in records)
+
+
+def test_jobs_in_hand_when_the_serving_program_stands_still_are_not_burnt(worker, put, settle, fake):
+    program = worker(PREDICT_TIMEOUT=1)
+    settle(put(png()))
+    os.kill(fake.program.pid, signal.SIGSTOP)
+    try:
+        ids = put(*(png() for _ in range(3)))
+        wait_until(lambda: "waiting for it" in program.log.read_text(), 20, "the worker to take it for away")
+    finally:
+        os.kill(fake.program.pid, signal.SIGCONT)
+    assert {(job["status"], job["attempts"]) for job in settle(ids)} == {("done", "1")}
 
 
 def test_a_model_slower_than_the_lease_keeps_its_job(worker, put, settle, fake):
