@@ -30,7 +30,10 @@ NEW_ROWS = {"requestBody": {"required": True, "content": {"application/json": {"
 
 
 class Api:
-    """The endpoints. Those that use the database do so in a thread, each in one transaction."""
+    """The endpoints. Those that use the database do so in a thread, each in one transaction; the others need none.
+
+    A thread may not be free: while the database hangs, those that wait for it have them all.
+    """
 
     def __init__(self, manifest: dict[str, Any], engine: Engine) -> None:
         self._manifest, self._engine, self._readers = manifest, engine, readers(engine)
@@ -59,7 +62,7 @@ class Api:
         with Session(self._engine) as session, session.begin():
             return AddedRows(ids=queries.add(session, body.data))
 
-    def health(self) -> Status:
+    async def health(self) -> Status:
         """Whether the process lives."""
         return Status(status="alive")
 
@@ -69,11 +72,11 @@ class Api:
         self.check_schema()
         return Status(status="ready")
 
-    def metadata(self) -> dict[str, Any]:
+    async def metadata(self) -> dict[str, Any]:
         """What the model's manifest says about it."""
         return {name: value for name, value in self._manifest.items() if name != "files"}
 
-    def label(self) -> Labels:
+    async def label(self) -> Labels:
         """The class names."""
         return Labels(labels=self._manifest["labels"])
 

@@ -44,7 +44,7 @@ def read(lines: Iterable[str], width: int, chunk_rows: int) -> Iterator[list[lis
             if len(rows) == chunk_rows:
                 yield rows
                 rows, unread = [], reader.line_num + 1
-    except (csv.Error, EOFError, ValueError, zlib.error) as error:
+    except (csv.Error, EOFError, OSError, ValueError, zlib.error) as error:
         raise BadLine(f"line {reader.line_num}: {error}; nothing from line {unread} on was added") from error
     if rows:
         yield rows

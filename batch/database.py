@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pydantic_core import from_json
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
@@ -34,6 +35,7 @@ def connect(settings: Settings, read_timeout: int | None = 60) -> Engine:
         isolation_level="READ COMMITTED",
         pool_pre_ping=True,
         hide_parameters=True,
+        json_deserializer=readable,
         connect_args={
             "password": password.encode(),  # the driver would take it for Latin-1
             "connect_timeout": 5,
@@ -47,7 +49,7 @@ def connect(settings: Settings, read_timeout: int | None = 60) -> Engine:
 def _sqlite(url: URL) -> Engine:
     """SQLite locks the file as a whole, so writers queue at BEGIN: a claim waits, and never meets half of another's."""
     Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": 30})
+    engine = create_engine(url, hide_parameters=True, json_deserializer=readable, connect_args={"timeout": 30})
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _: Any) -> None:
@@ -59,6 +61,14 @@ def _sqlite(url: URL) -> Engine:
         connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get('begin', 'IMMEDIATE')}")
 
     return engine
+
+
+def readable(stored: str) -> Any:
+    """Read JSON; what Python cannot read or write, though the database took it, is its text: a page must show it."""
+    try:
+        return from_json(stored)
+    except ValueError:
+        return stored
 
 
 def readers(engine: Engine) -> Engine:

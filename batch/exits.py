@@ -20,7 +20,7 @@ SECONDS_TO_STOP = 5  # Docker gives 10 before it kills, Kubernetes 30
 
 
 class Exit(IntEnum):
-    """What the caller of a command can tell apart; 1 is a crash and 130 Ctrl-C, as everywhere."""
+    """What the caller of a command can tell apart; 1 is a crash."""
 
     DONE = 0
     BAD_USAGE = 2
@@ -29,6 +29,7 @@ class Exit(IntEnum):
     ARTEFACT = 5
     DEADLINE = 6
     SCHEMA = 7
+    INTERRUPTED = 130
     TERMINATED = 143
 
 
@@ -37,19 +38,26 @@ def end_on_sigterm() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(Exit.TERMINATED))
 
 
-def stop_on_sigterm(stop: Callable[[], None]) -> None:
-    """Let SIGTERM call `stop`, and end this program where it stands if that has not ended it in SECONDS_TO_STOP.
+@contextmanager
+def stopped_by_signals(stop: Callable[[int], None]) -> Iterator[None]:
+    """Let SIGTERM and Ctrl-C call `stop`, and end the block where it stands if that has not in SECONDS_TO_STOP.
 
     An exception out of a signal handler can come up anywhere. Between a transaction's begin and the `with` that would
     end it, it leaves the transaction open, and SQLite's file locked for whoever wants to record the end.
     """
 
-    def handle(*_: object) -> None:
-        stop()
+    def handle(number: int, _: object) -> None:
+        stop(number)
+        signal.signal(signal.SIGALRM, lambda *_: sys.exit(128 + number))
         signal.alarm(SECONDS_TO_STOP)
 
-    signal.signal(signal.SIGALRM, lambda *_: sys.exit(Exit.TERMINATED))
-    signal.signal(signal.SIGTERM, handle)
+    previous = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        signal.alarm(0)  # what is left is the interpreter's own end, where it would kill and spoil the exit code
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 Exit codes: 0 every row that was tried has its prediction; 2 bad usage or a wrong setting; 3 rows were left failed;
 4 the database is unavailable; 5 the artefact was refused; 6 the deadline was reached; 7 the schema is too old;
-143 SIGTERM: it ended after the chunk in hand.
+130 Ctrl-C; 143 SIGTERM: it ended after the chunk in hand.
 """
 
 import json
@@ -19,7 +19,7 @@ from . import selection, settings
 from .artifact import open_artifact
 from .database import connect, readers, retrying
 from .deadline import DeadlineReached, Terminated
-from .exits import Exit, end_on_sigterm, one_line, stop_on_sigterm
+from .exits import Exit, end_on_sigterm, one_line, stopped_by_signals
 from .predictor import load
 from .progress import progress
 from .runner import Runner
@@ -100,14 +100,13 @@ def _waiting(engine: Engine, scope: Scope, model_version: int, max_attempts: int
 
 
 def _run(runner: Runner, policy: Policy) -> Exit:
-    stop_on_sigterm(runner.deadline.stop)
     try:
-        with Record(runner, policy):
+        with stopped_by_signals(runner.deadline.stop), Record(runner, policy):
             runner.run(policy)
     except DeadlineReached:
         return Exit.DEADLINE
-    except Terminated:
-        return Exit.TERMINATED
+    except Terminated as stopped:
+        return Exit(128 + stopped.number)
     return Exit.ROWS_FAILED if runner.tally.failed else Exit.DONE
 
 
@@ -128,7 +127,8 @@ def _summary(tally: Tally, seconds: float, model_version: int) -> dict[str, floa
 
 
 def _words(summary: Mapping[str, float], scope: Scope, code: Exit) -> str:
-    early = {Exit.DEADLINE: "deadline reached", Exit.TERMINATED: "terminated"}.get(code)
+    names = {Exit.DEADLINE: "deadline reached", Exit.INTERRUPTED: "interrupted", Exit.TERMINATED: "terminated"}
+    early = names.get(code)
     if not early and not summary["rows"]:
         within = f" in the scope {scope}" if str(scope) else ""
         return f"nothing to do: no row waits for a prediction{within}"

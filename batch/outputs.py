@@ -42,13 +42,16 @@ def open_output(path: Path, kind: Format, columns: Columns) -> Iterator[Write]:
     """Give a function that writes rows; the file gets its name when the block ends well, and is removed if not.
 
     Raises:
-        ExportRefused: no pyarrow for Parquet, or Parquet on stdout.
+        ExportRefused: no pyarrow for Parquet, Parquet on stdout, or `path` is a folder, a pipe or a device.
     """
     if str(path) == "-":
         if kind is not Format.CSV:
             raise ExportRefused(f"only csv can be written to stdout, not {kind}")
-        yield _csv(sys.stdout, columns)
+        with _flushed(sys.stdout):
+            yield _csv(sys.stdout, columns)
         return
+    if path.exists() and not path.is_file():
+        raise ExportRefused(f"{path} is no file, and would be replaced by one; - is stdout")
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         with _file(part, columns) if kind is Format.CSV else _parquet(part, columns) as write:
@@ -56,6 +59,17 @@ def open_output(path: Path, kind: Format, columns: Columns) -> Iterator[Write]:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _flushed(file: TextIO) -> Iterator[None]:
+    """Write out what is held back while an error still counts, and drop it then: Python would try again at its end."""
+    try:
+        yield
+        file.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), file.fileno())
+        raise
 
 
 @contextmanager

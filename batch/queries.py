@@ -94,8 +94,11 @@ def write_failed(connection: Connection, reasons: Mapping[int, str], model_versi
 
 
 def not_by(model_version: int) -> ColumnElement[bool]:
-    """Return the condition that a row has no prediction of `model_version`, or of a newer one."""
-    return or_(Item.model_version.is_(None), Item.model_version < model_version)
+    """Return the condition that a row has no prediction of `model_version`, or of a newer one.
+
+    The state says so and not the version alone: whoever sets a row back to pending may leave its version there.
+    """
+    return or_(Item.state != State.DONE, Item.model_version < model_version)
 
 
 def seed(connection: Connection, rows: Iterable[Sequence[float]]) -> None:

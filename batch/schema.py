@@ -80,7 +80,8 @@ def _alone(connection: Connection) -> Iterator[None]:
     try:
         yield
     finally:
-        connection.execute(select(func.release_lock(lock)))
+        if not connection.invalidated:  # the server gives up the lock of a connection that is lost
+            connection.execute(select(func.release_lock(lock)))
 
 
 def upgrade_embedded(engine: Engine) -> None:

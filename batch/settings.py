@@ -4,9 +4,11 @@ import logging
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, FilePath, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, FilePath, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pythonjsonlogger.json import JsonFormatter
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from .schemas import first_error
 
@@ -17,12 +19,23 @@ class BadSetting(Exception):
     """An environment variable has a value that cannot be used; the message is one line that names it."""
 
 
+def _unambiguous(url: str) -> str:
+    """Refuse a password that would end at its first @: its rest, taken for host or port, would stand in every error."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise ValueError("no URL of a database; in a password, @ is written %40, : %3A, / %2F and % %25") from None
+    if parsed.host and "@" in f"{parsed.host}{parsed.database}":
+        raise ValueError("an @ too many; in a password it is written %40")
+    return url
+
+
 class Settings(BaseSettings):
     """Each field is read from the environment variable of the same name in capitals."""
 
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, hide_input_in_errors=True)
 
-    database_url: str = Field(
+    database_url: Annotated[str, AfterValidator(_unambiguous)] = Field(
         default="sqlite:///.run/batch.sqlite3", pattern=r"^(sqlite|(mysql|mariadb)\+pymysql)://", repr=False
     )
     database_password_file: FilePath | None = None
@@ -38,7 +51,7 @@ def load() -> Settings:
     try:
         settings = Settings()
     except ValidationError as error:
-        name, _, fault = first_error(error.errors()).partition(": ")
+        name, _, fault = first_error(error.errors()).replace(": Value error, ", ": ").partition(": ")
         raise BadSetting(f"{name.upper()}: {fault}") from None
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter(LINE) if settings.log_format == "json" else logging.Formatter(LINE))

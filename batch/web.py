@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, Counter
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
+from starlette.requests import ClientDisconnect
 
 from .database import unavailable
 from .schema import SchemaTooOld, missing
@@ -21,10 +22,13 @@ log = logging.getLogger(__name__)
 async def read_rows(request: Request) -> NewRows:
     """Read and check the body, and no more of it than the limit, whatever its headers say."""
     body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > MAX_BODY_BYTES:
-            raise HTTPException(413, f"body: more than {MAX_BODY_BYTES} bytes")
+    try:
+        async for part in request.stream():
+            body += part
+            if len(body) > MAX_BODY_BYTES:
+                raise HTTPException(413, f"body: more than {MAX_BODY_BYTES} bytes")
+    except ClientDisconnect:
+        raise HTTPException(400, "body: the client went away") from None  # for the count; nobody reads it
     try:
         return NewRows.model_validate_json(body)
     except ValidationError as error:
@@ -37,10 +41,13 @@ def count_requests(app: FastAPI, registry: CollectorRegistry) -> None:
 
     @app.middleware("http")
     async def count(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
-        response = await answer(request)
-        route = getattr(request.scope.get("route"), "path", "unknown")
-        requests.labels(route, response.status_code).inc()
-        return response
+        status = 500  # what the server makes of an error that no handler takes
+        try:
+            response = await answer(request)
+            status = response.status_code
+            return response
+        finally:
+            requests.labels(getattr(request.scope.get("route"), "path", "unknown"), status).inc()
 
 
 def add_error_handlers(app: FastAPI) -> None:

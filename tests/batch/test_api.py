@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import anyio.to_thread
 import httpx
 import pytest
 from fastapi import FastAPI
@@ -16,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, text, update
 
+from batch import queries
 from batch.api import build_app
 from batch.artifact import open_artifact
 from batch.database import connect
@@ -108,10 +110,13 @@ def test_a_stored_row_shows_everything_about_it(client: Client, engine: Engine, 
     assert [failed[name] for name in shown] == ["text", "failed", None, None, 1, "Input should be a valid array"]
 
 
-def test_stored_numbers_that_json_cannot_write_do_not_break_a_page(embedded: Client, sqlite: Engine):
+def test_stored_values_that_python_cannot_read_or_write_do_not_break_a_page(embedded: Client, sqlite: Engine):
+    odd = ["[1e400, 1]", "[" + "9" * 5000 + "]", '"\\ud800"', "[" * 900 + "]" * 900, "[" * 150 + "]" * 150]
     with sqlite.begin() as connection:
-        connection.exec_driver_sql("INSERT INTO items (`values`) VALUES ('[1e400, 1]')")
-    assert embedded.get("/data/all").json()["items"][0]["values"] == [None, 1]
+        for stored in odd:
+            connection.exec_driver_sql("INSERT INTO items (`values`) VALUES (?)", (stored,))
+    shown = [item["values"] for item in embedded.get("/data/all").json()["items"]]
+    assert shown == [[None, 1], *odd[1:4], json.loads(odd[4])]
 
 
 bad_value = st.text() | st.booleans() | st.none() | st.just(1e39) | st.lists(st.integers(), max_size=2)
@@ -196,6 +201,39 @@ def test_the_model_and_the_requests_are_described(embedded: Client):
     ]
     embedded.get("/data/all?limit=0")
     assert 'batch_api_requests_total{route="/data/all",status="422"} 1.0' in embedded.get("/metrics").text
+
+
+def test_an_error_that_is_ours_is_counted_too(monkeypatch, embedded: Client):
+    monkeypatch.setattr(queries, "page", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):  # what the server answers with a 500
+        embedded.get("/data/all")
+    assert 'batch_api_requests_total{route="/data/all",status="500"} 1.0' in embedded.get("/metrics").text
+
+
+def test_a_client_that_goes_away_in_its_body_is_no_error_of_ours(embedded: Client):
+    messages = [{"type": "http.request", "body": b"[", "more_body": True}, {"type": "http.disconnect"}]
+    scope = {"type": "http", "method": "POST", "path": "/data", "query_string": b"", "headers": []}
+
+    async def receive() -> dict[str, Any]:
+        return messages.pop(0) if len(messages) > 1 else messages[0]
+
+    async def send(_: dict[str, Any]) -> None: ...
+
+    asyncio.run(embedded.app(scope, receive, send))
+    assert 'batch_api_requests_total{route="/data",status="400"} 1.0' in embedded.get("/metrics").text
+
+
+@pytest.mark.parametrize("path", ["/health", "/label", "/metadata"])
+def test_what_needs_no_database_answers_while_every_thread_waits_for_it(embedded: Client, path):
+    async def ask() -> int:
+        transport = httpx.ASGITransport(embedded.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            threads = anyio.to_thread.current_default_thread_limiter()
+            threads.total_tokens = 1
+            async with threads, asyncio.timeout(10):
+                return (await client.get(path)).status_code
+
+    assert asyncio.run(ask()) == 200
 
 
 def test_the_metrics_tell_how_long_a_row_has_waited_and_how_many_failed(client: Client, engine: Engine):

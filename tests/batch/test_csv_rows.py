@@ -57,10 +57,16 @@ def test_a_packed_file_and_a_byte_order_mark_are_understood(tmp_path: Path):
         assert list(read(lines, 4, 2)) == [[[5.1, 3.5, 1.4, 0.2]]]
 
 
-@pytest.mark.parametrize("kept", [slice(-9), slice(12), slice(0, None, 2)])
-def test_a_damaged_packed_file_is_a_bad_line(tmp_path: Path, kept):
-    whole = gzip.compress(GOOD.encode() * 9)
-    (tmp_path / "rows.csv.gz").write_bytes(whole[:10] + whole[10:][kept])
+PACKED = gzip.compress(GOOD.encode() * 9)
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [PACKED[:-9], PACKED[:10] + PACKED[22:], PACKED[:10] + PACKED[10::2], PACKED[:-8] + bytes(8), GOOD.encode()],
+    ids=["cut off", "a gap", "gaps", "another checksum", "not packed"],
+)
+def test_a_damaged_packed_file_is_a_bad_line(tmp_path: Path, damaged):
+    (tmp_path / "rows.csv.gz").write_bytes(damaged)
     with (
         open_text(tmp_path / "rows.csv.gz") as lines,
         pytest.raises(BadLine, match=r"; nothing from line \d on was added$"),

@@ -1,6 +1,8 @@
 import contextlib
 import csv
 import json
+import os
+import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,8 +19,9 @@ from batch.outputs import ExportRefused, Format, format_of, open_output
 from batch.predictor import Predictor
 from batch.runner import Policy, Runner
 from batch.settings import Settings
+from local.processes import ROOT
 
-from .commands import run
+from .commands import run, url
 from .conftest import add, fill, items
 
 PROBABILITIES = ["probability_setosa", "probability_versicolor", "probability_virginica"]
@@ -129,6 +132,27 @@ def test_a_file_is_what_its_name_ends_in(tmp_path: Path):
 def test_what_cannot_be_written_is_one_line_and_exit_code_2(sqlite: Engine):
     refused = run("export", sqlite, "-", "--format", "parquet")
     assert (refused.returncode, refused.stderr) == (2, "only csv can be written to stdout, not parquet\n")
+
+
+def test_what_stdout_did_not_take_is_not_said_to_be_written(sqlite: Engine, predictor: Predictor):
+    predict(sqlite, predictor)
+    read, write = os.pipe()
+    os.close(read)
+    argv = [sys.executable, "-m", "batch.export", "-"]
+    env = os.environ | {"DATABASE_URL": url(sqlite), "PYTHONUNBUFFERED": ""}
+    done = subprocess.run(argv, env=env, cwd=ROOT, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (2, "[Errno 32] Broken pipe\n")
+
+
+def test_a_pipe_and_a_folder_are_not_replaced_by_a_file(tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "folder.csv").mkdir()
+    for path in (tmp_path / "pipe.csv", tmp_path / "folder.csv"):
+        asked = open_output(path, Format.CSV, {"id": int})
+        with pytest.raises(ExportRefused, match=r"^\S+ is no file, and would be replaced by one; - is stdout$"):
+            asked.__enter__()
+        assert not path.is_file()
 
 
 def test_a_missing_pyarrow_is_one_line_that_says_what_to_install(monkeypatch, tmp_path: Path):

@@ -152,7 +152,7 @@ def test_kubernetes_gives_up_on_the_exit_codes_that_a_second_try_would_not_chang
     given_up = [
         code for rule in job["podFailurePolicy"]["rules"] for code in rule.get("onExitCodes", {"values": []})["values"]
     ]
-    again = {Exit.DONE, Exit.DATABASE, Exit.TERMINATED}
+    again = {Exit.DONE, Exit.DATABASE, Exit.INTERRUPTED, Exit.TERMINATED}
     assert sorted(given_up) == sorted(set(Exit) - again)
 
 

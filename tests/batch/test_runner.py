@@ -9,7 +9,7 @@ from sqlalchemy.exc import OperationalError
 
 from batch.predictor import Predictor
 from batch.runner import Runner
-from batch.scope import Policy
+from batch.scope import Policy, Scope
 from batch.tables import Item, State
 from tests.batch.conftest import Flaky, add, fill, items, open_engine, states
 
@@ -61,6 +61,19 @@ def test_a_row_that_was_mended_is_predicted_by_the_next_run(engine: Engine, pred
         connection.execute(update(Item).values({Item.values: GOOD}))
     assert run(engine, predictor).done == 1
     assert (states(engine), items(engine)[0].reason) == ("d", None)
+
+
+@pytest.mark.parametrize("policy", Policy)
+def test_a_bad_row_that_was_set_back_to_pending_with_its_version_fails_like_any_other(
+    engine: Engine, predictor: Predictor, policy
+):
+    add(engine, GOOD, GOOD)
+    run(engine, predictor)
+    with engine.begin() as connection:
+        connection.execute(update(Item).where(Item.id == 2).values({Item.values: BAD, Item.state: State.PENDING}))
+    tally = run(engine, predictor, policy, max_attempts=3, scope=Scope(deadline=20))
+    assert (states(engine), tally.failed) == ("df", {2})
+    assert items(engine)[1].attempts == {Policy.RETRY_FAILED: 3}.get(policy, 2)
 
 
 def test_retry_failed_tries_the_failed_part_again_in_the_same_run(engine: Engine, predictor: Predictor):

@@ -1,4 +1,6 @@
 import json
+import os
+import signal
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -71,14 +73,17 @@ def test_a_deadline_a_bug_and_the_end_of_the_process_are_told_apart(mariadb: Eng
         assert (last_run(mariadb)["outcome"], last_run(mariadb)["finished_at"] is None) == (outcome, False)
 
 
-def test_a_run_that_sigterm_ends_is_recorded_as_terminated(sqlite: Engine, start_job: Callable[..., Any]):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_run_that_a_signal_ends_is_recorded_as_terminated(sqlite: Engine, start_job: Callable[..., Any], number):
     add(sqlite, *[GOOD] * 3000)
     job = start_job(sqlite, "--chunk-rows", "1")
     wait_until(lambda: count(sqlite, State.DONE), 30)
-    assert job.stop() == 143
+    os.kill(job.pid, number)
+    assert job.wait(20) == 128 + number
     run = last_run(sqlite)
     assert run["outcome"] == "terminated"
-    assert 0 < count(sqlite, State.DONE) == run["rows_done"] < 3000
+    said = json.loads(job.log.read_text().splitlines()[-1])
+    assert 0 < count(sqlite, State.DONE) == run["rows_done"] == said["done"] < 3000
 
 
 def test_a_run_whose_database_goes_away_is_recorded_when_there_is_one_to_record_it(

@@ -1,3 +1,6 @@
+import os
+import signal
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,7 +14,8 @@ from batch import schema
 from batch.database import connect, readers
 from batch.settings import Settings
 from batch.tables import Base
-from tests.batch.commands import run
+from local.processes import wait_until
+from tests.batch.commands import run, url
 from tests.batch.conftest import add, count_of
 
 ROW = [5.1, 3.5, 1.4, 0.2]
@@ -100,6 +104,29 @@ def test_an_upgrade_is_committed_before_the_next_program_may_begin(database_url:
     assert seen == [schema.REVISION]
     for opened in (engine, other):
         opened.dispose()
+
+
+@pytest.mark.parametrize("stopped_by", [signal.SIGTERM, signal.SIGINT, None])
+def test_a_migration_that_is_cut_off_ends_at_a_signal_and_starts_over_after_a_lost_connection(
+    mariadb: Engine, start, stopped_by
+):
+    waiting = text("SELECT id FROM information_schema.processlist WHERE state LIKE 'Waiting for table metadata%'")
+    with mariadb.connect() as reader, mariadb.connect() as observer:
+        observer.execute(text("UPDATE alembic_version SET version_num = '0002'"))
+        observer.execute(text("DROP INDEX items_scope ON items"))
+        reader.execute(text("SELECT * FROM items"))  # a new index waits for the end of this transaction
+        program = start(
+            "migrate", [sys.executable, "-m", "batch.migrate"], lambda: True, {"DATABASE_URL": url(mariadb)}
+        )
+        wait_until(lambda: observer.scalar(waiting), 30)
+        if stopped_by:
+            os.kill(program.pid, stopped_by)
+            assert program.wait(20) == 128 + stopped_by
+        else:
+            observer.execute(text(f"KILL {observer.scalar(waiting)}"))
+            reader.rollback()
+            assert program.wait(20) == 0
+    assert "Traceback" not in program.log.read_text()
 
 
 def test_a_migration_that_another_one_keeps_waiting_says_so(mariadb: Engine, monkeypatch):

@@ -1,4 +1,5 @@
 import json
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,10 +15,13 @@ from sqlalchemy.exc import OperationalError
 from typer.testing import CliRunner
 
 from batch import job, selection
+from batch.database import connect
 from batch.deadline import Deadline, DeadlineReached, Terminated
+from batch.exits import stopped_by_signals
 from batch.predictor import Predictor
 from batch.runner import Runner
 from batch.scope import BadScope, Policy, Scope, moment
+from batch.settings import Settings
 from batch.tables import Item, State
 from local.processes import wait_until
 from tests.batch import commands
@@ -213,6 +217,21 @@ def test_a_run_that_is_stopped_waits_for_the_database_no_longer(mariadb: Engine,
     )
     with pytest.raises(Terminated):
         runner.run(Policy.LEAVE)
+
+
+def test_the_deadline_ends_a_run_that_waits_for_the_database(predictor: Predictor, free_port):
+    away = connect(Settings(database_url=f"mysql+pymysql://root@127.0.0.1:{free_port()}/x"))
+    with pytest.raises(DeadlineReached):
+        run(away, predictor, Scope(deadline=0.5), retry_seconds=3600)
+
+
+def test_the_alarm_behind_a_signal_ends_with_the_run():
+    before, stopped = signal.getsignal(signal.SIGTERM), list[int]()
+    with stopped_by_signals(stopped.append):
+        signal.raise_signal(signal.SIGTERM)
+        assert signal.getitimer(signal.ITIMER_REAL)[0] > 0
+    assert (stopped, signal.getitimer(signal.ITIMER_REAL)[0]) == ([signal.SIGTERM], 0)
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_a_run_that_is_stopped_backs_off_no_longer(mariadb: Engine, predictor: Predictor):

@@ -9,6 +9,9 @@ from batch.settings import BadSetting, Settings, load
         ("DATABASE_URL", "postgresql://batch:s3cret@db/batch"),
         ("DATABASE_URL", "mysql://batch:s3cret@db/batch"),
         ("DATABASE_URL", "s3cret"),
+        ("DATABASE_URL", "mysql+pymysql://batch:word@s3cret@db/batch"),
+        ("DATABASE_URL", "mysql+pymysql://batch:word@s3/cret@db/batch"),
+        ("DATABASE_URL", "mysql+pymysql://batch:word@db:s3cret@db/batch"),
         ("DATABASE_PASSWORD_FILE", "/no/such/s3cret"),
         ("DATABASE_RETRY_SECONDS", "s3cret"),
         ("MODEL_VERSION", "s3cret"),
@@ -22,6 +25,12 @@ def test_a_wrong_setting_is_one_line_that_names_it_and_does_not_repeat_it(monkey
     assert str(refused.value).startswith(f"{name}: ")
     assert "s3cret" not in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", ["sqlite:////home/a@b/x.sqlite3", "mysql+pymysql://batch:word%40s3cret@[::1]:3306/b"])
+def test_an_at_sign_is_refused_only_where_it_cuts_a_password(monkeypatch, url):
+    monkeypatch.setenv("DATABASE_URL", url)
+    assert load().database_url == url
 
 
 def test_an_empty_variable_is_an_unset_one(monkeypatch):
