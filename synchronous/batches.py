@@ -31,19 +31,20 @@ def in_order(ask: Callable[[list[Path]], T], batches: Iterable[list[Path]], conc
     """Yield `ask(batch)` of each batch in turn; beyond the `concurrency` that are asked, as many may wait.
 
     Raises:
-        Exception: what `ask` raised, in the place of its answer.
+        Exception: what `ask` raised, in the place of its answer, or what ended `batches`.
     """
     pool = ThreadPoolExecutor(concurrency)
     asked: Queue[Future[T] | None] = Queue(concurrency)
 
     def feed() -> None:
+        end: Future[T] | None = None
         try:
             for batch in batches:
                 asked.put(pool.submit(ask, batch))
-        except RuntimeError:
-            pass  # the program ends, and the pool takes no more
-        finally:
-            asked.put(None)
+        except Exception as error:  # noqa: BLE001 also that the pool takes no more: then the program ends, and nobody reads it
+            end = Future()
+            end.set_exception(error)
+        asked.put(end)
 
     # Not in the pool, for whose threads Python waits at the end: the next line on stdin may never come.
     threading.Thread(target=feed, daemon=True).start()

@@ -120,6 +120,8 @@ def connect(protocol: Format = "grpc", target: str | None = None, model: str = "
 
 def _url(target: str, port: int) -> str:
     url = urlsplit(target if "://" in target else f"http://{target}")
+    if not url.hostname or url.scheme not in ("http", "https"):
+        raise ValueError(f"{target!r} is no address (host, host:port or URL)")
     return url.geturl() if url.port or url.scheme == "https" else url._replace(netloc=f"{url.netloc}:{port}").geturl()
 
 

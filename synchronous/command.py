@@ -1,11 +1,13 @@
 """The command line of the client: image files in, one line of JSON per image out, in the order of the files.
 
-Exit codes: 0 every image has its label, 1 some have none, 2 the command is wrong, 3 the server did not answer.
+Exit codes: 0 every image has its label, 1 some have none, 2 the command, its stdin or its stdout is wrong, 3 the server
+did not answer.
 """
 
 import argparse
 import itertools
 import json
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -22,6 +24,7 @@ Answer = tuple[Path, Prediction | str]
 
 def main() -> NoReturn:
     """Print one line of JSON per image; what went wrong goes to stderr and the exit code."""
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115 closed, its lines would go to stdout
     arguments = _parse()
     try:
         client = connect(arguments.format, arguments.target, arguments.model_name)
@@ -36,6 +39,8 @@ def main() -> NoReturn:
         _end_by(signal.SIGINT)
     except BrokenPipeError:
         _end_by(signal.SIGPIPE)
+    except OSError as error:
+        _fail(2, f"stdin or stdout: {error.strerror or error}")
     sys.exit(0 if complete else 1)
 
 
@@ -55,8 +60,8 @@ def _parse() -> argparse.Namespace:
     arguments = parser.parse_intermixed_args()
     if not (arguments.files or arguments.image_file or arguments.stream or arguments.metadata):
         parser.error("nothing to do: give files, --stream or --metadata")
-    if arguments.stream and sys.stdin is None:
-        parser.error("--stream needs an open stdin")
+    if sys.stdout is None or (arguments.stream and sys.stdin is None):
+        parser.error("stdout, and with --stream stdin, must be open")
     if not 0 < arguments.timeout <= 3600:
         parser.error("--timeout must be above 0 and at most 3600 seconds")
     if min(arguments.batch_size, arguments.concurrency) < 1:

@@ -17,11 +17,18 @@ _CODES |= {500: "INTERNAL", 502: "UNAVAILABLE", 503: "UNAVAILABLE", 504: "DEADLI
 
 
 class RestTransport:
-    """The REST API at `url`; one pool of connections, safe to use from many threads."""
+    """The REST API at `url`; one pool of connections, safe to use from many threads.
+
+    Raises:
+        ValueError: `url`, or that of a proxy in the environment, cannot be used.
+    """
 
     def __init__(self, url: str) -> None:
         # httpx can limit each read and each write but not their sum; asyncio limits the whole call.
-        self._http = httpx.AsyncClient(base_url=url, timeout=None)  # noqa: S113
+        try:
+            self._http = httpx.AsyncClient(base_url=url, timeout=None)  # noqa: S113
+        except (httpx.InvalidURL, ImportError) as error:  # SOCKS needs another package
+            raise ValueError(str(error)) from error
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -74,7 +81,7 @@ class RestTransport:
             raise ServingError("CANCELLED", "the client is closed") from error
         except httpx.TransportError as error:
             raise ServingError("UNAVAILABLE", str(error) or type(error).__name__) from error
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError, httpx.DecodingError) as error:
             raise ServingError("UNKNOWN", "an answer in no known form") from error
 
 

@@ -14,7 +14,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
@@ -58,16 +58,7 @@ def listening(calls: grpc.Server, rest: Starlette, flags: argparse.Namespace) ->
 def main() -> None:
     """Serve until SIGTERM or SIGINT."""
     flags = parse_flags()
-    stops: list[int] = []
-
-    def stop(number: int, _: object) -> None:
-        stops.append(
-            number
-        )  # should the exception come up where Python drops it, in a finalizer, the main loop sees this
-        sys.exit(0)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
+    at_the_end(lambda number, _: os._exit(0))  # before it listens nobody waits for it
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     for name, value in QUIET.items():
@@ -76,12 +67,16 @@ def main() -> None:
         for port in filter(None, (flags.port, flags.rest_api_port)):
             socket.create_server((flags.bind_address, port)).close()  # a taken port is told now, not after the load
         metrics_path = read_metrics_path(flags.monitoring_config_file) if flags.monitoring_config_file else None
-        serve(flags, configured_models(flags), metrics_path, stops)
+        serve(flags, configured_models(flags), metrics_path)
     except (ArtifactRefused, ConfigRefused, OSError, RuntimeError) as error:
         sys.exit(f"error: {error}")
-    except SystemExit:
-        pass
     os._exit(0)  # a call that outlived the drain is still inside TensorFlow; an ordinary exit would wait for it
+
+
+def at_the_end(act: Callable[[int, object], object]) -> None:
+    """Let a signal to end do `act`, which raises nothing: Python drops what is raised in a finalizer."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, act)
 
 
 def configured_models(flags: argparse.Namespace) -> list[ModelConfig]:
@@ -91,8 +86,8 @@ def configured_models(flags: argparse.Namespace) -> list[ModelConfig]:
     return [ModelConfig(flags.model_name, flags.model_base_path.absolute())]
 
 
-def serve(flags: argparse.Namespace, models: list[ModelConfig], metrics_path: str | None, stops: list[int]) -> None:
-    """Load, then listen, and follow new versions and configuration, until something is in `stops`."""
+def serve(flags: argparse.Namespace, models: list[ModelConfig], metrics_path: str | None) -> None:
+    """Load, then listen, and follow new versions and configuration, until there is a signal to end."""
     # Only now: these import TensorFlow, and a wrong flag or file should not take seconds to be told.
     from grpc_health.v1.health import HealthServicer
 
@@ -105,13 +100,17 @@ def serve(flags: argparse.Namespace, models: list[ModelConfig], metrics_path: st
     try:
         loaded.configure(models)
         follow.in_background(loader.run)
+        # No wait without end: the kernel may hand a signal to another thread, and this one sees it when it next wakes.
+        while not (loader.started.done() and (loader.started.exception() or loaded.served())):
+            time.sleep(0.1)
         loader.started.result()
     except (model.LoadFailed, RequestRefused) as error:
         raise ArtifactRefused(str(error)) from error
-    loaded.wait_until_served()
+    stops: list[int] = []
     answers = service.Service(loaded, metrics)
     calls = grpc_service.create_server(answers, health, flags.grpc_max_threads)
     app = rest.create_app(answers, flags.rest_api_timeout_in_ms / 1000, metrics, metrics_path)
+    at_the_end(lambda number, _: stops.append(number))
     with listening(calls, app, flags):
         follow.in_background(follow.follow_health, loaded, health)
         if flags.model_config_file_poll_wait_seconds:
@@ -119,11 +118,9 @@ def serve(flags: argparse.Namespace, models: list[ModelConfig], metrics_path: st
             follow.in_background(follow.follow_config, loaded, flags.model_config_file, seconds)
         where = f"gRPC on {flags.bind_address}:{flags.port}, REST on port {flags.rest_api_port or 'none'}"
         log.info("%s: %s", ", ".join(loaded.models) or "no models", where)
-        try:
-            while not stops:  # the kernel may hand a signal to another thread: then this one sees it when it next wakes
-                time.sleep(0.5)
-        finally:
-            health.enter_graceful_shutdown()
+        while not stops:
+            time.sleep(0.1)
+        health.enter_graceful_shutdown()
 
 
 if __name__ == "__main__":

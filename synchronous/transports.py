@@ -53,6 +53,7 @@ class GrpcTransport:
     def __init__(self, target: str) -> None:
         self._channel = grpc.insecure_channel(target, options=[*NO_SIZE_LIMIT, *RECONNECT_SOON, *KEEPALIVE])
         self._stub = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
+        self._open = True
 
     def predict(self, model: str, images: list[bytes], timeout: float) -> list[Prediction]:
         # No output_filter: TensorFlow Serving batches only requests for all of a signature's outputs.
@@ -77,12 +78,16 @@ class GrpcTransport:
         return fields
 
     def close(self) -> None:
+        self._open = False
         self._channel.close()
 
     def _call(self, method: Any, request: Any, timeout: float) -> Any:
         try:
             return method(request, timeout=timeout)
         except grpc.RpcError as error:
-            raise ServingError(error.code().name, error.details() or "no details") from error
+            code = error.code().name
+            if code == "CANCELLED" and self._open:  # so a server that ends refuses what comes in that moment
+                code = "UNAVAILABLE"
+            raise ServingError(code, error.details() or "no details") from error
         except ValueError as error:  # the channel is closed
             raise ServingError("CANCELLED", str(error)) from error

@@ -91,7 +91,7 @@ class BatchQueues:
                     full = len(batches) > 1 or batches[0].size == self._parameters.max_batch_size
                     if full or self._closed or batches[0].due <= now:
                         return self._pop(kind)
-                    waits.append(batches[0].due - now)
+                    waits.append(min(batches[0].due - now, threading.TIMEOUT_MAX))
                 self._changed.wait(min(waits, default=None))
             return []
 

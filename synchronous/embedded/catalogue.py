@@ -50,6 +50,9 @@ class Catalogue:
             for model in models:
                 for label, number in model.labels.items():
                     self._check_label(model.name, label, number)
+            for name in {model.name for model in models} - set(self.models):
+                for version in self._versions.get(name, {}).values():
+                    version.error = None  # of the last time that it was configured: now it is tried anew
             self.models = {model.name: model for model in models}
             self.changed.notify_all()
 

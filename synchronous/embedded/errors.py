@@ -7,7 +7,8 @@ class RequestRefused(Exception):
     """A request that cannot be answered: a gRPC status and, as far as they are known, TensorFlow Serving's words."""
 
     def __init__(self, code: grpc.StatusCode, message: str) -> None:
-        super().__init__(message[:1000])  # the gRPC status line has little room, and callers' data may be in here
+        # Callers' data may be in here, and gRPC has 8 KB for the status, in which a byte may take three.
+        super().__init__(message.encode(errors="replace")[:1000].decode(errors="ignore"))
         self.code = code
 
 

@@ -8,7 +8,7 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 from tensorflow_serving.apis import model_pb2
@@ -48,7 +48,10 @@ def create_app(service: Service, timeout: float, metrics: Metrics, metrics_path:
     async def answer(request: Request) -> Response:
         if request.method != "POST":
             return _reply(_get(service, request))
-        body = await request.body()
+        try:
+            body = await request.body()
+        except ClientDisconnect as error:
+            raise RequestRefused(grpc.StatusCode.CANCELLED, "the caller has gone") from error
         return _reply(await run_in_threadpool(_post, service, request, body, timeout))
 
     def page(request: Request) -> Response:

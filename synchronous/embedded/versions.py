@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+HIGHEST = 2**63 - 1  # in the messages a version is an int64
 Files = frozenset[tuple[str, int, int]]
 
 
@@ -25,13 +26,13 @@ class Policy:
 
 
 def find(base_path: Path) -> dict[int, Path]:
-    """Return the version folders: those whose name is a number.
+    """Return the version folders: those whose name is a number that a message can hold.
 
     Raises:
         OSError: there is no such folder, or it cannot be read.
     """
     names = [path for path in base_path.iterdir() if path.name.isascii() and path.name.isdigit()]
-    return {int(path.name): path for path in names if path.is_dir()}
+    return {int(path.name): path for path in names if int(path.name) <= HIGHEST and path.is_dir()}
 
 
 def files_in(folder: Path) -> Files:

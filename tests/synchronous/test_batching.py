@@ -99,6 +99,13 @@ def test_a_batch_that_does_not_fill_runs_when_its_time_has_passed(model, batcher
     assert model.batches == [[1, 2]]
 
 
+def test_a_batch_may_wait_as_long_as_the_parameters_can_say(batcher, pool):
+    batches = batcher(2, timeout=2**63 - 1)
+    first = pool.submit(ask, batches, [1])
+    wait_until(lambda: waiting(batches) == 1 and batches._queues._changed._waiters)  # the thread waits again
+    assert (ask(batches, [2]), first.result()) == ([4], [2])
+
+
 def test_the_rows_of_one_request_stay_together(model, batcher, pool):
     batches = batcher(5)
     model.gate.clear()

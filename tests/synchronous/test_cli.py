@@ -163,6 +163,36 @@ def test_no_more_batches_are_taken_up_than_can_be_asked_and_held():
     assert max(ahead) <= 3 + 3
 
 
+def test_batches_that_end_early_are_an_error_behind_the_answers_that_came():
+    def batches():
+        yield from ([1], [2])
+        raise OSError("cannot be read")
+
+    answers = in_order(lambda batch: batch, batches(), 1)
+    assert [next(answers), next(answers)] == [[1], [2]]
+    with pytest.raises(OSError, match="cannot be read"):
+        next(answers)
+
+
+def test_a_stdin_that_cannot_be_read_is_one_line_and_exit_code_2():
+    end, other_end = os.pipe()
+    os.set_blocking(end, False)
+    with started("--stream", stdin=end) as process:
+        _, text = process.communicate(timeout=20)
+    os.close(end), os.close(other_end)
+    assert (process.returncode, text) == (2, "error: stdin or stdout: Resource temporarily unavailable\n")
+
+
+@pytest.mark.parametrize(("closed", "code", "said"), [("2>&-", 1, '"label": "0"'), (">&-", 2, "must be open")])
+def test_a_closed_stderr_is_done_without_and_a_closed_stdout_is_an_error(closed, code, said, numbered, tmp_path):
+    with serving("grpc", echo) as target:
+        argv = [sys.executable, "-m", "synchronous.client", "--target", target, numbered[0], tmp_path / "none"]
+        command = f"{' '.join(map(str, argv))} {closed}"
+        result = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=30, check=False)
+    assert (result.returncode, said in result.stdout + result.stderr) == (code, True)
+    assert all(json.loads(line) for line in result.stdout.splitlines())
+
+
 def test_an_answer_that_does_not_come_ends_the_command_behind_those_that_did(numbered):
     def until_the_third(images):
         if images == [b"2"]:

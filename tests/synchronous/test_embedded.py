@@ -2,6 +2,7 @@
 
 import json
 import math
+import socket
 
 import grpc
 import ml_dtypes
@@ -112,6 +113,10 @@ def test_a_tensor_that_contradicts_itself_or_the_signature_is_invalid(sample, wr
     assert refused(sample, "echo_float32", x=wrong) == "INVALID_ARGUMENT"
 
 
+def test_what_a_caller_said_does_not_take_the_room_of_the_status_that_quotes_it(sample):
+    assert {refused(sample, "\U0001f600" * 3000) for _ in range(20)} == {"FAILED_PRECONDITION"}
+
+
 def test_a_shape_that_the_signature_cannot_take_is_invalid(sample):
     pair, n = tensor("DT_FLOAT", "float_val", [1, 2, 3], 1, 3), tensor("DT_INT64", "int64_val", [1], 1)
     assert refused(sample, "serving_default", pair=pair, n=n) == "INVALID_ARGUMENT"
@@ -159,6 +164,15 @@ def test_rest_refuses_what_does_not_fit_the_type(sample, name, value):
     answer = post(sample, {"signature_name": f"echo_{name}", "inputs": {"x": value}})
     assert answer.status_code == 400
     assert len(answer.json()["error"]) < 300
+
+
+def test_a_caller_who_goes_in_the_midst_of_his_request_is_no_error(fleet):
+    with socket.create_connection((fleet.http.base_url.host, fleet.http.base_url.port), timeout=20) as caller:
+        caller.sendall(b"POST /v1/models/first:predict HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{")
+        caller.shutdown(socket.SHUT_WR)
+        assert caller.recv(1) == b""
+    assert fleet.rest_mark("first") == 1
+    assert "ClientDisconnect" not in fleet.program.log.read_text()
 
 
 def test_rest_knows_not_a_number_and_infinity(sample):

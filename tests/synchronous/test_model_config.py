@@ -127,6 +127,16 @@ def test_a_reload_request_returns_when_the_new_models_are_served(sample, saved_m
     assert sample.http.post("/v1/models/marked:predict", json={"instances": [0]}).status_code == 404
 
 
+def test_a_model_that_failed_before_it_was_taken_out_is_waited_for_when_it_comes_again(sample, saved_models, tmp_path):
+    (tmp_path / "bad" / "1").mkdir(parents=True)
+    with pytest.raises(grpc.RpcError, match="did not become available"):
+        reload_config(sample, sample=saved_models / "sample", again=tmp_path / "bad")
+    reload_config(sample, sample=saved_models / "sample")
+    reload_config(sample, sample=saved_models / "sample", again=saved_models / "marked")
+    assert sample.http.post("/v1/models/again:predict", json={"instances": [0]}).json() == {"predictions": [3.0]}
+    reload_config(sample, sample=saved_models / "sample")
+
+
 def test_a_reload_request_without_a_list_is_refused_and_changes_nothing(sample):
     with pytest.raises(grpc.RpcError, match="only a model_config_list is supported") as refused:
         sample.models.HandleReloadConfigRequest(model_management_pb2.ReloadConfigRequest(), timeout=10)

@@ -144,6 +144,23 @@ def test_a_rest_call_in_flight_ends_before_the_server_does(free_port):
         assert answer.result().text == "True"
 
 
+def test_a_signal_that_comes_up_in_a_finalizer_ends_a_server_that_waits_for_its_first_version(tmp_path):
+    code = """if True:
+        import os, signal
+        from synchronous import server
+        from synchronous.embedded.catalogue import Catalogue
+
+        class Finalized:
+            def __del__(self):
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        configure = Catalogue.configure
+        Catalogue.configure = lambda self, models: configure(self, models) or (Finalized() and None)
+        server.main()"""
+    argv = [sys.executable, "-c", code, f"--model_base_path={tmp_path}", f"--port={free_port()}"]
+    assert subprocess.run(argv, capture_output=True, timeout=60, check=False).returncode == 0
+
+
 def test_sigterm_lets_calls_end_accepts_no_more_and_waits_for_none_for_ever(holding):
     with holding.client("grpc") as first, holding.client("rest") as second, ThreadPoolExecutor() as pool:
         transport = GrpcTransport(f"127.0.0.1:{holding.port}")
@@ -152,6 +169,7 @@ def test_sigterm_lets_calls_end_accepts_no_more_and_waits_for_none_for_ever(hold
         wait_until(lambda: all(map(holding.started, (first, second, transport))))
         os.kill(holding.program.pid, signal.SIGTERM)
         wait_until(lambda: not accepts(holding.port) and not accepts(holding.rest_port))
+        os.kill(holding.program.pid, signal.SIGINT)  # one more signal does not cut the calls off
         for client, call in calls.items():
             holding.release(client)
             assert call.result() == [Prediction(holding.image(client).decode(), 1.0)]

@@ -117,6 +117,19 @@ def test_a_server_that_is_unavailable_twice_is_answered_by_the_third_time(protoc
     assert asked == [[b"image"]] * 3
 
 
+def test_a_call_that_a_server_cancels_as_it_ends_is_tried_again():
+    asked = []
+
+    def first_time_ends(images):
+        asked.append(images)
+        if len(asked) < 2:
+            raise ServingError("CANCELLED", "on purpose")
+        return ["7"]
+
+    with serving("grpc", first_time_ends) as target, connect("grpc", target) as client:
+        assert client.predict([b"image"], 20) == [Prediction("7", 0.5)]
+
+
 @BOTH
 def test_images_asked_apart_stay_within_the_budget_of_the_call(protocol):
     def slow_and_refusing(images):
@@ -140,9 +153,12 @@ def test_a_server_that_dribbles_its_answer_costs_the_budget_and_no_more(talking)
     assert any(fails("rest", talking(parts), BUDGET)[1] < BUDGET + LATE for _ in range(TRIES))
 
 
-@pytest.mark.parametrize("body", [b"<html>hello</html>", b"[1]", b'{"predictions": [{"other": 1}]}', b'{"answer": 42}'])
-def test_an_answer_that_is_not_tensorflow_servings_is_an_error(talking, body):
-    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body)
+@pytest.mark.parametrize("header", [b"", b"Content-Encoding: gzip\r\n"])
+@pytest.mark.parametrize(
+    "body", [b"<html>hello</html>", b"[1]", b"[" * 9999, b'{"predictions": [{"other": 1}]}', b'{"answer": 42}']
+)
+def test_an_answer_that_is_not_tensorflow_servings_is_an_error(talking, header, body):
+    head = b"HTTP/1.1 200 OK\r\n%bContent-Length: %d\r\n\r\n" % (header, len(body))
     code, _ = fails("rest", talking([head + body]), 5)
     assert code == "UNKNOWN"
 
@@ -226,3 +242,17 @@ def test_a_rest_target_may_be_a_host_or_a_url(target, monkeypatch):
     monkeypatch.setattr("synchronous.rest_transport.RestTransport", targets.append)
     connect("rest", target)
     assert targets == ["http://localhost:8501"]
+
+
+@BOTH
+@pytest.mark.parametrize("target", ["http://", ":8500", "dns:///localhost:8500", "ftp://localhost:8500"])
+def test_a_target_that_is_no_address_is_an_error(protocol, target):
+    with pytest.raises(ValueError, match="is no address"):
+        connect(protocol, target)
+
+
+@pytest.mark.parametrize(("target", "proxy"), [("xn--\xfc", ""), ("localhost", "socks5://localhost:1")])
+def test_a_name_or_a_proxy_that_cannot_be_used_is_an_error(target, proxy, monkeypatch):
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    with pytest.raises(ValueError, match=r"IDNA|SOCKS"):
+        connect("rest", target)

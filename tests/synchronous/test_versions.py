@@ -13,7 +13,7 @@ import pytest
 
 from local.processes import wait_until
 from local.servers import accepts, answers, free_port
-from synchronous.embedded.versions import Policy
+from synchronous.embedded.versions import Policy, find
 from synchronous.messages import bytes_tensor, predict_pb2, prediction_service_pb2_grpc
 
 from .fleet import POLL, resident_megabytes, write_config
@@ -33,6 +33,12 @@ LABELLED = 'version_labels { key: "stable" value: 1 }'
 )
 def test_a_policy_chooses_by_number_highest_first(policy, chosen):
     assert policy.choose([9, 1, 10]) == chosen
+
+
+def test_a_folder_whose_number_no_message_can_hold_is_no_version(tmp_path):
+    for name in ("1", str(2**63 - 1), str(2**63), "20240101120000123456", "one"):
+        (tmp_path / name).mkdir()
+    assert sorted(find(tmp_path)) == [1, 2**63 - 1]
 
 
 def test_a_new_version_takes_the_place_of_the_old_one(fleet):
