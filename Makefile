@@ -6,6 +6,7 @@ PY := .venv/bin/python
 UV := .venv/bin/uv
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo -n)
 .DEFAULT_GOAL := help
+.NOTPARALLEL: # whatever -j stands in MAKEFLAGS: what is installed is used by what follows
 MAKEFLAGS += --no-print-directory
 
 # Compiled modules halve the time that a program takes to start.
@@ -87,8 +88,8 @@ install-all: $(UV)
 	@$(UV) pip install --python $(PY) --no-deps --require-hashes $(addprefix -r ,$(ALL_LOCKS))
 
 $(UV):
-	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed" >&2; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; PYTHON=... names one")'
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and "Python 3.11, 3.12 or 3.13 is needed; PYTHON=... names one")'
 	@$(PYTHON) -m venv --clear .venv >/dev/null || { $(call debian,python3-venv); $(PYTHON) -m venv --clear .venv; }
 	@$(PY) -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 

@@ -1,7 +1,6 @@
 """Start patterns on free ports, send real requests through each, print what came back, stop everything."""
 
 import argparse
-import signal
 import sys
 import tempfile
 import time
@@ -12,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from .image_steps import asynchronous, synchronous
-from .processes import ProgramFailed
+from .processes import ProgramFailed, exit_when_told
 from .row_steps import batch, web_single
 from .servers import ServerMissing
 from .stack import PATTERNS, Settings, Stack
@@ -55,7 +54,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("patterns", nargs="*", default=PATTERNS, help="default: all four")
     patterns: list[str] = parser.parse_args().patterns
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    exit_when_told(143)
     table = Table("pattern", "request", "answer", "ms", highlight=False)
     table.columns[-1].justify = "right"
     failures: list[str] = []

@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -24,11 +25,18 @@ def wait_until(condition: Callable[[], object], seconds: float = 10, what: str =
         time.sleep(0.02)
 
 
+def exit_when_told(code: int) -> None:
+    """Let SIGTERM, and SIGHUP as the terminal closes unless `nohup` is used, raise `SystemExit` like Ctrl-C its own."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda *_: sys.exit(code))
+
+
 @contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Hold SIGINT and SIGTERM back until the block ends: one in the midst of a start would leave a stray child."""
+    """Hold what ends this program back until the block ends: in the midst of a start it would leave a stray child."""
     caught: list[int] = []
-    held = (signal.SIGINT, signal.SIGTERM)
+    held = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     previous = [(number, signal.signal(number, lambda number, _: caught.append(number))) for number in held]
     try:
         yield

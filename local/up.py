@@ -2,13 +2,14 @@
 
 import argparse
 import fcntl
+import math
 import os
 import signal
 import sys
 import time
 from pathlib import Path
 
-from .processes import ROOT, Program, ProgramFailed
+from .processes import ROOT, Program, ProgramFailed, exit_when_told
 from .servers import ServerMissing
 from .stack import PATTERNS, Settings, Stack
 
@@ -19,7 +20,7 @@ RUNNING = "running"
 
 
 def run(patterns: tuple[str, ...]) -> int:
-    """Start `patterns` and wait for SIGINT or SIGTERM; hold `LOCK` for as long as anything of ours may run."""
+    """Start `patterns` and wait for a signal to stop; hold `LOCK` for as long as anything of ours may run."""
     FOLDER.mkdir(exist_ok=True)
     with LOCK.open("a+") as lock:
         try:
@@ -30,7 +31,7 @@ def run(patterns: tuple[str, ...]) -> int:
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        exit_when_told(0)
         try:
             with Stack(patterns, Settings(), FOLDER) as stack:
                 stack.start()
@@ -69,10 +70,13 @@ def run_in_background(patterns: tuple[str, ...]) -> int:
 
     program = Program("up", [sys.executable, "-m", "local.up", *patterns], ready, LOG)
     try:
-        program.wait_ready(120)
+        program.wait_ready(math.inf)  # it ends by itself when READY_SECONDS have passed
     except ProgramFailed:
         ready()
         return 1
+    except KeyboardInterrupt:
+        program.stop(math.inf)  # as long as what it started may take, each of them less than half a minute
+        return 130
     return 0
 
 

@@ -6,6 +6,7 @@ gunicorn -c web_single/gunicorn.conf.py "web_single.app:create_app()"; its flags
 
 import gc
 import os
+import secrets
 import shutil
 import signal
 import sys
@@ -49,12 +50,14 @@ def on_starting(server: Any) -> None:
 
     This does not run again at SIGHUP, so the counters outlive a reload.
     """
-    # Before prometheus_client is imported, which looks for it.
-    os.environ[COUNTERS] = tempfile.mkdtemp(prefix=f"{PACKAGE}-{os.getpid()}-", dir=MEMORY)
+    if server.num_workers < 1:
+        sys.exit(f"{PACKAGE}: WEB_CONCURRENCY={server.num_workers} cannot be used: nobody would answer")
+    # Before prometheus_client is imported, which looks for it. The folder itself comes with the first worker, when
+    # every way to stop removes it.
+    os.environ[COUNTERS] = f"{MEMORY or tempfile.gettempdir()}/{PACKAGE}-{os.getpid()}-{secrets.token_hex(8)}"
     try:
         _verify(server)
     except import_module(f"{PACKAGE}.artifact").ArtifactRefused as error:
-        on_exit(server)
         sys.exit(f"{PACKAGE}: {' '.join(str(error).split())}")
 
 
@@ -93,6 +96,11 @@ def when_ready(server: Any) -> None:
     if settings.drain_seconds:
         signal.signal(signal.SIGALRM, lambda number, frame: server.signal(signal.SIGTERM, frame))
         signal.signal(signal.SIGTERM, announce)
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    """Give the worker a place for its counters."""
+    import_module(f"{PACKAGE}.shared").folder()
 
 
 def child_exit(server: Any, worker: Any) -> None:

@@ -27,6 +27,7 @@ class Metrics:
             buckets=SECONDS,
             registry=self._registry,
         )
+        self.requests.labels("/predict", "200")  # its file is opened now: see `folder` in shared.py
         self.rows = Counter("predicted_rows", "Rows that were answered.", registry=self._registry)
         reasons = "Requests that were refused: overloaded, no_answer, or the caller's fault."
         self.refusals = Counter("refused_requests", reasons, ["reason"], registry=self._registry)

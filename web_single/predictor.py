@@ -7,8 +7,9 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state
+from pydantic import BaseModel, ValidationError
 
-from .artifact import ArtifactRefused
+from .artifact import Artifact, ArtifactRefused
 from .verified import MODEL_FILE, Model
 
 SAME = ("bool", "float16", "int8", "int16", "int32", "int64", "string", "uint8", "uint16", "uint32", "uint64")
@@ -25,13 +26,21 @@ class NoAnswer(Exception):
     """What the model computed for a row is not a number; the message names the row."""
 
 
+class Described(BaseModel):
+    """What a manifest says of a model that its graph does not."""
+
+    name: str
+    labels: list[str]
+    accuracy: dict[str, Any] = {}
+
+
 class Predictor:
     """Rows of `width` numbers of type `dtype` to one probability for each of `labels`, or ArtifactRefused."""
 
     def __init__(self, model: Model, threads: int = 1) -> None:
         artifact = model.artifact
-        self.name, self.version = str(artifact.manifest.get("name")), artifact.version
-        self.labels, self.accuracy = artifact.manifest.get("labels", []), artifact.manifest.get("accuracy", {})
+        self.version, described = artifact.version, _described(artifact)
+        self.name, self.labels, self.accuracy = described.name, described.labels, described.accuracy
         self._session = _load(model, threads)
         self.inputs = [_describe(tensor) for tensor in self._session.get_inputs()]
         self.outputs = [_describe(tensor) for tensor in self._session.get_outputs()]
@@ -88,6 +97,15 @@ def _check_finite(name: str, result: NDArray[Any]) -> None:
     finite = np.isfinite(np.atleast_1d(result))
     if not finite.all():
         raise NoAnswer(f"data[{np.argwhere(~finite)[0][0]}]: the model has no finite {name} for these values")
+
+
+def _described(artifact: Artifact) -> Described:
+    try:
+        return Described.model_validate(artifact.manifest)
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, fault["loc"]))
+        raise ArtifactRefused(f"{artifact.path}/manifest.json: {where}: {fault['msg']}") from None
 
 
 def _load(model: Model, threads: int) -> Any:

@@ -6,6 +6,8 @@ import socket
 from uvicorn.server import Server
 from uvicorn_worker import UvicornWorker  # type: ignore[import-untyped]
 
+from .protocol import Protocol
+
 LINGER = 1.0  # seconds that an idle connection gets to bring one more request and learn that it is the last
 # uvloop takes one new connection from each listener in a turn, and a turn of a busy worker takes long: from one
 # listener, a hundred callers who come at once would wait for seconds in the kernel's queue, where no limit counts them.
@@ -35,7 +37,9 @@ class LingeringServer(Server):
 
 
 class Worker(UvicornWorker):
-    """`UvicornWorker` with a `LingeringServer`."""
+    """`UvicornWorker` with a `LingeringServer` that speaks our `Protocol`."""
+
+    CONFIG_KWARGS = {"loop": "auto", "http": Protocol}  # noqa: RUF012 - as gunicorn's worker spells it
 
     async def _serve(self) -> None:
         self.config.app = self.wsgi

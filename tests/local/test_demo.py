@@ -55,12 +55,19 @@ def test_the_demo_answers_through_every_pattern_and_leaves_nothing_running(tmp_p
     wait_until(lambda: not demo.running(), 5, "the last process to go")
 
 
-def test_ctrl_c_leaves_no_process_behind(tmp_path):
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGHUP, 143)])
+def test_ctrl_c_and_a_closed_terminal_leave_no_process_behind(tmp_path, number, code):
     demo = Demo(tmp_path)
     wait_until(lambda: len(demo.running()) > 5, 30, "the programs to start")
-    os.kill(demo.process.pid, signal.SIGINT)
-    assert demo.process.wait(30) == 130
+    os.kill(demo.process.pid, number)
+    assert demo.process.wait(30) == code
     wait_until(lambda: not demo.running(), 5, "the last process to go")
+
+
+def test_a_proxy_for_the_way_out_is_not_asked(tmp_path):
+    proxy = f"http://127.0.0.1:{free_port()}"
+    demo = Demo(tmp_path, "web_single", http_proxy=proxy, no_proxy="", NO_PROXY="", READY_SECONDS="20")
+    assert demo.process.wait(120) == 0, demo.output.read_text()
 
 
 def test_a_pattern_that_fails_is_named(tmp_path):

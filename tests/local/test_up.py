@@ -1,5 +1,6 @@
 import os
 import re
+import signal
 import subprocess
 import sys
 
@@ -21,6 +22,7 @@ def up(tmp_path):
             argv, cwd=ROOT, env=os.environ | ports, capture_output=True, text=True, timeout=90, check=False
         )
 
+    call.ports = ports
     call.port = int(ports["WEB_SINGLE_PORT"])
     yield call
     call("--stop")
@@ -48,6 +50,24 @@ def test_a_taken_port_is_named(up, start, tmp_path):
     refused = up("web_single", "--background")
     assert refused.returncode == 1
     assert re.search(rf"port {port} is taken; WEB_SINGLE_PORT chooses another", refused.stdout)
+
+
+def test_a_closed_terminal_stops_what_runs_in_the_foreground(up):
+    argv = [sys.executable, "-m", "local.up", "web_single"]
+    with subprocess.Popen(argv, cwd=ROOT, env=os.environ | up.ports, stdout=subprocess.PIPE, text=True) as foreground:
+        assert "running" in map(str.strip, foreground.stdout)
+        foreground.send_signal(signal.SIGHUP)
+        assert foreground.wait(30) == 0
+    assert not accepts(up.port)
+
+
+def test_ctrl_c_while_the_background_starts_calls_it_off(up):
+    argv = [sys.executable, "-m", "local.up", "web_single", "--background"]
+    with subprocess.Popen(argv, cwd=ROOT, env=os.environ | up.ports, stdout=subprocess.PIPE, text=True) as starting:
+        assert starting.stdout.readline().startswith("waiting for web_single")
+        starting.send_signal(signal.SIGINT)
+        assert starting.wait(30) == 130
+    assert not accepts(up.port)
 
 
 def test_stop_with_nothing_running_is_no_error(up):

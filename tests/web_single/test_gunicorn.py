@@ -10,7 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from subprocess import PIPE, STDOUT
 
-from local.processes import ROOT, wait_until
+import pytest
+
+from local.processes import ROOT, Program, wait_until
 
 from .running import COMMAND, ROW, Service, counters
 
@@ -57,11 +59,41 @@ def test_an_altered_artefact_is_refused_in_one_line(artifacts: Path, tmp_path: P
     assert "model.onnx is not what was built" in lines[0]
 
 
-def test_an_impossible_setting_is_refused_in_one_line() -> None:
-    code, lines = refused({"MAX_ROWS": "many"})
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("MAX_ROWS", "many", "max_rows='many' cannot be used"),
+        ("BODY_TIMEOUT", "inf", "body_timeout='inf' cannot be used"),
+        ("WEB_CONCURRENCY", "0", "WEB_CONCURRENCY=0 cannot be used"),
+    ],
+)
+def test_an_impossible_setting_is_refused_in_one_line(name: str, value: str, said: str) -> None:
+    code, lines = refused({name: value})
     assert code == 1
     assert len(lines) == 1
-    assert lines[0].startswith("web_single: max_rows='many' cannot be used")
+    assert lines[0].startswith(f"web_single: {said}")
+
+
+def test_a_stop_in_the_midst_of_the_start_leaves_nothing_behind(start: Callable[..., Program]) -> None:
+    program = start("web_single", [*COMMAND, "--bind", "127.0.0.1:0"], lambda: True)
+    wait_until(lambda: "Starting gunicorn" in program.log.read_text())
+    os.kill(program.pid, signal.SIGTERM)
+    program.wait(30)
+    assert not counters(program.pid)
+
+
+def test_everything_goes_on_when_the_counters_are_taken_away(service: Callable[..., Service]) -> None:
+    running = service(WEB_CONCURRENCY="2")
+    (folder,), victim = counters(running.program.pid), min(running.workers())
+    shutil.rmtree(folder)  # as systemd does when the user who started the service logs out
+    assert {running.predict() for _ in range(40)} == {200}
+    os.kill(victim, signal.SIGKILL)
+    wait_until(lambda: victim not in running.workers() and len(running.workers()) == 2, 30)
+    # The worker that was started since is counted again.
+    wait_until(lambda: running.predict() != 200 or running.metric("predicted_rows_total"), 30)
+    assert {running.predict() for _ in range(40)} == {200}
+    os.kill(running.program.pid, signal.SIGTERM)
+    assert (running.program.wait(10), counters(running.program.pid)) == (0, [])
 
 
 def test_metrics_add_up_over_the_workers_even_when_one_dies(service: Callable[..., Service]) -> None:

@@ -87,6 +87,25 @@ def test_a_model_without_a_checksum_is_refused(model_dir: ModelDir) -> None:
 
 
 @pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"labels": [0, 1]}, r"manifest.json: labels.0: Input should be a valid string"),
+        ({"labels": 2}, "labels: Input should be a valid list"),
+        ({"name": None}, "name: Input should be a valid string"),
+        ({"accuracy": 0.97}, "accuracy: Input should be a valid dictionary"),
+    ],
+)
+def test_a_manifest_that_describes_the_model_in_another_way_is_refused(
+    model_dir: ModelDir, change: dict[str, object], reason: str
+) -> None:
+    folder = model_dir()
+    manifest = folder / "3" / "manifest.json"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | change))
+    with pytest.raises(ArtifactRefused, match=reason):
+        load_predictor(Settings(model_dir=folder))
+
+
+@pytest.mark.parametrize(
     ("damage", "reason"),
     [
         (lambda folder: (folder / "model.onnx").write_bytes(b"altered"), "is not what was built"),

@@ -1,0 +1,50 @@
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from local.processes import ROOT
+
+# Stands in for Python, for what `-m venv` makes and for what pip installs there; it notes how it was called.
+FAKE = """#!/bin/sh
+echo "$(basename "$0") $*" >> calls
+case "$*" in
+    "-m venv "*) mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
+    *"-m pip "*) cp "$0" .venv/bin/uv ;;
+esac
+"""
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Call make in a folder of its own, where nothing is installed or built, with a program in Python's place."""
+    for name in ("Makefile", "web_single/Dockerfile", "models/iris.py", "models/manifest.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    (tmp_path / "models" / "requirements-iris.txt").touch()
+    python = tmp_path / "python"
+
+    def call(script, **environment):
+        python.write_text(script)
+        python.chmod(0o755)
+        env = {key: value for key, value in os.environ.items() if "MAKE" not in key} | environment
+        argv = ["make", "demo", "PATTERN=web_single", f"PYTHON={python}"]
+        return subprocess.run(argv, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60, check=False)
+
+    return call
+
+
+def test_each_step_waits_for_the_one_before_even_when_make_is_told_to_do_many_at_once(make, tmp_path):
+    done = make(FAKE, MAKEFLAGS="-j4")
+    assert done.returncode == 0, done.stderr
+    calls = [" ".join(line.split()[:3]) for line in (tmp_path / "calls").read_text().splitlines()]
+    assert calls[-3:] == ["uv pip install", "python -m models.iris", "python -m local.demo"]
+
+
+@pytest.mark.parametrize("version", [(3, 10), (3, 14)])
+def test_a_python_that_the_packages_are_not_for_is_refused_in_one_line(make, version):
+    pretend = f'exec python3 -c "import sys; sys.version_info = {version}; exec(sys.argv[1])" "$2"'
+    done = make(f"#!/bin/sh\n{pretend}\n")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[0] == "Python 3.11, 3.12 or 3.13 is needed; PYTHON=... names one"
