@@ -1,12 +1,7 @@
 """The proxy: takes an image, answers with a job id at once, and says later what became of the job."""
 
-import asyncio
-import signal
-import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from types import FrameType
-from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
 
@@ -17,6 +12,7 @@ from .manifest import ManifestMissing, read_manifest
 from .page import add_page
 from .schemas import Health, Labels, Metadata
 from .settings import load_settings
+from .stop import LastAnswers, at_stop
 from .uploads import Uploads
 
 router = APIRouter()
@@ -32,32 +28,19 @@ def create_app() -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        _at_stop(app.state.queue.let_go)
+        at_stop(app, app.state.queue.let_go)
         async with app.state.queue.listening():
             yield
 
     app = FastAPI(title="Asynchronous prediction", version=str(metadata.version), lifespan=lifespan)
     app.state.settings, app.state.queue, app.state.uploads = settings, JobQueue(settings), Uploads()
-    app.state.metadata, app.state.labels = metadata, labels
+    app.state.metadata, app.state.labels, app.state.stopping = metadata, labels, False
+    app.add_middleware(LastAnswers)
     app.include_router(jobs.router)
     app.include_router(router)
     errors.add_handlers(app)
     add_page(app)
     return app
-
-
-def _at_stop(call: Callable[[], None]) -> None:
-    """Make SIGTERM and SIGINT do `call` too: uvicorn tells the app of its end only when all requests are answered."""
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        before = signal.getsignal(name)
-
-        def stop(number: int, frame: FrameType | None, before: Any = before) -> None:
-            loop.call_soon_threadsafe(call)
-            before(number, frame)
-
-        if callable(before) and threading.current_thread() is threading.main_thread():  # a test client's is not
-            signal.signal(name, stop)
 
 
 @router.get("/metadata")

@@ -134,7 +134,7 @@ class Stack:
         self._serving()
         model = {"MODEL_DIR": str(ARTIFACTS / "digits")}
         where = ["--port", str(self.settings.asynchronous_port)]
-        proxy = ["uvicorn", "--factory", "asynchronous.proxy:create_app", *where]
+        proxy = ["uvicorn", "--http", "h11", "--factory", "asynchronous.proxy:create_app", *where]
         self._run_http("asynchronous", proxy, "/ready", **model)
         self._run("asynchronous-worker", ["asynchronous.worker"], lambda: True, **model)
 
@@ -146,5 +146,5 @@ class Stack:
             if done.returncode:
                 raise ProgramFailed(f"batch: {done.stderr.strip().splitlines()[-1]}")
         where = ["--port", str(self.settings.batch_port)]
-        argv = ["uvicorn", "--factory", "batch.api:create_app", *where]
+        argv = ["uvicorn", "--http", "h11", "--factory", "batch.api:create_app", *where]
         self._run_http("batch", argv, "/ready", MODEL_DIR=str(ARTIFACTS / "iris"))

@@ -40,7 +40,9 @@ def listening(calls: grpc.Server, rest: Starlette, flags: argparse.Namespace) ->
     Raises:
         OSError, RuntimeError: a port is taken.
     """
-    config = uvicorn.Config(rest, log_level="warning", timeout_graceful_shutdown=int(DRAIN_SECONDS), lifespan="off")
+    config = uvicorn.Config(
+        rest, http="h11", log_level="warning", timeout_graceful_shutdown=int(DRAIN_SECONDS), lifespan="off"
+    )
     http = uvicorn.Server(config)
     sockets = [socket.create_server((flags.bind_address, flags.rest_api_port))] if flags.rest_api_port else []
     calls.add_insecure_port(f"{flags.bind_address}:{flags.port}")

@@ -64,7 +64,17 @@ def test_asynchronous_alone(lift, start, free_port, artifacts, redis_url, servin
     copy, port, image = lift("asynchronous"), free_port(), digit_images(1)[0]
     env = {"REDIS_URL": redis_url, "SERVING_GRPC": serving.grpc, "MODEL_DIR": str(artifacts / "digits")}
     url = f"http://127.0.0.1:{port}"
-    argv = [copy.python, "-m", "uvicorn", "--factory", "my_service.proxy:create_app", "--port", str(port)]
+    argv = [
+        copy.python,
+        "-m",
+        "uvicorn",
+        "--http",
+        "h11",
+        "--factory",
+        "my_service.proxy:create_app",
+        "--port",
+        str(port),
+    ]
     start("proxy", argv, lambda: answers(f"{url}/ready"), env, copy.place)
     start("worker", [copy.python, "-m", "my_service.worker"], lambda: True, env, copy.place)
     accepted = httpx.post(f"{url}/predict", content=image.data, headers={"content-type": "image/png"})

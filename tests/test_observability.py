@@ -41,7 +41,7 @@ def shown(*pages):
 
 def asked(expression):
     """The names of the series in an expression: what is no label, no function, no number."""
-    bare = re.sub(r"\{[^}]*\}|\[[^]]*\]|\b(by|without) \([^)]*\)", " ", expression)
+    bare = re.sub(r"\{[^}]*\}|\[[^]]*\]|\b(by|without|on) \([^)]*\)|\bunless\b", " ", expression)
     return set(re.findall(r"(?<![\w:.])[a-z_:][\w:]*(?![\w:]|\s*\()", bare, re.I))
 
 

@@ -142,7 +142,17 @@ def worker(start, redis_url, request):
 def launch_proxy(folder: Path, **env: object) -> tuple[Program, httpx.Client]:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    argv = [sys.executable, "-m", "uvicorn", "--factory", "asynchronous.proxy:create_app", "--port", str(port)]
+    argv = [
+        sys.executable,
+        "-m",
+        "uvicorn",
+        "--http",
+        "h11",
+        "--factory",
+        "asynchronous.proxy:create_app",
+        "--port",
+        str(port),
+    ]
     env = {name: str(value) for name, value in env.items()}
     program = Program("proxy", argv, lambda: answers(f"{url}/health"), folder / "proxy.log", env).wait_ready()
     return program, httpx.Client(base_url=url, timeout=40)

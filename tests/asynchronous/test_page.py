@@ -80,7 +80,17 @@ def proxy_at(start, redis_url):
     """Start a proxy on a port that it had before."""
 
     def run(port, **env):
-        argv = [sys.executable, "-m", "uvicorn", "--factory", "asynchronous.proxy:create_app", "--port", str(port)]
+        argv = [
+            sys.executable,
+            "-m",
+            "uvicorn",
+            "--http",
+            "h11",
+            "--factory",
+            "asynchronous.proxy:create_app",
+            "--port",
+            str(port),
+        ]
         env = {"REDIS_URL": redis_url} | env
         return start("proxy", argv, lambda: servers.answers(f"http://127.0.0.1:{port}/health"), env)
 

@@ -1,6 +1,7 @@
 import asyncio
 import base64
 import contextlib
+import http.client
 import json
 import os
 import re
@@ -338,6 +339,13 @@ def test_uploads_under_way_have_a_bound_in_memory(monkeypatch, redis_url):
     assert asyncio.run(post_four(create_app())) == (503, [202, 202], 202, 0)
 
 
+def test_a_wish_for_http_2_does_not_cost_the_body(proxy):
+    _, api = proxy()
+    wish = {"connection": "Upgrade, HTTP2-Settings", "upgrade": "h2c", "http2-settings": "AAEAAEAA"}
+    for _ in range(2):  # on one connection
+        assert api.post("/predict", content=png(), headers=PNG | wish).status_code == 202
+
+
 def test_who_stops_in_the_middle_without_hanging_up_is_let_go(monkeypatch):
     monkeypatch.setattr(uploads, "STALLED", 0.2)
 
@@ -408,6 +416,23 @@ def test_told_to_stop_it_lets_go_of_all_who_wait(proxy):
     assert "Traceback" not in program.log.read_text()
 
 
+def test_the_last_answer_on_a_connection_says_that_it_is_the_last(proxy):
+    program, api = proxy()
+    with socket.create_connection((api.base_url.host, api.base_url.port)) as caller:
+        closing = []
+        while not any(closing):
+            caller.sendall(b"GET /label HTTP/1.1\r\nhost: test\r\n\r\n")
+            answer = http.client.HTTPResponse(caller)
+            answer.begin()
+            assert (answer.status, bool(answer.read())) == (200, True)
+            closing.append(answer.will_close)
+            if len(closing) == 10:
+                os.kill(program.pid, signal.SIGTERM)
+        assert caller.recv(1) == b""  # an orderly end, and no reset
+    assert len(closing) > 10
+    program.wait(10)
+
+
 def test_registering_in_the_background_answers_first(proxy, worker):
     _, api = proxy(REGISTER="background")
     image = png()
@@ -423,7 +448,17 @@ def test_registering_in_the_background_loses_what_redis_does_not_take(proxy):
 
 
 def test_a_model_that_is_not_there_ends_it_with_one_line():
-    argv = [sys.executable, "-m", "uvicorn", "--factory", "asynchronous.proxy:create_app", "--port", "0"]
+    argv = [
+        sys.executable,
+        "-m",
+        "uvicorn",
+        "--http",
+        "h11",
+        "--factory",
+        "asynchronous.proxy:create_app",
+        "--port",
+        "0",
+    ]
     env = os.environ | {"MODEL_DIR": "/nowhere"}
     ended = subprocess.run(argv, env=env, check=False, capture_output=True, text=True)
     assert ended.returncode != 0

@@ -32,7 +32,15 @@ class Victims:
             "WORKER_PROCESSES": "2",
             "LEASE": str(LEASE),
         }
-        self._proxy_argv = ["uvicorn", "--factory", "asynchronous.proxy:create_app", "--port", str(proxy_port)]
+        self._proxy_argv = [
+            "uvicorn",
+            "--http",
+            "h11",
+            "--factory",
+            "asynchronous.proxy:create_app",
+            "--port",
+            str(proxy_port),
+        ]
         self._running: dict[str, Program] = {}
 
     def start(self, kind: str) -> Program:

@@ -258,7 +258,7 @@ def test_openapi_shows_the_real_shapes(embedded: Client):
 def test_a_database_that_comes_and_goes_is_told_and_survived(start, free_port: Callable[[], int], server):
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    argv = [sys.executable, "-m", "uvicorn", "--factory", "batch.api:create_app", "--port", str(port)]
+    argv = [sys.executable, "-m", "uvicorn", "--http", "h11", "--factory", "batch.api:create_app", "--port", str(port)]
     start("api", argv, lambda: servers.answers(f"{url}/health"), {"DATABASE_URL": server.url})
 
     def add_row() -> int:
@@ -296,7 +296,7 @@ def test_an_older_schema_is_refused_until_it_is_upgraded(mariadb: Engine, artifa
 
 
 def test_a_refused_artefact_ends_the_start_with_one_line(tmp_path: Path):
-    argv = [sys.executable, "-m", "uvicorn", "--factory", "batch.api:create_app", "--port", "0"]
+    argv = [sys.executable, "-m", "uvicorn", "--http", "h11", "--factory", "batch.api:create_app", "--port", "0"]
     env = os.environ | {"MODEL_DIR": str(tmp_path)}
     ended = subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=60)
     assert (ended.returncode, ended.stderr) == (5, f"{tmp_path} holds no model version; build one with `make models`\n")

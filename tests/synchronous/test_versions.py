@@ -1,8 +1,10 @@
 """Versions of a model that come, go, fail and are named, while callers ask the embedded server."""
 
+import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -11,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import grpc
 import pytest
 
-from local.processes import wait_until
+from local.processes import ROOT, wait_until
 from local.servers import accepts, answers, free_port
 from synchronous.embedded.versions import Policy, find
 from synchronous.messages import bytes_tensor, predict_pb2, prediction_service_pb2_grpc
@@ -187,6 +189,20 @@ def test_a_version_that_vanishes_is_unloaded_and_one_that_comes_back_is_served_a
     assert fleet.mark("vanishing") == (1, 1)
     (fleet.folder / "aside").rename(fleet.folder / "vanishing" / "2")
     fleet.wait("vanishing", AVAILABLE=2, END=1)
+
+
+def test_the_images_health_check_fails_while_no_version_is_served(fleet):
+    check = (ROOT / "synchronous" / "Dockerfile.embedded").read_text().rpartition("CMD ")[2]
+    _, *arguments = json.loads(check.replace("8501", str(fleet.http.base_url.port)).replace("/digits", "/checked"))
+
+    def healthy():
+        return subprocess.run([sys.executable, *arguments], check=False, capture_output=True).returncode == 0
+
+    fleet.serve("checked", v1="marked/1")
+    assert healthy()
+    shutil.rmtree(fleet.folder / "checked" / "1")
+    fleet.wait("checked", END=1)
+    assert not healthy()
 
 
 def test_a_base_path_that_cannot_be_read_leaves_the_model_as_it_is(fleet):
