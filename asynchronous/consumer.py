@@ -63,7 +63,7 @@ class Consumer:
         if not jobs:
             again, *jobs = self._wait_and_claim(seconds)
         images: list[Any] = self._redis.mget([job_id + IMAGE.encode() for job_id, *_ in jobs]) if jobs else []
-        found = zip(jobs, images, strict=True)  # no image: the job expired in between
+        found = zip(jobs, images, strict=True)  # no image: the job has ended in between
         return [Claim(job_id.decode(), image, bool(again)) for (job_id, *_), image in found if image is not None]
 
     def _wait_and_claim(self, seconds: float) -> Any:

@@ -26,6 +26,7 @@ _CHANNEL_OPTIONS = [
     ("grpc.max_receive_message_length", -1),
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.min_reconnect_backoff_ms", 1000),
+    ("grpc.enable_http_proxy", 0),  # one in the environment, as Docker may put there, does not lead to a neighbour
     ("grpc.use_local_subchannel_pool", 1),  # a new channel is a new connection
     ("grpc.max_reconnect_backoff_ms", 1000),  # the default of two minutes would outlast the outage
 ]

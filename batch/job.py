@@ -45,7 +45,7 @@ Backoff = Annotated[float, typer.Option(min=0, help="Seconds before the second t
 ChunkRows = Annotated[int, typer.Option(min=1, max=5_000, help="Rows in one transaction.")]
 Since = Annotated[str | None, typer.Option(parser=_moment, help="Only rows created at this ISO time (UTC) or later.")]
 Until = Annotated[str | None, typer.Option(parser=_moment, help="Only rows created before this ISO time (UTC).")]
-MaxRows = Annotated[int | None, typer.Option(min=1, help="Rows to try, at most.")]
+MaxRows = Annotated[int | None, typer.Option(min=1, max=sys.maxsize, help="Rows to try, at most.")]
 Seconds = Annotated[float, typer.Option("--deadline", min=0, help="Seconds after which no further chunk is begun.")]
 Rescore = Annotated[bool, typer.Option("--rescore", help="In place of the rows that wait, those of an older model.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what there is to do, and change nothing.")]

@@ -36,6 +36,7 @@ class Runner:
     def __post_init__(self) -> None:
         self.deadline = Deadline(self.scope.deadline)
         self._retrying = retrying(self.retry_seconds, self.deadline.sleep)
+        self._attempts = None if self.scope.rescore else self.max_attempts
 
     def run(self, policy: Policy) -> Tally:
         """Predict every row of the scope that can be claimed, and treat those that fail as `policy` says.
@@ -65,9 +66,8 @@ class Runner:
         return after is not None
 
     def _commit_chunk(self, part: Part, after: Cursor | None) -> Cursor | None:
-        attempts = None if self.scope.rescore else self.max_attempts
         with self.engine.begin() as connection:
-            last, scores = self._chunk(connection, part, after, self._room(self.tally), attempts)
+            last, scores = self._chunk(connection, part, after, self._room(self.tally), self._attempts)
         self.tally.add(scores)
         self.report(self.tally.rows)
         return last
@@ -82,11 +82,12 @@ class Runner:
 
     def _commit_again(self, ids: list[int]) -> None:
         self.deadline.check()
-        attempts = None if self.scope.rescore else self.max_attempts
         with self.engine.begin() as connection:
-            rows = selection.claim_again(connection, ids, self.predictor.version, attempts)
+            rows = selection.claim_again(connection, ids, self.predictor.version, self._attempts)
             scores = self._predict(connection, rows)
+            done = selection.done(connection, ids, self.predictor.version)
         self.tally.add(scores)
+        self.tally.failed -= done  # by another runner
         self.report(self.tally.rows)
 
     def _all_or_nothing(self) -> None:

@@ -81,4 +81,7 @@ def moment(text: str) -> str:
         raise BadScope(f"{text!r} is no ISO date or time") from None
     if time.microsecond:
         raise BadScope(f"{text!r} has fractions of a second, which the table does not keep")
-    return (time.astimezone(UTC) if time.tzinfo else time).strftime(MOMENT)
+    try:
+        return (time.astimezone(UTC) if time.tzinfo else time).strftime(MOMENT)
+    except OverflowError:
+        raise BadScope(f"{text!r} is in no year of UTC") from None

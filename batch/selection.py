@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, String, Text, and_, func, literal, or_, select, type_coerce
+from sqlalchemy import Connection, Select, String, Text, and_, func, literal, not_, or_, select, type_coerce
 
 from .queries import locked, not_by
 from .schema import STORED, require
@@ -68,6 +68,11 @@ def claim_again(
     """Lock those of the rows `ids` that still have no prediction of this model version."""
     query = select(Item.id, type_coerce(Item.values, Text)).where(Item.id.in_(ids), not_by(model_version))
     return [(row[0], row[1]) for row in connection.execute(locked(query, max_attempts))]
+
+
+def done(connection: Connection, ids: Iterable[int], model_version: int) -> set[int]:
+    """Return those of the rows `ids` that have a prediction of this model version, or of a newer one."""
+    return set(connection.scalars(select(Item.id).where(Item.id.in_(ids), not_(not_by(model_version)))))
 
 
 def _in_scope(query: Select[*tuple[Any, ...]], scope: Scope) -> Select[*tuple[Any, ...]]:

@@ -25,7 +25,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 @app.command(help=__doc__)
 def main(
-    runs: Annotated[int, typer.Option(min=0, help="How many of the last runs.")] = 10,
+    runs: Annotated[int, typer.Option(min=0, max=10_000, help="How many of the last runs.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
     """Parse, ask, say."""

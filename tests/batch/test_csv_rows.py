@@ -35,6 +35,7 @@ def test_names_quotes_blanks_and_empty_lines_are_taken_as_spreadsheets_write_the
         ("1;2;3;4", "1 values, the model takes 4"),
         ("1,2,x,4", "c: not a number"),
         ("1,,3,4", "b: not a number"),
+        ("1,2,3,1_0", "d: not a number"),
         ("e,f,g,h", "a: not a number"),
         ("1,2,nan,4", "[2]: Input should be a finite number"),
         ("1,2,3,1e39", "[3]: Input should be less than or equal to 3402823"),

@@ -84,6 +84,14 @@ def test_retry_failed_tries_the_failed_part_again_in_the_same_run(engine: Engine
     assert [item.attempts for item in items(engine)] == [2, 3, 2]
 
 
+def test_a_failed_row_that_another_runner_sees_to_is_not_left_failed(engine: Engine, predictor: Predictor):
+    add(engine, GOOD, BAD)
+    flaky = replace(predictor, session=Flaky(predictor.session, failures=2))
+    one = Runner(engine, flaky, lambda rows: None)
+    one.deadline.sleep = lambda seconds: run(engine, predictor)
+    assert (one.run(Policy.RETRY_FAILED).failed, states(engine)) == ({2}, "df")
+
+
 def test_leave_leaves_the_rows_that_a_model_raised_for_to_the_next_run(engine: Engine, predictor: Predictor):
     add(engine, GOOD, GOOD)
     flaky = replace(predictor, session=Flaky(predictor.session, failures=3))

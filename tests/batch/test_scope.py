@@ -151,14 +151,23 @@ def test_a_time_is_read_as_utc_unless_it_says_otherwise(time, hours):
     assert moment(time.isoformat()) == moment(elsewhere.isoformat()) == f"{time:%Y-%m-%d %H:%M:%S}"
 
 
-@pytest.mark.parametrize("wrong", ["", "yesterday", "2026-02-30", "2026-01-01T00:00:00.5", "26-1-1"])
+@pytest.mark.parametrize(
+    "wrong", ["", "yesterday", "2026-02-30", "2026-01-01T00:00:00.5", "26-1-1", "0001-01-01T00:00:00+14:00"]
+)
 def test_what_is_no_time_of_whole_seconds_is_refused(wrong):
     with pytest.raises(BadScope):
         moment(wrong)
 
 
 @pytest.mark.parametrize(
-    "flags", ["--since 2026-13-01", "--since 2026-01-02 --until 2026-01-02", "--max-rows 0", "--deadline -1"]
+    "flags",
+    [
+        "--since 2026-13-01",
+        "--since 2026-01-02 --until 2026-01-02",
+        "--max-rows 0",
+        "--max-rows 99999999999999999999",
+        "--deadline -1",
+    ],
 )
 def test_a_scope_that_cannot_be_is_bad_usage_and_names_the_option(monkeypatch, flags):
     monkeypatch.setattr(job, "end_on_sigterm", lambda: None)

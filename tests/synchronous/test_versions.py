@@ -191,17 +191,21 @@ def test_a_version_that_vanishes_is_unloaded_and_one_that_comes_back_is_served_a
     fleet.wait("vanishing", AVAILABLE=2, END=1)
 
 
-def test_the_images_health_check_fails_while_no_version_is_served(fleet):
-    check = (ROOT / "synchronous" / "Dockerfile.embedded").read_text().rpartition("CMD ")[2]
-    _, *arguments = json.loads(check.replace("8501", str(fleet.http.base_url.port)).replace("/digits", "/checked"))
+@pytest.mark.parametrize("dockerfile", ["Dockerfile", "Dockerfile.embedded"])
+def test_the_images_health_check_fails_while_no_version_is_served(fleet, dockerfile):
+    check = (ROOT / "synchronous" / dockerfile).read_text().rpartition("    CMD ")[2]
+    name = f"checked_{dockerfile}"
+    program, *arguments = json.loads(check.replace("8501", str(fleet.http.base_url.port)).replace("digits", name))
+    argv = [sys.executable if program == "python" else program, *arguments]
 
     def healthy():
-        return subprocess.run([sys.executable, *arguments], check=False, capture_output=True).returncode == 0
+        env = os.environ | {"http_proxy": "http://127.0.0.1:9"}
+        return subprocess.run(argv, env=env, check=False, capture_output=True).returncode == 0
 
-    fleet.serve("checked", v1="marked/1")
+    fleet.serve(name, v1="marked/1")
     assert healthy()
-    shutil.rmtree(fleet.folder / "checked" / "1")
-    fleet.wait("checked", END=1)
+    shutil.rmtree(fleet.folder / name / "1")
+    fleet.wait(name, END=1)
     assert not healthy()
 
 
