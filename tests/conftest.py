@@ -15,8 +15,9 @@ from local.processes import ROOT, Program
 
 ARTIFACTS = ROOT / "models" / "artifacts"
 
-# A shell's background job ignores Ctrl-C, and so would every program that the tests start and interrupt.
+# A shell's background job ignores Ctrl-C, and `nohup` a closed terminal; the programs that the tests start must not.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, lambda *_: None)  # only what is ignored, and not what is handled, is passed on
 
 
 @pytest.fixture(scope="session")
