@@ -133,8 +133,8 @@ class Stack:
             self.programs.append(servers.redis_server(self._port("redis"), data, *DURABLE))
         self._serving()
         model = {"MODEL_DIR": str(ARTIFACTS / "digits")}
-        where = ["--port", str(self.settings.asynchronous_port)]
-        proxy = ["uvicorn", "--http", "h11", "--factory", "asynchronous.proxy:create_app", *where]
+        where = ["--http", "asynchronous.protocol:Protocol", "--port", str(self.settings.asynchronous_port)]
+        proxy = ["uvicorn", *where, "--factory", "asynchronous.proxy:create_app"]
         self._run_http("asynchronous", proxy, "/ready", **model)
         self._run("asynchronous-worker", ["asynchronous.worker"], lambda: True, **model)
 

@@ -69,7 +69,7 @@ def test_asynchronous_alone(lift, start, free_port, artifacts, redis_url, servin
         "-m",
         "uvicorn",
         "--http",
-        "h11",
+        "my_service.protocol:Protocol",
         "--factory",
         "my_service.proxy:create_app",
         "--port",

@@ -104,7 +104,7 @@ class Bed:
         """Start one uvicorn process, as the pattern's README does; wait for it yourself."""
         port = port or servers.free_port()
         ready = f"http://127.0.0.1:{port}/ready"
-        argv = ["uvicorn", "--http", "h11", "--factory", app, "--port", str(port)]
+        argv = ["uvicorn", "--http", "asynchronous.protocol:Protocol", "--factory", app, "--port", str(port)]
         return Proxy(self._start("proxy", argv, lambda: servers.answers(ready), env), port)
 
     def serving(self) -> str:

@@ -147,7 +147,7 @@ def launch_proxy(folder: Path, **env: object) -> tuple[Program, httpx.Client]:
         "-m",
         "uvicorn",
         "--http",
-        "h11",
+        "asynchronous.protocol:Protocol",
         "--factory",
         "asynchronous.proxy:create_app",
         "--port",

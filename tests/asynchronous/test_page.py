@@ -85,7 +85,7 @@ def proxy_at(start, redis_url):
             "-m",
             "uvicorn",
             "--http",
-            "h11",
+            "asynchronous.protocol:Protocol",
             "--factory",
             "asynchronous.proxy:create_app",
             "--port",

@@ -453,7 +453,7 @@ def test_a_model_that_is_not_there_ends_it_with_one_line():
         "-m",
         "uvicorn",
         "--http",
-        "h11",
+        "asynchronous.protocol:Protocol",
         "--factory",
         "asynchronous.proxy:create_app",
         "--port",

@@ -35,7 +35,7 @@ class Victims:
         self._proxy_argv = [
             "uvicorn",
             "--http",
-            "h11",
+            "asynchronous.protocol:Protocol",
             "--factory",
             "asynchronous.proxy:create_app",
             "--port",
