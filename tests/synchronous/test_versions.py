@@ -207,6 +207,7 @@ def test_the_images_health_check_fails_while_no_version_is_served(fleet, dockerf
     shutil.rmtree(fleet.folder / name / "1")
     fleet.wait(name, END=1)
     assert not healthy()
+    fleet.configure(**{name: None})
 
 
 def test_a_base_path_that_cannot_be_read_leaves_the_model_as_it_is(fleet):
