@@ -14,6 +14,7 @@ from .processes import ROOT, Program, ProgramFailed, uninterrupted
 
 PATTERNS = ("web_single", "synchronous", "asynchronous", "batch")
 ARTIFACTS = ROOT / "models" / "artifacts"
+PROXY = ("uvicorn", "--http", "asynchronous.protocol:Protocol", "--factory", "asynchronous.proxy:create_app")
 DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
 
 
@@ -133,8 +134,7 @@ class Stack:
             self.programs.append(servers.redis_server(self._port("redis"), data, *DURABLE))
         self._serving()
         model = {"MODEL_DIR": str(ARTIFACTS / "digits")}
-        where = ["--http", "asynchronous.protocol:Protocol", "--port", str(self.settings.asynchronous_port)]
-        proxy = ["uvicorn", *where, "--factory", "asynchronous.proxy:create_app"]
+        proxy = [*PROXY, "--port", str(self.settings.asynchronous_port)]
         self._run_http("asynchronous", proxy, "/ready", **model)
         self._run("asynchronous-worker", ["asynchronous.worker"], lambda: True, **model)
 

@@ -19,6 +19,7 @@ from asynchronous.keys import steps
 from asynchronous.settings import Settings
 from local.processes import Program, wait_until
 from local.servers import accepts, answers, free_port
+from local.stack import PROXY
 
 
 def png(order: str = "") -> bytes:
@@ -142,17 +143,7 @@ def worker(start, redis_url, request):
 def launch_proxy(folder: Path, **env: object) -> tuple[Program, httpx.Client]:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    argv = [
-        sys.executable,
-        "-m",
-        "uvicorn",
-        "--http",
-        "asynchronous.protocol:Protocol",
-        "--factory",
-        "asynchronous.proxy:create_app",
-        "--port",
-        str(port),
-    ]
+    argv = [sys.executable, "-m", *PROXY, "--port", str(port)]
     env = {name: str(value) for name, value in env.items()}
     program = Program("proxy", argv, lambda: answers(f"{url}/health"), folder / "proxy.log", env).wait_ready()
     return program, httpx.Client(base_url=url, timeout=40)

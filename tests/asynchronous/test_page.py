@@ -13,6 +13,7 @@ from asynchronous.consumer import Consumer, Result
 from asynchronous.images import MAX_BYTES
 from asynchronous.keys import ENDED
 from local import servers
+from local.stack import PROXY
 
 from .conftest import launch_proxy, png
 
@@ -80,17 +81,7 @@ def proxy_at(start, redis_url):
     """Start a proxy on a port that it had before."""
 
     def run(port, **env):
-        argv = [
-            sys.executable,
-            "-m",
-            "uvicorn",
-            "--http",
-            "asynchronous.protocol:Protocol",
-            "--factory",
-            "asynchronous.proxy:create_app",
-            "--port",
-            str(port),
-        ]
+        argv = [sys.executable, "-m", *PROXY, "--port", str(port)]
         env = {"REDIS_URL": redis_url} | env
         return start("proxy", argv, lambda: servers.answers(f"http://127.0.0.1:{port}/health"), env)
 

@@ -22,6 +22,7 @@ from asynchronous.images import MAX_BYTES
 from asynchronous.proxy import create_app
 from local import servers
 from local.processes import wait_until
+from local.stack import PROXY
 
 from .conftest import cpu_seconds, label_of, launch_proxy, png
 
@@ -448,17 +449,7 @@ def test_registering_in_the_background_loses_what_redis_does_not_take(proxy):
 
 
 def test_a_model_that_is_not_there_ends_it_with_one_line():
-    argv = [
-        sys.executable,
-        "-m",
-        "uvicorn",
-        "--http",
-        "asynchronous.protocol:Protocol",
-        "--factory",
-        "asynchronous.proxy:create_app",
-        "--port",
-        "0",
-    ]
+    argv = [sys.executable, "-m", *PROXY, "--port", "0"]
     env = os.environ | {"MODEL_DIR": "/nowhere"}
     ended = subprocess.run(argv, env=env, check=False, capture_output=True, text=True)
     assert ended.returncode != 0

@@ -10,7 +10,7 @@ from typing import Self
 
 from local import servers
 from local.processes import Program, uninterrupted, wait_until
-from local.stack import ARTIFACTS, DURABLE
+from local.stack import ARTIFACTS, DURABLE, PROXY
 
 from .conftest import children
 
@@ -32,15 +32,7 @@ class Victims:
             "WORKER_PROCESSES": "2",
             "LEASE": str(LEASE),
         }
-        self._proxy_argv = [
-            "uvicorn",
-            "--http",
-            "asynchronous.protocol:Protocol",
-            "--factory",
-            "asynchronous.proxy:create_app",
-            "--port",
-            str(proxy_port),
-        ]
+        self._proxy_argv = [*PROXY, "--port", str(proxy_port)]
         self._running: dict[str, Program] = {}
 
     def start(self, kind: str) -> Program:
