@@ -64,10 +64,8 @@ async def _stream(upload: Upload, limit: int) -> AsyncGenerator[bytes, None]:
     too_large = ImageTooLarge(f"image: at most {MAX_BYTES} bytes")
     if int(upload.headers.get("content-length", "0")) > limit:
         raise too_large
-    received = 0
     async for chunk in upload.stream():
-        received += len(chunk)
-        if received > limit:
+        if upload.bytes > limit:
             raise too_large
         yield chunk
 

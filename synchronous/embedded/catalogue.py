@@ -88,7 +88,7 @@ class Catalogue:
         with self.changed:
             return all(self.available(name) for name in self.models)
 
-    def wait_until_served(self, served: bool = True) -> None:
+    def wait_until_served(self, served: bool) -> None:
         """Return as soon as `served()` is what is asked for."""
         with self.changed:
             self.changed.wait_for(lambda: self.served() == served)
