@@ -110,7 +110,7 @@ def _to_bytes(leaf: str | dict[str, str]) -> bytes:
 def _to_json(name: str, array: np.ndarray) -> Any:
     if array.dtype.kind == "O":
         write = _b64 if name.endswith("_bytes") else _text
-        return np.frompyfunc(write, 1, 1)(array).tolist() if array.ndim else write(array.item())
+        return np.array([*map(write, array.ravel().tolist())], object).reshape(array.shape).tolist()
     if array.dtype.kind not in "biuf":
         raise invalid(f"Failed to write JSON value for tensor type: {array.dtype.name}")
     if array.dtype == np.float32:

@@ -48,7 +48,7 @@ class TensorReader:
         values = np.frombuffer(body, self._dtype.newbyteorder("<"), offset=start).astype(self._dtype)
         finite = np.isfinite(values)
         if not finite.all():
-            raise Refused(400, f"inputs[0].data[{finite.argmin()}]: must be a finite number")
+            raise Refused(400, f"inputs[0].data[{np.argmin(finite)}]: must be a finite number")
         return values
 
 
