@@ -56,6 +56,8 @@ class RestTransport:
         for call in calls:
             call.cancel()
         await asyncio.gather(*calls, return_exceptions=True)
+        # An answer that could not be decoded leaves generators half-read, which only this loop can close.
+        await self._loop.shutdown_asyncgens()
         await self._http.aclose()
 
     async def _exchange(self, method: str, path: str, images: list[bytes] | None, deadline: float) -> httpx.Response:
