@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 
 import httpx
 import pytest
@@ -23,7 +24,7 @@ class Copy:
         self.python = str(place / "venv" / "bin" / "python")
         shutil.copytree(ROOT / pattern, place / "my_service", ignore=shutil.ignore_patterns("__pycache__"))
         uv, lock = str(ROOT / ".venv" / "bin" / "uv"), str(ROOT / pattern / "requirements.txt")
-        subprocess.run([uv, "venv", "-q", "--python", "3.11", str(place / "venv")], check=True)
+        subprocess.run([uv, "venv", "-q", "--python", sys.executable, str(place / "venv")], check=True)
         install = [uv, "pip", "install", "-q", "--python", self.python, "--no-deps", "--require-hashes", "-r", lock]
         subprocess.run(install, check=True)
 
