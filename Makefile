@@ -4,7 +4,6 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(
 UV_VERSION := 0.13.9
 PY := .venv/bin/python
 UV := .venv/bin/uv
-SUDO := $(if $(filter 0,$(shell id -u)),,sudo -n)
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # whatever -j stands in MAKEFLAGS: what is installed is used by what follows
 MAKEFLAGS += --no-print-directory
@@ -23,7 +22,7 @@ ALL_LOCKS := $(addsuffix /requirements.txt,local web_single synchronous asynchro
 IRIS := models/artifacts/iris/1/manifest.json
 DIGITS := models/artifacts/digits/1/manifest.json
 
-.PHONY: help demo test chaos e2e bench up down models secrets k8s-secrets lock format clean install install-all check-pattern
+.PHONY: help demo test test-tools chaos e2e bench up down models secrets k8s-secrets lock format clean install install-all check-pattern python-version
 
 help: ## list the commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -37,20 +36,24 @@ up: check-pattern install $(if $(ROW_MODELS),$(IRIS)) $(if $(IMAGE_MODELS),$(DIG
 down: ## stop what `make up` left running
 	@test ! -x $(PY) || exec $(PY) -m local.up --stop
 
-test: install-all mariadbd chromium wrk promtool $(IRIS) $(DIGITS) ## lint, types and the whole suite against real servers
+test: test-tools install-all $(IRIS) $(DIGITS) ## lint, types and the whole suite against real servers
+	@$(PY) -m playwright --version >/dev/null # the browser's driver starts
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy .
 	$(PY) -m pytest --numprocesses 2 --dist loadfile
 
-chaos: install-all $(if $(filter batch,$(PATTERN)),mariadbd $(IRIS),$(DIGITS)) ## 50 SIGKILLs among 1,000 jobs of asynchronous, SEED=n repeats a run; or PATTERN=batch: one a second among 100,000 rows
+test-tools: python-version ## install what the tests need from Debian, or name it in one line
+	@sh local/test_tools.sh $(PYTHON)
+
+chaos: install-all $(if $(filter batch,$(PATTERN)),test-tools $(IRIS),$(DIGITS)) ## 50 SIGKILLs among 1,000 jobs of asynchronous, SEED=n repeats a run; or PATTERN=batch: one a second among 100,000 rows
 	@exec $(PY) -m $(if $(filter batch,$(PATTERN)),tests.batch.kills,tests.asynchronous.chaos --jobs 1000 --kills 50 $(if $(SEED),--seed $(SEED)))
 
 e2e: install-all $(IRIS) $(DIGITS) ## all four in containers, asked while containers are killed (needs Docker)
 	@docker compose version >/dev/null || { echo "Docker with Compose v2 is needed" >&2; exit 1; }
 	$(PY) -m pytest tests/e2e/end_to_end.py
 
-bench: install-all wrk mariadbd $(IRIS) $(DIGITS) ## measure a pattern side by side with its limit: PATTERN=asynchronous
+bench: test-tools install-all $(IRIS) $(DIGITS) ## measure a pattern side by side with its limit: PATTERN=asynchronous
 	@exec $(PY) -m benchmarks.$(or $(PATTERN),asynchronous)
 
 models: install-all $(IRIS) $(DIGITS) ## train what is not there yet
@@ -87,24 +90,14 @@ install: $(UV)
 install-all: $(UV)
 	@$(UV) pip install --python $(PY) --no-deps --require-hashes $(addprefix -r ,$(ALL_LOCKS))
 
-$(UV):
-	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed" >&2; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and "Python 3.11, 3.12 or 3.13 is needed; PYTHON=... names one")'
-	@$(PYTHON) -m venv --clear .venv >/dev/null || { $(call debian,python3-venv); $(PYTHON) -m venv --clear .venv; }
+$(UV): | python-version
+	@$(PYTHON) -c "import ensurepip" 2>/dev/null || sh local/debian.sh python3-venv
+	@$(PYTHON) -m venv --clear .venv
 	@$(PY) -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
-# Programs that only the tests and benchmarks need, from Debian where they are not there.
-mariadbd: package = mariadb-server-core
-chromium: package = chromium
-wrk: package = wrk
-promtool: package = prometheus
-.PHONY: mariadbd chromium wrk promtool
-mariadbd chromium wrk promtool:
-	@PATH="$$PATH:/usr/sbin" command -v $@ >/dev/null || { $(call debian,$(package)); }
-
-debian = echo "installing $(1)"; { $(SUDO) apt-get -qq update && \
-	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $(1) >/dev/null; } || \
-	{ echo "$(1) is needed and could not be installed: apt-get install $(1)" >&2; exit 1; }
+python-version:
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and "Python 3.11, 3.12 or 3.13 is needed; PYTHON=... names one")'
 
 $(IRIS): models/iris.py models/manifest.py models/requirements-iris.txt
 	@echo "building models/artifacts/iris"

@@ -42,6 +42,50 @@ def test_each_step_waits_for_the_one_before_even_when_make_is_told_to_do_many_at
     assert calls[-3:] == ["uv pip install", "python -m models.iris", "python -m local.demo"]
 
 
+@pytest.fixture
+def test_tools(tmp_path):
+    """Run `make test-tools` where only the given programs are installed, and none of what the tests need."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("sh", "env", "grep", "sort", "uname", "make"):
+        (programs / name).symlink_to(shutil.which(name))
+    (tmp_path / "local").mkdir()
+    for name in ("Makefile", "local/test_tools.sh", "local/debian.sh"):
+        shutil.copy(ROOT / name, tmp_path / name)
+
+    def run(scripts):
+        for name, script in scripts.items():
+            (programs / name).write_text(f"#!/bin/sh\n{script}\n")
+            (programs / name).chmod(0o755)
+        argv, env = ["make", "test-tools", "PYTHON=python"], {"PATH": str(programs)}
+        return subprocess.run(argv, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60, check=False)
+
+    return run
+
+
+WITHOUT_VENV = 'case "$*" in *ensurepip*) exit 1 ;; esac'
+NEEDED = "chromium libatomic1 mariadb-client-core mariadb-server-core prometheus python3-venv wrk"
+
+
+def test_an_ordinary_user_is_told_in_one_line_which_packages_the_tests_need(test_tools):
+    done = test_tools({"id": "echo 1000", "ldconfig": "", "python": WITHOUT_VENV})
+    assert done.returncode == 2
+    said = "these Debian packages are needed and could not be installed; run: sudo apt-get install"
+    assert done.stderr.splitlines()[0] == f"{said} {NEEDED}"
+
+
+def test_root_gets_the_packages_of_the_programs_that_are_missing(test_tools, tmp_path):
+    install = f"""case "$*" in *install*) echo "$*" > {tmp_path}/calls
+        for name in chromium wrk mariadb-install-db; do printf '#!/bin/sh\n' > {tmp_path}/bin/$name; done
+        for name in chromium wrk mariadb-install-db; do /bin/chmod +x {tmp_path}/bin/$name; done
+    esac"""
+    there = {"mariadbd": "", "my_print_defaults": "", "promtool": "", "ldconfig": "echo libatomic.so.1", "python": ""}
+    done = test_tools(there | {"id": "echo 0", "apt-get": install})
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "installing Debian packages: chromium mariadb-server-core wrk\n"
+    assert (tmp_path / "calls").read_text().endswith("chromium mariadb-server-core wrk\n")
+
+
 @pytest.mark.parametrize("version", [(3, 10), (3, 14)])
 def test_a_python_that_the_packages_are_not_for_is_refused_in_one_line(make, version):
     pretend = f'exec python3 -c "import sys; sys.version_info = {version}; exec(sys.argv[1])" "$2"'
