@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -47,8 +48,15 @@ def uninterrupted() -> Iterator[None]:
             signal.raise_signal(arrived)
 
 
+def last_lines(text: str) -> str:
+    """Return what a message shows of a program's output."""
+    return "\n".join(text.splitlines()[-15:])
+
+
 class Program:
     """One child process, in a process group of its own, with its output in a log file."""
+
+    started: ClassVar[list["Program"]] = []  # all that this process started, so that a failed test can show their logs
 
     def __init__(
         self,
@@ -73,6 +81,7 @@ class Program:
                 start_new_session=True,
             )
         self.pid = self._process.pid
+        Program.started.append(self)
 
     def poll(self) -> int | None:
         """Return the exit code, or None while it runs."""
@@ -83,9 +92,9 @@ class Program:
         try:
             wait_until(lambda: self.poll() is not None or self._ready(), seconds)
         except TimeoutError:
-            raise ProgramFailed(f"{self.name} was not ready after {seconds:g} s\n{self._tail()}") from None
+            raise ProgramFailed(f"{self.name} was not ready after {seconds:g} s\n{self.tail()}") from None
         if self.poll() is not None:
-            raise ProgramFailed(f"{self.name} ended with exit code {self.poll()}\n{self._tail()}")
+            raise ProgramFailed(f"{self.name} ended with exit code {self.poll()}\n{self.tail()}")
         return self
 
     def wait(self, seconds: float = 30) -> int:
@@ -107,5 +116,6 @@ class Program:
             os.killpg(self.pid, signal.SIGKILL)
         return self._process.wait()
 
-    def _tail(self) -> str:
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
+    def tail(self) -> str:
+        """Return the last lines of its log."""
+        return last_lines(self.log.read_text(errors="replace"))

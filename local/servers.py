@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import redis
 
-from .processes import ROOT, Program
+from .processes import ROOT, Program, ProgramFailed, last_lines
 
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/opt/homebrew/bin"
 
@@ -63,6 +63,7 @@ def mariadb_server(port: int, folder: Path, *options: str) -> Program:
 
     Raises:
         ServerMissing: neither is installed.
+        ProgramFailed: it could not make its data folder; the message shows what it said.
     """
     program, installer = executable("mariadbd", "mysqld"), executable("mariadb-install-db")
     if program is None:
@@ -75,7 +76,9 @@ def mariadb_server(port: int, folder: Path, *options: str) -> Program:
             if installer
             else [program, "--no-defaults", "--initialize-insecure", f"--datadir={data}", "--user=root"]
         )
-        subprocess.run(prepare, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        ended = subprocess.run(prepare, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        if ended.returncode:
+            raise ProgramFailed(f"{prepare[0]} ended with exit code {ended.returncode}\n{last_lines(ended.stdout)}")
     where = [f"--datadir={data}", f"--port={port}", f"--socket={folder / 'sock'}", f"--pid-file={folder / 'pid'}"]
     where.append(f"--tmpdir={folder}")  # in /tmp, any other MariaDB that starts would delete what is this one's
     argv = [program, "--no-defaults", "--user=root", *where, "--bind-address=127.0.0.1", *options]

@@ -13,6 +13,8 @@ import redis
 from local import samples, servers
 from local.processes import ROOT, Program
 
+pytest_plugins = ["tests.program_logs", "pytester"]
+
 ARTIFACTS = ROOT / "models" / "artifacts"
 
 # A shell's background job ignores Ctrl-C, and `nohup` a closed terminal; the programs that the tests start must not.
