@@ -20,7 +20,7 @@ from .artifact import open_artifact
 from .database import connect, readers, retrying
 from .deadline import DeadlineReached, Terminated
 from .exits import Exit, end_on_sigterm, one_line, stopped_by_signals
-from .predictor import load
+from .predictor import MODEL_FILE, load
 from .progress import progress
 from .runner import Runner
 from .runs import Record
@@ -71,7 +71,7 @@ def main(
     with one_line():
         scope = Scope(since, until, max_rows, deadline, rescore)
         configuration = settings.load()
-        predictor = load(open_artifact(configuration.model_dir, configuration.model_version))
+        predictor = load(open_artifact(configuration.model_dir, configuration.model_version, [MODEL_FILE]))
         engine, seconds = connect(configuration), configuration.database_retry_seconds
         if not dry_run:
             retrying(seconds)(upgrade_embedded, engine)

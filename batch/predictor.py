@@ -14,6 +14,7 @@ from .artifact import Artifact, ArtifactRefused
 from .schemas import Row, first_error, wrong_width
 
 ROW = TypeAdapter(Row)
+MODEL_FILE = "model.onnx"
 OUTPUTS = ["label", "probabilities"]
 UNLOADABLE = (Fail, InvalidGraph, InvalidProtobuf, NoSuchFile, NotImplemented)
 
@@ -91,7 +92,7 @@ def load(artifact: Artifact) -> Predictor:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # runners scale by processes; threads would fight over the same cores
     try:
-        session = onnxruntime.InferenceSession(artifact.path / "model.onnx", options, ["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(artifact.files[MODEL_FILE], options, ["CPUExecutionProvider"])
         entry, labels = artifact.manifest["inputs"][0], artifact.manifest["labels"]
         return Predictor(session, entry["name"], entry["shape"][1], labels, artifact.version)
     except (*UNLOADABLE, KeyError, IndexError, TypeError) as error:

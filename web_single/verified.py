@@ -5,10 +5,9 @@ artefact there, a worker that takes the place of a dead one serves the very byte
 than as a private copy of the files, because nobody can alter it, nothing fills up and nothing has to be removed.
 """
 
-import hashlib
 from dataclasses import dataclass
 
-from .artifact import Artifact, ArtifactRefused, open_artifact
+from .artifact import Artifact, open_artifact
 from .settings import Settings
 
 MODEL_FILE = "model.onnx"
@@ -37,15 +36,5 @@ def current_model(settings: Settings) -> Model:
 
 def read_model(settings: Settings) -> Model:
     """Return the version on disk that the settings name; raise `ArtifactRefused` unless it is what was built."""
-    artifact = open_artifact(settings.model_dir, settings.model_version)
-    file = artifact.path / MODEL_FILE
-    if MODEL_FILE not in artifact.manifest["files"]:
-        raise ArtifactRefused(f"{artifact.path}/manifest.json has no sha256 for {MODEL_FILE}")
-    try:
-        graph = file.read_bytes()
-    except OSError as error:
-        raise ArtifactRefused(f"{file} cannot be read: {error.strerror}") from error
-    # The bytes in hand are checked, for the file may have changed since it was.
-    if hashlib.sha256(graph).hexdigest() != artifact.manifest["files"][MODEL_FILE]["sha256"]:
-        raise ArtifactRefused(f"{file} changed while it was read")
-    return Model(artifact, graph)
+    artifact = open_artifact(settings.model_dir, settings.model_version, keep=[MODEL_FILE])
+    return Model(artifact, artifact.files[MODEL_FILE])

@@ -21,16 +21,13 @@ def test_what_the_master_kept_is_served_whatever_the_disk_says(
         verified.read_model(settings)
 
 
-@pytest.mark.parametrize(
-    ("meanwhile", "reason"),
-    [(lambda file: file.write_bytes(b"altered"), "changed while it was read"), (Path.unlink, "cannot be read")],
-)
-def test_a_file_that_changes_between_its_check_and_its_use_is_refused(
-    model_dir: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[Path], object], reason: str
-) -> None:
+def test_the_bytes_that_were_verified_are_returned(model_dir: Callable[..., Path]) -> None:
     folder = model_dir()
-    checked = open_artifact(folder)
-    meanwhile(folder / "3" / "model.onnx")
-    monkeypatch.setattr(verified, "open_artifact", lambda *_: checked)
-    with pytest.raises(ArtifactRefused, match=reason):
-        verified.read_model(Settings(model_dir=folder))
+    graph = (folder / "3" / "model.onnx").read_bytes()
+    assert open_artifact(folder, keep=["model.onnx"]).files == {"model.onnx": graph}
+    assert open_artifact(folder).files == {}
+
+
+def test_a_file_without_a_hash_is_refused(model_dir: Callable[..., Path]) -> None:
+    with pytest.raises(ArtifactRefused, match=r"manifest\.json has no sha256 for model\.onnx\.data"):
+        open_artifact(model_dir(), keep=["model.onnx", "model.onnx.data"])
