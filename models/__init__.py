@@ -1,7 +1,7 @@
 import os
 
-# Before TensorFlow loads: without oneDNN the same seeds train the same bytes, and its start-up notes stay away.
+# Set before TensorFlow loads: without oneDNN the same seeds train the same bytes. The other silences start-up notes.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# Before ONNX Runtime loads: it would report the model's name and hash to its maker.
+# Set before ONNX Runtime loads, which would otherwise report the model's name and hash to its vendor.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

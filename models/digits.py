@@ -1,4 +1,4 @@
-"""Digits: a small convolutional network behind a preparation that makes uploads look like its training data."""
+"""Digits: a small convolutional network, with a pre-processing step that makes uploads look like its training data."""
 
 import sys
 from pathlib import Path
@@ -23,16 +23,16 @@ DRAWINGS = 5  # of each training digit: one as it is, the others in random style
 def prepare(image: tf.Tensor) -> tf.Tensor:
     """Return image [h, w, 3], 0 to 255, as [16, 16, 1]: strokes bright on 0, cut out, aspect kept, centred.
 
-    The colour most common along the border is the paper; how far a pixel is from it, relative to the farthest, is how
-    much ink it holds. So colours, inversion, place and size of the digit do not matter.
+    The median colour along the border is taken for the paper. A pixel's distance from that colour, relative to the
+    largest distance, is its amount of ink. So the digit's colour, inversion, position and size do not matter.
     """
     border = tf.concat([image[0], image[-1], image[:, 0], image[:, -1]], 0)
     paper = tf.sort(border, axis=0)[tf.shape(border)[0] // 2]
-    # By channel: a reduction over an axis of three takes several times as long.
+    # Channel by channel, because a reduction over an axis of length three takes several times as long.
     channels = zip(tf.unstack(image, axis=-1), tf.unstack(paper), strict=True)
     ink = tf.reduce_max(tf.stack([tf.abs(channel - blank) for channel, blank in channels]), axis=0)
-    ink /= tf.maximum(tf.reduce_max(ink), 32.0)  # below 32 of 255 it is noise on an empty page, not a stroke
-    # The threshold is above what JPEG leaves around a stroke; an empty page is kept whole.
+    ink /= tf.maximum(tf.reduce_max(ink), 32.0)  # anything below 32 of 255 is noise on an empty page
+    # The threshold is above the artefacts that JPEG leaves around a stroke. An empty page is kept whole.
     stroke = tf.logical_or(ink > 0.35, tf.reduce_max(ink) <= 0.35)
     rows = tf.where(tf.reduce_any(stroke, axis=1))[:, 0]
     columns = tf.where(tf.reduce_any(stroke, axis=0))[:, 0]

@@ -1,7 +1,7 @@
 """An image classifier as one SavedModel: file bytes in, labels and probabilities out, for TensorFlow Serving.
 
-Everything between the upload and the answer stands in the graph, so that every client sends the file as it is and
-gets the same answer.
+The graph holds every step between the upload and the answer. So every client sends the file as it is and gets the
+same answer.
 """
 
 import uuid
@@ -87,7 +87,7 @@ class ImageClassifier(tf.Module):
 
 
 def save(classifier: ImageClassifier, folder: Path, *, name: str, warmup: Sequence[bytes]) -> None:
-    """Write the SavedModel into `folder`, with `warmup` as the requests a server replays before it says ready."""
+    """Write the SavedModel into `folder`, with `warmup` as the requests that a server replays before it is ready."""
     tf.saved_model.save(classifier, str(folder), signatures={"serving_default": classifier.serve})
     # The writer draws a random UUID; a name-based one keeps two builds of the same model the same.
     fingerprint = folder / "fingerprint.pb"

@@ -36,7 +36,7 @@ def train(rows: np.ndarray, classes: np.ndarray) -> Pipeline:
 def export(model: Pipeline, path: Path) -> None:
     """Write ONNX: `float_input` float32 [n, 4] in, `label` int64 [n] and `probabilities` float32 [n, 3] out."""
     with warnings.catch_warnings():
-        # The converter looks at SVC's own probabilities, which scikit-learn is removing; this model does not use them.
+        # The converter reads the SVC's own probabilities, which scikit-learn is removing. This model does not use them.
         warnings.filterwarnings("ignore", message="Attribute `prob[AB]_` was deprecated", category=FutureWarning)
         graph = to_onnx(
             model,
@@ -44,7 +44,7 @@ def export(model: Pipeline, path: Path) -> None:
             options={id(model): {"zipmap": False}},
             name="iris",
         )
-    # The converter's order of domains is not always the same.
+    # The converter's order of domains varies from build to build.
     domains = sorted(graph.opset_import, key=lambda opset: opset.domain)
     del graph.opset_import[:]
     graph.opset_import.extend(domains)

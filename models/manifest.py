@@ -1,4 +1,4 @@
-"""What stands in a model version's `manifest.json`, and how a finished version is put in place."""
+"""Write a model version's `manifest.json`, and move a finished version into place."""
 
 import argparse
 import hashlib
@@ -19,9 +19,9 @@ class BuildFailed(Exception):
 
 @contextmanager
 def new_version(output: Path, name: str, version: int = 1) -> Iterator[Path]:
-    """Give a scratch folder that becomes `output/name/version` only if the block ends without an error.
+    """Yield a scratch folder that becomes `output/name/version` only if the block ends without an error.
 
-    A service that watches `output/name` therefore never sees a version that is half written.
+    A service that watches `output/name` never sees a version that is only half written.
     """
     final = output / name / str(version)
     final.parent.mkdir(parents=True, exist_ok=True)
@@ -68,7 +68,7 @@ def argument_parser(description: str | None) -> argparse.ArgumentParser:
 
 
 def run_build(name: str, build: Callable[[], dict[str, float]]) -> int:
-    """Build, say how accurate the model is, and return the exit code: 1, with one line on stderr, on failure."""
+    """Build, print the accuracy, and return the exit code: 1, with one line on stderr, on failure."""
     try:
         accuracy = build()
     except BuildFailed as error:

@@ -1,4 +1,4 @@
-"""The digits that ship in scikit-learn, drawn the way people upload them: other sizes, colours, places and formats."""
+"""The digits that ship in scikit-learn, drawn as people upload them: in other sizes, colours, positions and formats."""
 
 import io
 from dataclasses import dataclass
