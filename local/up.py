@@ -1,4 +1,4 @@
-"""Run patterns until told to stop: `make up PATTERN=x` here, `make up` in the background, `make down` to end that."""
+"""Run patterns: `make up PATTERN=x` in the foreground, `make up` in the background until `make down`."""
 
 import argparse
 import fcntl
@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from .processes import ROOT, Program, ProgramFailed, exit_when_told
+from .processes import ROOT, Program, ProgramFailed, exit_on_signals
 from .servers import ServerMissing
 from .stack import PATTERNS, Settings, Stack
 
@@ -20,18 +20,18 @@ RUNNING = "running"
 
 
 def run(patterns: tuple[str, ...]) -> int:
-    """Start `patterns` and wait for a signal to stop; hold `LOCK` for as long as anything of ours may run."""
+    """Start `patterns` and wait for a signal to stop; hold `LOCK` while any of these programs may run."""
     FOLDER.mkdir(exist_ok=True)
     with LOCK.open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print("it is running already; `make down` stops it", file=sys.stderr)
+            print("already running; `make down` stops it", file=sys.stderr)
             return 1
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
-        exit_when_told(0)
+        exit_on_signals(0)
         try:
             with Stack(patterns, Settings(), FOLDER) as stack:
                 stack.start()
@@ -47,7 +47,7 @@ def run(patterns: tuple[str, ...]) -> int:
 
 
 def watch(stack: Stack) -> int:
-    """Return when a program of `stack` ends by itself, which none should."""
+    """Return when a program of `stack` ends by itself, which is always a fault."""
     while True:
         for program in stack.programs:
             if program.poll() is not None:
@@ -57,7 +57,7 @@ def watch(stack: Stack) -> int:
 
 
 def run_in_background(patterns: tuple[str, ...]) -> int:
-    """Start this program again, detached, and show what it says until everything runs."""
+    """Start this program again, detached, and show its output until everything runs."""
     LOG.unlink(missing_ok=True)
     shown = 0
 
@@ -75,13 +75,13 @@ def run_in_background(patterns: tuple[str, ...]) -> int:
         ready()
         return 1
     except KeyboardInterrupt:
-        program.stop(math.inf)  # as long as what it started may take, each of them less than half a minute
+        program.stop(math.inf)  # each program that it started takes less than half a minute
         return 130
     return 0
 
 
 def stop() -> int:
-    """End what runs in the background and wait until it is gone."""
+    """Stop the programs in the background and wait until they have ended."""
     if not LOCK.exists():
         return 0
     with LOCK.open() as lock:
@@ -95,7 +95,7 @@ def stop() -> int:
 
 
 def main() -> int:
-    """Parse the command line and do what it says."""
+    """Parse the command line and run the command."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("patterns", nargs="*", choices=[*PATTERNS, []], help="default: all four")
     parser.add_argument("--background", action="store_true", help="return as soon as everything runs")

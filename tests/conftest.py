@@ -10,7 +10,8 @@ import pymysql
 import pytest
 import redis
 
-from local import samples, servers
+from local import servers
+from local.demo import samples
 from local.processes import ROOT, Program
 
 pytest_plugins = ["tests.program_logs", "pytester"]

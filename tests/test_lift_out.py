@@ -9,8 +9,8 @@ import sys
 import httpx
 import pytest
 
+from local.demo.samples import digit_images, iris_rows
 from local.processes import ROOT, wait_until
-from local.samples import digit_images, iris_rows
 from local.servers import answers
 
 pytestmark = pytest.mark.timeout(300)

@@ -14,8 +14,8 @@ from typing import Self
 
 from PIL import Image
 
+from local.demo.samples import photographs
 from local.processes import ROOT, Program, ProgramFailed, uninterrupted
-from local.samples import photographs
 from local.servers import answers, free_port
 from local.stack import ARTIFACTS
 

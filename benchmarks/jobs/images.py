@@ -10,8 +10,8 @@ from asynchronous.inference import Model
 from asynchronous.keys import QUEUE
 from asynchronous.settings import Settings
 from benchmarks.figures import Figure
+from local.demo.samples import digit_images
 from local.processes import wait_until
-from local.samples import digit_images
 
 from .bed import Bed, Plan
 from .queue import chunks, ids, spans, submit

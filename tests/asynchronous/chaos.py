@@ -23,7 +23,7 @@ from pathlib import Path
 
 from asynchronous.inference import Model
 from asynchronous.settings import Settings
-from local import samples
+from local.demo import samples
 from local.processes import wait_until
 from models import uploads
 

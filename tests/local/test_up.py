@@ -40,7 +40,7 @@ def test_a_second_start_is_refused_and_the_first_goes_on(up):
     up("web_single", "--background")
     second = up("web_single", "--background")
     assert second.returncode == 1
-    assert "it is running already" in second.stdout
+    assert "already running" in second.stdout
     assert httpx.get(f"http://127.0.0.1:{up.port}/ready").status_code == 200
 
 

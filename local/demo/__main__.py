@@ -10,19 +10,23 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from .image_steps import asynchronous, synchronous
-from .processes import ProgramFailed, exit_when_told
-from .row_steps import batch, web_single
-from .servers import ServerMissing
-from .stack import PATTERNS, Settings, Stack
+from ..processes import ProgramFailed, exit_on_signals
+from ..servers import ServerMissing
+from ..stack import PATTERNS, Settings, Stack
+from . import asynchronous, batch, synchronous, web_single
 from .steps import DemoFailed
 
-STEPS = {"web_single": web_single, "synchronous": synchronous, "asynchronous": asynchronous, "batch": batch}
+STEPS = {
+    "web_single": web_single.steps,
+    "synchronous": synchronous.steps,
+    "asynchronous": asynchronous.steps,
+    "batch": batch.steps,
+}
 CONSOLE = Console(width=None if sys.stdout.isatty() else 120)
 
 
 def is_ready(pattern: str, stack: Stack, failures: list[str]) -> bool:
-    """Wait for a pattern's programs; add to `failures` why there is none to ask."""
+    """Wait for a pattern's programs; add the reason to `failures` when they do not get ready."""
     try:
         stack.wait(pattern, say)
     except ProgramFailed as error:
@@ -32,7 +36,7 @@ def is_ready(pattern: str, stack: Stack, failures: list[str]) -> bool:
 
 
 def run_steps(pattern: str, stack: Stack, table: Table) -> list[str]:
-    """Ask everything of one pattern and add a row for each answer; return its failures, in words."""
+    """Send every request of one pattern and add a row for each answer; return the failures."""
     try:
         for step in STEPS[pattern](stack):
             started = time.perf_counter()
@@ -54,7 +58,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("patterns", nargs="*", default=PATTERNS, help="default: all four")
     patterns: list[str] = parser.parse_args().patterns
-    exit_when_told(143)
+    exit_on_signals(143)
     table = Table("pattern", "request", "answer", "ms", highlight=False)
     table.columns[-1].justify = "right"
     failures: list[str] = []
