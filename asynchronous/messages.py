@@ -4,7 +4,7 @@ The generated modules in `tensorflow-serving-api` import others from `tensorflow
 normally runs all of TensorFlow (seconds, hundreds of megabytes). They need only to be found, so a bare package with
 the right search path stands in for the framework while they load, and goes away again after.
 
-Twin: synchronous and asynchronous hold this file byte for byte, so that each folder can be copied alone.
+Twin: synchronous, asynchronous and serving hold this file byte for byte, so that each folder can be copied alone.
 """
 
 import importlib.util

@@ -12,7 +12,7 @@ from kubernetes_validate.utils import all_versions
 
 from asynchronous import jobs, keys
 from local.processes import ROOT
-from synchronous import server
+from serving import __main__ as server
 
 from . import containers
 from .containers import exposed, instructions, wrong_variables

@@ -98,7 +98,7 @@ class Bed:
     def server(self, base_path: Path, *flags: str) -> Server:
         """Start the embedded server on a model's folder, which gives the model its name."""
         port, rest = free_port(), free_port()
-        argv = [*self._pinned, "synchronous.server", f"--port={port}", f"--rest_api_port={rest}", *flags]
+        argv = [*self._pinned, "serving", f"--port={port}", f"--rest_api_port={rest}", *flags]
         argv += [f"--model_name={base_path.name}", f"--model_base_path={base_path}"]
         status = f"http://127.0.0.1:{rest}/v1/models/{base_path.name}"
         with uninterrupted():

@@ -9,9 +9,9 @@ from typing import cast
 import grpc
 from tensorflow_serving.apis import model_pb2
 
-from ..messages import get_model_status_pb2
 from .config import ModelConfig
 from .errors import RequestRefused, invalid
+from .messages import get_model_status_pb2
 from .model import LoadFailed
 from .servable import Servable
 from .versions import Files

@@ -5,8 +5,8 @@ import pytest
 from tensorflow_serving.apis import model_management_pb2
 
 from local.processes import wait_until
-from synchronous.embedded.config import METRICS_PATH, ConfigRefused, read_metrics_path, read_models
-from synchronous.embedded.versions import Policy
+from serving.config import METRICS_PATH, ConfigRefused, read_metrics_path, read_models
+from serving.versions import Policy
 
 MODEL = 'name: "a" base_path: "/a" model_platform: "tensorflow" '
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow_serving.apis import prediction_log_pb2
 
-from ..artifact import ArtifactRefused, open_artifact
+from .artifact import ArtifactRefused, open_artifact
 from .batching_parameters import BatchingParameters
 from .errors import RequestRefused
 from .monitoring import Metrics

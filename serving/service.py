@@ -5,13 +5,13 @@ from typing import Any
 import grpc
 from tensorflow_serving.apis import model_management_pb2, model_pb2
 
-from ..messages import get_model_metadata_pb2 as metadata_pb2
-from ..messages import get_model_status_pb2 as status_pb2
-from ..messages import predict_pb2
 from .catalogue import Catalogue
 from .config import ConfigRefused, models_in
 from .errors import RequestRefused, invalid
 from .json_tensors import inputs_from, outputs_to, parse
+from .messages import get_model_metadata_pb2 as metadata_pb2
+from .messages import get_model_status_pb2 as status_pb2
+from .messages import predict_pb2
 from .monitoring import Metrics
 
 

@@ -8,9 +8,7 @@ from typing import Any
 
 from .batching_parameters import BatchingParameters, read
 
-USAGE = (
-    "python -m synchronous.server {--model_name=NAME --model_base_path=FOLDER | --model_config_file=FILE} [see --help]"
-)
+USAGE = "python -m serving {--model_name=NAME --model_base_path=FOLDER | --model_config_file=FILE} [see --help]"
 
 
 def parse_flags(arguments: Sequence[str] | None = None) -> argparse.Namespace:

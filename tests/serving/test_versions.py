@@ -15,8 +15,8 @@ import pytest
 
 from local.processes import ROOT, wait_until
 from local.servers import accepts, answers, free_port
-from synchronous.embedded.versions import Policy, find
-from synchronous.messages import bytes_tensor, predict_pb2, prediction_service_pb2_grpc
+from serving.messages import bytes_tensor, predict_pb2, prediction_service_pb2_grpc
+from serving.versions import Policy, find
 
 from .fleet import POLL, resident_megabytes, write_config
 
@@ -191,10 +191,10 @@ def test_a_version_that_vanishes_is_unloaded_and_one_that_comes_back_is_served_a
     fleet.wait("vanishing", AVAILABLE=2, END=1)
 
 
-@pytest.mark.parametrize("dockerfile", ["Dockerfile", "Dockerfile.embedded"])
-def test_the_images_health_check_fails_while_no_version_is_served(fleet, dockerfile):
-    check = (ROOT / "synchronous" / dockerfile).read_text().rpartition("    CMD ")[2]
-    name = f"checked_{dockerfile}"
+@pytest.mark.parametrize("folder", ["synchronous", "serving"])
+def test_the_images_health_check_fails_while_no_version_is_served(fleet, folder):
+    check = (ROOT / folder / "Dockerfile").read_text().rpartition("    CMD ")[2]
+    name = f"checked_{folder}"
     program, *arguments = json.loads(check.replace("8501", str(fleet.http.base_url.port)).replace("digits", name))
     argv = [sys.executable if program == "python" else program, *arguments]
 
@@ -260,7 +260,7 @@ def test_a_server_waits_for_the_first_version_and_stops_while_it_loads_another(s
     port, rest = free_port(), free_port()
     flags = [f"--port={port}", f"--rest_api_port={rest}", f"--file_system_poll_wait_seconds={POLL}"]
     flags += [f"--model_config_file={write_config(tmp_path, {'base': LABELLED})}"]
-    argv = [sys.executable, "-m", "synchronous.server", *flags, "--allow_version_labels_for_unavailable_models"]
+    argv = [sys.executable, "-m", "serving", *flags, "--allow_version_labels_for_unavailable_models"]
     (tmp_path / "base").mkdir()
     ready = tmp_path / "server-0.log"
     program = start("server", argv, lambda: "No versions of servable base" in ready.read_text())

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from local.processes import wait_until
 from local.servers import answers
-from synchronous.embedded.batching import Batcher
-from synchronous.embedded.batching_parameters import BatchingParameters, read
-from synchronous.embedded.errors import RequestRefused, invalid
-from synchronous.server import parse_flags
+from serving.__main__ import parse_flags
+from serving.batching import Batcher
+from serving.batching_parameters import BatchingParameters, read
+from serving.errors import RequestRefused, invalid
 from synchronous.transports import GrpcTransport, Prediction, ServingError
 
 from .conftest import server_argv

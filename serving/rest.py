@@ -13,9 +13,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 from tensorflow_serving.apis import model_pb2
 
-from ..messages import get_model_metadata_pb2 as metadata_pb2
-from ..messages import get_model_status_pb2 as status_pb2
 from .errors import RequestRefused, invalid
+from .messages import get_model_metadata_pb2 as metadata_pb2
+from .messages import get_model_status_pb2 as status_pb2
 from .monitoring import Metrics
 from .service import Service
 

@@ -7,11 +7,11 @@ import grpc
 import numpy as np
 import tensorflow as tf
 
-from ..messages import predict_pb2
 from .batch_queues import Arrays
 from .batching import Batcher
 from .batching_parameters import BatchingParameters
 from .errors import RequestRefused, invalid
+from .messages import predict_pb2
 from .tensors import from_proto, to_proto, type_name
 
 

@@ -12,7 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from local.processes import Program, wait_until
 from local.servers import answers, free_port
-from synchronous.messages import predict_pb2, prediction_service_pb2_grpc, types_pb2
+from serving.messages import predict_pb2, prediction_service_pb2_grpc, types_pb2
 
 POLL = 0.1
 METRICS = "/monitoring/prometheus/metrics"
@@ -110,7 +110,7 @@ def launch(folder: Path, saved_models: Path) -> Fleet:
     flags = [f"--port={port}", f"--rest_api_port={rest}", f"--file_system_poll_wait_seconds={POLL}"]
     flags += [f"--model_config_file={folder / 'models.config'}", f"--model_config_file_poll_wait_seconds={POLL}"]
     flags += [f"--monitoring_config_file={folder / 'monitoring.config'}"]
-    argv = [sys.executable, "-m", "synchronous.server", *flags]
+    argv = [sys.executable, "-m", "serving", *flags]
     shutil.copytree(saved_models / "marked" / "1", folder / "first" / "1")
     write_config(folder, {"first": ""})
     env = {"TF_NUM_INTEROP_THREADS": "4"}  # a call that waits keeps one of these

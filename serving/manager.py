@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 
-from ..artifact import ArtifactRefused
+from .artifact import ArtifactRefused
 from .catalogue import Catalogue, State, Version
 from .config import ModelConfig
 from .model import LoadFailed

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synchronous.messages import bytes_tensor, predict_pb2, tensor_pb2, types_pb2
+from serving.messages import bytes_tensor, predict_pb2, tensor_pb2, types_pb2
 
 FIELDS = {
     "bool": "bool_val", "int8": "int_val", "uint8": "int_val", "int16": "int_val", "uint16": "int_val",

@@ -17,9 +17,9 @@ from starlette.routing import Route
 
 from local.processes import wait_until
 from local.servers import accepts, free_port
+from serving.__main__ import listening
+from serving.flags import parse_flags
 from synchronous.client import Prediction, ServingError
-from synchronous.embedded.flags import parse_flags
-from synchronous.server import listening
 from synchronous.transports import GrpcTransport
 
 from .fleet import write_config
@@ -28,7 +28,7 @@ REQUIRED = ["--model_name=digits", "--model_base_path=models/artifacts/digits"]
 
 
 def run(*flags):
-    argv = [sys.executable, "-m", "synchronous.server", *map(str, flags)]
+    argv = [sys.executable, "-m", "serving", *map(str, flags)]
     return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
 
 
@@ -87,7 +87,7 @@ def test_a_wrong_file_is_one_line_before_tensorflow_is_imported(tmp_path, text):
     watched = "import sys, runpy; sys.argv = sys.argv[1:]\n"
     watched += "try: runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)\n"
     watched += "finally: assert 'tensorflow.python' not in sys.modules"
-    argv = [sys.executable, "-c", watched, "synchronous.server", f"--model_config_file={path}"]
+    argv = [sys.executable, "-c", watched, "serving", f"--model_config_file={path}"]
     result = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
     [line] = result.stderr.splitlines()
     assert result.returncode == 1
@@ -147,8 +147,8 @@ def test_a_rest_call_in_flight_ends_before_the_server_does(free_port):
 def test_a_signal_that_comes_up_in_a_finalizer_ends_a_server_that_waits_for_its_first_version(tmp_path):
     code = """if True:
         import os, signal
-        from synchronous import server
-        from synchronous.embedded.catalogue import Catalogue
+        from serving import __main__ as server
+        from serving.catalogue import Catalogue
 
         class Finalized:
             def __del__(self):

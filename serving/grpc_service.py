@@ -9,10 +9,10 @@ from grpc_health.v1 import health_pb2_grpc
 from grpc_health.v1.health import HealthServicer
 from tensorflow_serving.apis import model_management_pb2
 
-from ..messages import get_model_metadata_pb2 as metadata_pb2
-from ..messages import get_model_status_pb2 as status_pb2
-from ..messages import predict_pb2
 from .errors import RequestRefused
+from .messages import get_model_metadata_pb2 as metadata_pb2
+from .messages import get_model_status_pb2 as status_pb2
+from .messages import predict_pb2
 from .service import Service
 
 NO_LIMIT = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]

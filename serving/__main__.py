@@ -1,9 +1,9 @@
 """The embedded server: TensorFlow Serving's protocols, ports and flag names on any machine that runs Python.
 
-    python -m synchronous.server --port=8500 --rest_api_port=8501 --model_name=digits --model_base_path=PATH
+    python -m serving --port=8500 --rest_api_port=8501 --model_name=digits --model_base_path=PATH
 
-It serves the highest version in PATH, and new ones as they come. The parts are in `embedded/`; production runs
-tensorflow/serving (Dockerfile).
+It serves the highest version in PATH, and new ones as they come. Production runs
+tensorflow/serving (synchronous/Dockerfile).
 """
 
 import argparse
@@ -23,9 +23,9 @@ import uvicorn
 from starlette.applications import Starlette
 
 from .artifact import ArtifactRefused
-from .embedded.config import ConfigRefused, ModelConfig, read_metrics_path, read_models
-from .embedded.errors import RequestRefused
-from .embedded.flags import parse_flags
+from .config import ConfigRefused, ModelConfig, read_metrics_path, read_models
+from .errors import RequestRefused
+from .flags import parse_flags
 
 DRAIN_SECONDS = 5.0
 # Defaults for what is read when the libraries load. Serving needs no Keras, whose import is a third of the start.
@@ -93,7 +93,7 @@ def serve(flags: argparse.Namespace, models: list[ModelConfig], metrics_path: st
     # Only now: these import TensorFlow, and a wrong flag or file should not take seconds to be told.
     from grpc_health.v1.health import HealthServicer
 
-    from .embedded import catalogue, follow, grpc_service, manager, model, monitoring, rest, service
+    from . import catalogue, follow, grpc_service, manager, model, monitoring, rest, service
 
     metrics, health = monitoring.Metrics(), HealthServicer()
     loaded = catalogue.Catalogue(flags.allow_version_labels_for_unavailable_models)

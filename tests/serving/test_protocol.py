@@ -5,7 +5,7 @@ import base64
 import grpc
 import pytest
 
-from synchronous.messages import (
+from serving.messages import (
     bytes_tensor,
     get_model_metadata_pb2,
     get_model_status_pb2,
