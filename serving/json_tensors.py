@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from .batch_queues import Arrays
 from .errors import invalid
+from .hooks import Arrays
 from .tensors import type_name
 
 _PYTHON_TYPES: dict[str, tuple[type, ...]] = {"O": (str, dict), "b": (bool,), "f": (int, float)}
@@ -44,7 +44,7 @@ def inputs_from(request: dict[str, Any], expected: Mapping[str, Any]) -> Arrays:
 
 
 def outputs_to(arrays: Arrays, by_row: bool) -> bytes:
-    """Return the response body; one output goes without its name."""
+    """Return the response body. A single output has no name in it."""
     sizes = {array.shape[:1] for array in arrays.values()}
     if by_row and (len(sizes) > 1 or () in sizes):
         raise invalid("the outputs have no first dimension in common: ask in column form, with 'inputs'")
@@ -57,7 +57,7 @@ def outputs_to(arrays: Arrays, by_row: bool) -> bytes:
 
 
 def _columns(instances: Any, expected: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """Turn rows into columns: plain values for a single input, else objects with every input by name."""
+    """Return rows as columns. With one input a row is a value, with several an object that names every input."""
     if not isinstance(instances, list) or not instances:
         raise invalid("Expecting 'instances' to be a list/array with at least one value")
     if _is_value(instances[0]):
@@ -76,13 +76,13 @@ def _only(expected: Mapping[str, Any]) -> str:
 
 
 def _is_value(value: Any) -> bool:
-    """Tell a tensor's value, `{"b64": ...}` included, from an object of named inputs."""
+    """Return whether this is a tensor's value, `{"b64": ...}` included, and not an object of named inputs."""
     return not isinstance(value, dict) or (list(value) == ["b64"] and isinstance(value["b64"], str))
 
 
 def _to_array(name: str, value: Any, dtype: int) -> np.ndarray:
     wanted = tf.as_dtype(dtype)
-    leaves = np.array(value, object)  # of lists that differ in length numpy makes values
+    leaves = np.array(value, object)  # numpy leaves lists of different lengths as values
     flat = leaves.ravel().tolist()
     kind = np.dtype(wanted.as_numpy_dtype).kind
     types = _PYTHON_TYPES.get(kind, ())
@@ -114,7 +114,7 @@ def _to_json(name: str, array: np.ndarray) -> Any:
     if array.dtype.kind not in "biuf":
         raise invalid(f"Failed to write JSON value for tensor type: {array.dtype.name}")
     if array.dtype == np.float32:
-        array = array.astype(str).astype(np.float64)  # 0.2 as 0.2, not as 0.20000000298, the double that it is
+        array = array.astype(str).astype(np.float64)  # else 0.2 would be written as the double 0.20000000298
     return array.tolist()
 
 

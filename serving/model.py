@@ -1,78 +1,115 @@
-"""Loading one version: check it against its manifest, open it, warm it up."""
+"""One version of a model: a SavedModel in a TensorFlow session, as in TensorFlow Serving."""
 
-import logging
-import time
+import ctypes
+import gc
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import grpc
+import numpy as np
 import tensorflow as tf
-from google.protobuf.message import DecodeError
-from tensorflow_serving.apis import prediction_log_pb2
 
-from .artifact import ArtifactRefused, open_artifact
-from .batching_parameters import BatchingParameters
-from .errors import RequestRefused
-from .monitoring import Metrics
-from .servable import Servable
+from .errors import RequestRefused, invalid
+from .hooks import Arrays, Run
+from .messages import predict_pb2
+from .tensors import from_proto, to_proto, type_name
 
-WARM_UP_SECONDS = 600.0
-log = logging.getLogger(__name__)
+_MALLOC_TRIM = getattr(ctypes.CDLL(None), "malloc_trim", lambda pad: 0)  # only glibc has it
 
 
-class LoadFailed(Exception):
-    """A version that cannot be served; `code` and the message are what GetModelStatus tells."""
-
-    def __init__(self, code: grpc.StatusCode, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-def open_model(path: Path, metrics: Metrics, batching: BatchingParameters | None = None) -> Servable:
-    """Load and warm up the SavedModel in the version folder `path`; one with a manifest must match it.
+class Model:
+    """A loaded SavedModel; safe to use from many threads.
 
     Raises:
-        LoadFailed: it is not what was built, does not load, or does not answer its own warm-up requests.
+        OSError, RuntimeError, ValueError, tf.errors.OpError: the folder does not hold a SavedModel that loads.
     """
-    try:
-        if (path / "manifest.json").exists():
-            open_artifact(path.parent, int(path.name))
-        servable = Servable(path, batching)
-        metrics.loaded(path, "success")
-    except Exception as error:  # whatever the files make TensorFlow raise, other models are served
-        metrics.loaded(path, "fail")
-        raise _failed(path, error) from error
-    try:
-        begin = time.perf_counter()
-        if warm_up(servable, path / "assets.extra" / "tf_serving_warmup_requests"):
-            metrics.warmed_up(path, time.perf_counter() - begin)
-    except Exception as error:
-        servable.close()
-        raise _failed(path, error) from error
-    return servable
+
+    def __init__(self, path: Path) -> None:
+        graph = tf.Graph()
+        self._session = tf.compat.v1.Session(graph=graph)
+        with graph.as_default():
+            meta = tf.compat.v1.saved_model.loader.load(self._session, [tf.saved_model.SERVING], str(path))
+        graph.finalize()
+        self.signatures = dict(meta.signature_def)
+        self.execute: Run = self._execute  # optional folders may wrap it
+        self.before_close: list[Callable[[], None]] = []
+
+    def predict(self, request: predict_pb2.PredictRequest, timeout: float) -> predict_pb2.PredictResponse:
+        """Return the response to `request`, within `timeout` seconds."""
+        signature = request.model_spec.signature_name or "serving_default"
+        if signature not in self.signatures:
+            message = f'Serving signature key "{signature}" not found.'
+            raise RequestRefused(grpc.StatusCode.FAILED_PRECONDITION, message)
+        try:
+            inputs = {alias: from_proto(tensor, alias) for alias, tensor in request.inputs.items()}
+        except ValueError as error:
+            raise invalid(str(error)) from error
+        outputs = self.run(signature, inputs, request.output_filter, timeout)
+        response = predict_pb2.PredictResponse(outputs={alias: to_proto(array) for alias, array in outputs.items()})
+        response.model_spec.signature_name = signature
+        return response
+
+    def run(self, signature: str, inputs: Arrays, wanted: Iterable[str], timeout: float) -> Arrays:
+        """Run a known signature on arrays. `wanted` names the outputs; an empty one means all."""
+        inputs, outputs = self._checked(signature, inputs), self._wanted(signature, list(wanted))
+        return self.execute(signature, inputs, outputs, timeout)
+
+    def close(self) -> None:
+        """Close the session. No call may be in progress."""
+        for close in self.before_close:
+            close()
+        self._session.close()
+
+    def _execute(self, signature: str, inputs: Arrays, wanted: Iterable[str], timeout: float) -> Arrays:
+        known = self.signatures[signature]
+        feeds = {known.inputs[alias].name: array for alias, array in inputs.items()}
+        fetches = {alias: known.outputs[alias].name for alias in wanted}
+        options = tf.compat.v1.RunOptions(timeout_in_ms=max(1, int(timeout * 1000)))
+        try:
+            results = self._session.run(fetches, feeds, options)
+        except ValueError as error:  # a shape that the graph cannot take
+            raise invalid(str(error)) from error
+        except tf.errors.OpError as error:
+            # The session wraps the kernel's own message in a Python traceback of the code that built the graph.
+            cause = error.__context__ if isinstance(error.__context__, tf.errors.OpError) else error
+            code = next(code for code in grpc.StatusCode if code.value[0] == error.error_code)
+            raise RequestRefused(code, cause.message) from error
+        # The session returns scalars as Python and numpy values.
+        return {k: np.asarray(v, object if isinstance(v, bytes) else None) for k, v in results.items()}
+
+    def _checked(self, signature: str, inputs: Arrays) -> Arrays:
+        expected = self.signatures[signature].inputs
+        missing, extra = set(expected) - set(inputs), set(inputs) - set(expected)
+        if len(inputs) != len(expected):
+            message = (
+                f"input size does not match signature: {len(inputs)}!={len(expected)}. Sent extra: {_names(extra)}."
+            )
+            raise invalid(f"{message} Missing but required: {_names(missing)}.")
+        if extra:
+            message = f"input tensor alias not found in signature: {min(extra)}. Inputs expected to be in the set"
+            raise invalid(f"{message} {_names(expected)}.")
+        for alias, array in inputs.items():
+            wanted, got = expected[alias].dtype, tf.as_dtype(array.dtype).as_datatype_enum
+            if wanted != got:
+                raise invalid(f"Expects {alias} to be {type_name(wanted)} but {type_name(got)} is provided")
+        return inputs
+
+    def _wanted(self, signature: str, aliases: list[str]) -> list[str]:
+        outputs = self.signatures[signature].outputs
+        for alias in aliases:
+            if alias not in outputs:
+                message = f"output tensor alias not found in signature: {alias} Outputs expected to be in the set"
+                raise invalid(f"{message} {_names(outputs)}.")
+            if aliases.count(alias) > 1:
+                raise invalid(f"duplicate output tensor alias: {alias}")
+        return aliases or sorted(outputs)
 
 
-def warm_up(servable: Servable, records: Path) -> int:
-    """Replay the recorded Predict requests, so that no caller pays for the first run; return how many there are."""
-    if not records.exists():
-        return 0
-    count = 0
-    for record in tf.data.TFRecordDataset(str(records)).as_numpy_iterator():
-        entry = prediction_log_pb2.PredictionLog.FromString(record)
-        if entry.HasField("predict_log"):
-            servable.predict(entry.predict_log.request, WARM_UP_SECONDS)
-            count += 1
-    log.info("warmed up with the %d requests in %s", count, records)
-    return count
+def release_memory() -> None:
+    """Return the memory of models that are closed and not referenced any more to the system."""
+    gc.collect()  # a graph is full of reference cycles
+    _MALLOC_TRIM(0)  # glibc would keep what was freed for the thread that loaded the model
 
 
-def _failed(path: Path, error: Exception) -> LoadFailed:
-    code = grpc.StatusCode.UNKNOWN
-    if isinstance(error, RequestRefused):
-        code = error.code
-    elif isinstance(error, tf.errors.OpError):
-        code = next(code for code in grpc.StatusCode if code.value[0] == error.error_code)
-    elif not (path / "saved_model.pb").exists():
-        code = grpc.StatusCode.NOT_FOUND
-    elif isinstance(error, ArtifactRefused | OSError | DecodeError):
-        code = grpc.StatusCode.DATA_LOSS
-    return LoadFailed(code, f"{path} cannot be served: {' '.join(str(error).split())[:500]}")
+def _names(names: Iterable[str]) -> str:
+    return f"{{{','.join(sorted(names))}}}"

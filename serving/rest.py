@@ -1,7 +1,8 @@
-"""TensorFlow Serving's REST API: status, metadata and predict under /v1/models, and the page of metrics."""
+"""TensorFlow Serving's REST API: status, metadata and predict under /v1/models."""
 
 import json
 import re
+from collections.abc import Iterable
 
 import grpc
 from google.protobuf.json_format import MessageToDict
@@ -16,7 +17,6 @@ from tensorflow_serving.apis import model_pb2
 from .errors import RequestRefused, invalid
 from .messages import get_model_metadata_pb2 as metadata_pb2
 from .messages import get_model_status_pb2 as status_pb2
-from .monitoring import Metrics
 from .service import Service
 
 _VERSION = r"(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
@@ -42,8 +42,8 @@ _HTTP_STATUS = {
 }
 
 
-def create_app(service: Service, timeout: float, metrics: Metrics, metrics_path: str | None) -> Starlette:
-    """Return the API of `service`, whose predict calls may run for `timeout` seconds, and the metrics' page."""
+def create_app(service: Service, timeout: float, more: Iterable[Route]) -> Starlette:
+    """Return the API of `service`, with `more` routes. A predict call may run for `timeout` seconds."""
 
     async def answer(request: Request) -> Response:
         if request.method != "POST":
@@ -51,17 +51,11 @@ def create_app(service: Service, timeout: float, metrics: Metrics, metrics_path:
         try:
             body = await request.body()
         except ClientDisconnect as error:
-            raise RequestRefused(grpc.StatusCode.CANCELLED, "the caller has gone") from error
+            raise RequestRefused(grpc.StatusCode.CANCELLED, "the client disconnected") from error
         return _reply(await run_in_threadpool(_post, service, request, body, timeout))
 
-    def page(request: Request) -> Response:
-        return Response(metrics.page(), media_type="text/plain")
-
     return Starlette(
-        routes=[
-            Route("/v1/{rest:path}", answer, methods=_METHODS),
-            *([Route(metrics_path, page)] if metrics_path else []),
-        ],
+        routes=[Route("/v1/{rest:path}", answer, methods=_METHODS), *more],
         exception_handlers={RequestRefused: _refuse},  # type: ignore[dict-item]
     )
 
@@ -79,7 +73,7 @@ def _get(service: Service, request: Request) -> bytes:
 def _post(service: Service, request: Request, body: bytes, timeout: float) -> bytes:
     spec, method = _model_spec(_POST, request)
     if method != "predict":
-        message = f"the embedded server does not answer {method}, only predict"
+        message = f"this server does not answer {method}, only predict"
         raise RequestRefused(grpc.StatusCode.UNIMPLEMENTED, message)
     return service.predict_json(spec, body, timeout)
 
@@ -98,7 +92,7 @@ def _model_spec(pattern: re.Pattern[str] | None, request: Request) -> tuple[mode
 
 def _to_json(message: Message) -> bytes:
     fields = MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
-    fields.get("metadata", {}).get("signature_def", {}).pop("@type", None)  # the real server unpacks the Any
+    fields.get("metadata", {}).get("signature_def", {}).pop("@type", None)  # TensorFlow Serving unpacks the Any
     return json.dumps(fields, indent=1).encode()
 
 

@@ -1,51 +1,50 @@
-"""What both protocols answer: Predict, metadata, status and new configuration, in TensorFlow Serving's words."""
+"""The answers of both protocols: Predict, metadata and status, with TensorFlow Serving's error messages."""
 
 from typing import Any
 
 import grpc
-from tensorflow_serving.apis import model_management_pb2, model_pb2
+from tensorflow_serving.apis import model_pb2
 
 from .catalogue import Catalogue
-from .config import ConfigRefused, models_in
 from .errors import RequestRefused, invalid
+from .hooks import Observer
 from .json_tensors import inputs_from, outputs_to, parse
 from .messages import get_model_metadata_pb2 as metadata_pb2
 from .messages import get_model_status_pb2 as status_pb2
 from .messages import predict_pb2
-from .monitoring import Metrics
 
 
 class Service:
     """Answers requests from the versions in a catalogue."""
 
-    def __init__(self, catalogue: Catalogue, metrics: Metrics) -> None:
-        self._catalogue, self._metrics = catalogue, metrics
+    def __init__(self, catalogue: Catalogue, observer: Observer) -> None:
+        self._catalogue, self._observer = catalogue, observer
 
     def predict(self, request: predict_pb2.PredictRequest, timeout: float) -> predict_pb2.PredictResponse:
-        """Answer a Predict request within `timeout` seconds, and say which version did."""
+        """Answer a Predict request within `timeout` seconds, with the version that answered."""
         name = request.model_spec.name
-        with self._metrics.request(self._known(name), "Predict", "GRPC"):
+        with self._observer.request(self._known(name), "Predict", "GRPC"):
             spec = _spec(request)
-            with self._catalogue.use(spec) as (number, servable):
-                response = servable.predict(request, timeout)
-            _sign(response.model_spec, name, number)
+            with self._catalogue.use(spec) as (number, model):
+                response = model.predict(request, timeout)
+            _set_version(response.model_spec, name, number)
             return response
 
     def predict_json(self, spec: model_pb2.ModelSpec, body: bytes, timeout: float) -> bytes:
         """Answer a REST predict request within `timeout` seconds."""
-        with self._metrics.request(self._known(spec.name), "predict", "REST"):
+        with self._observer.request(self._known(spec.name), "predict", "REST"):
             wanted = parse(body)
-            with self._catalogue.use(spec) as (_, servable):
+            with self._catalogue.use(spec) as (_, model):
                 signature = wanted.get("signature_name", "serving_default")
                 if not isinstance(signature, str):
                     raise invalid("'signature_name' key must be a string value.")
-                if signature not in servable.signatures:
+                if signature not in model.signatures:
                     raise invalid(f'Serving signature name: "{signature}" not found in signature def')
-                inputs = inputs_from(wanted, servable.signatures[signature].inputs)
-                return outputs_to(servable.run(signature, inputs, (), timeout), by_row="instances" in wanted)
+                inputs = inputs_from(wanted, model.signatures[signature].inputs)
+                return outputs_to(model.run(signature, inputs, (), timeout), by_row="instances" in wanted)
 
     def metadata(self, request: metadata_pb2.GetModelMetadataRequest) -> metadata_pb2.GetModelMetadataResponse:
-        """Return the signatures, which is all the metadata that TensorFlow Serving knows."""
+        """Return the signatures, the only metadata that TensorFlow Serving has."""
         spec = _spec(request)
         if not request.metadata_field:
             raise invalid("GetModelMetadataRequest must specify at least one metadata_field")
@@ -53,14 +52,14 @@ class Service:
             if field != "signature_def":
                 raise invalid(f"Metadata field {field} is not supported")
         response = metadata_pb2.GetModelMetadataResponse()
-        with self._catalogue.use(spec) as (number, servable):
-            signatures = metadata_pb2.SignatureDefMap(signature_def=servable.signatures)
-            _sign(response.model_spec, spec.name, number)
+        with self._catalogue.use(spec) as (number, model):
+            signatures = metadata_pb2.SignatureDefMap(signature_def=model.signatures)
+            _set_version(response.model_spec, spec.name, number)
         response.metadata["signature_def"].Pack(signatures)
         return response
 
     def status(self, request: status_pb2.GetModelStatusRequest) -> status_pb2.GetModelStatusResponse:
-        """Return the states of all versions, highest first, or of one; a label is ignored, as in TensorFlow Serving."""
+        """Return the state of every version, highest first, or of one. Labels are ignored, as in TensorFlow Serving."""
         spec = _spec(request)
         versions = self._catalogue.versions(spec.name)
         wanted = "any versions"
@@ -78,25 +77,8 @@ class Service:
                 status.error_code, status.error_message = version.error.code.value[0], str(version.error)
         return response
 
-    def reload(
-        self, request: model_management_pb2.ReloadConfigRequest, timeout: float
-    ) -> model_management_pb2.ReloadConfigResponse:
-        """Take the configuration in the place of the one before, and return when its models are served."""
-        try:
-            models = models_in(request.config)
-        except ConfigRefused as error:
-            raise invalid(str(error)) from error
-        new = {model.name for model in models} - set(self._catalogue.models)
-        self._catalogue.configure(models)
-        if unserved := self._catalogue.wait_until_tried(new, timeout):
-            message = f"{len(unserved)} model(s) did not become available: {{{', '.join(sorted(unserved))}}}"
-            raise RequestRefused(grpc.StatusCode.UNKNOWN, message)
-        response = model_management_pb2.ReloadConfigResponse()
-        response.status.SetInParent()
-        return response
-
     def _known(self, name: str) -> str:
-        """Return a name for the metrics, of which callers cannot make ever more."""
+        """Return the name as a label for metrics. Callers must not create labels, so an unknown model has none."""
         return name if name in self._catalogue.models else ""
 
 
@@ -106,6 +88,6 @@ def _spec(request: Any) -> model_pb2.ModelSpec:
     return request.model_spec
 
 
-def _sign(spec: model_pb2.ModelSpec, name: str, number: int) -> None:
+def _set_version(spec: model_pb2.ModelSpec, name: str, number: int) -> None:
     spec.name = name
     spec.version.value = number

@@ -1,4 +1,4 @@
-"""TensorProto to numpy and back, for every type that a signature can hold."""
+"""TensorProto to numpy and back, for every type that a signature can have."""
 
 import math
 
@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2, types_pb2
 
-_MOST_BYTES = 2**31  # what one protobuf message can carry; a short message may claim any shape
+_MOST_BYTES = 2**31  # the limit of a protobuf message; a short message can still claim a larger shape
 
 _FIELDS = {"float32": "float_val", "float64": "double_val", "bool": "bool_val", "object": "string_val"}
 _FIELDS |= {"int64": "int64_val", "uint32": "uint32_val", "uint64": "uint64_val"}
@@ -15,15 +15,15 @@ _BITS = {"float16": np.uint16, "bfloat16": np.uint16, "complex64": np.float32, "
 
 
 def type_name(dtype: int) -> str:
-    """Return the name that TensorFlow's messages use: float, double, string, ..."""
+    """Return the type's name in TensorFlow's error messages: float, double, string, ..."""
     return str(types_pb2.DataType.Name(dtype)).removeprefix("DT_").lower()
 
 
 def from_proto(tensor: tensor_pb2.TensorProto, alias: str) -> np.ndarray:
-    """Return a tensor as an array, strings as bytes objects.
+    """Return a tensor as an array, with strings as bytes objects.
 
     Raises:
-        ValueError: type, shape and values do not fit together.
+        ValueError: type, shape and values contradict each other.
     """
     shape = [dim.size for dim in tensor.tensor_shape.dim]
     try:
@@ -36,7 +36,7 @@ def from_proto(tensor: tensor_pb2.TensorProto, alias: str) -> np.ndarray:
 
 
 def to_proto(array: np.ndarray) -> tensor_pb2.TensorProto:
-    """Return an array with each value in its typed field: clients of the real server read `float_val` and the like."""
+    """Return an array as a tensor with typed fields such as `float_val`, as TensorFlow Serving's clients expect."""
     tensor = tensor_pb2.TensorProto(dtype=tf.as_dtype(array.dtype).as_datatype_enum)
     for size in array.shape:
         tensor.tensor_shape.dim.add(size=size)

@@ -1,4 +1,4 @@
-"""The server under test: any address in SERVING_GRPC and SERVING_REST, or the embedded server; and small models."""
+"""The servers under test, and the small models that they serve."""
 
 import os
 import subprocess
@@ -37,7 +37,7 @@ def connected(address: str, url: str) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def digits(request: pytest.FixtureRequest) -> Iterator[Server]:
-    """A server of the digits model: TensorFlow Serving itself when its addresses are given."""
+    """A server of the digits model: any server whose addresses are in SERVING_GRPC and SERVING_REST, or our own."""
     if "SERVING_GRPC" in os.environ and "SERVING_REST" in os.environ:
         yield from connected(os.environ["SERVING_GRPC"], os.environ["SERVING_REST"])
     else:
@@ -56,7 +56,7 @@ def saved_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def sample(saved_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The embedded server with a model of many signatures."""
+    """The server with a model of many signatures."""
     port, rest = free_port(), free_port()
     ready = f"http://127.0.0.1:{rest}/v1/models/sample"
     log = tmp_path_factory.mktemp("sample") / "log"
@@ -67,7 +67,7 @@ def sample(saved_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture(scope="session")
 def fleet(saved_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    """The embedded server with a configuration file and folders that tests may change; see `Fleet`."""
+    """The server with a configuration file and folders that tests change; see `Fleet`."""
     fleet = launch(tmp_path_factory.mktemp("fleet"), saved_models)
     with fleet.http, fleet.channel:
         yield fleet
@@ -76,7 +76,7 @@ def fleet(saved_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @dataclass(frozen=True)
 class Holding:
-    """A server whose calls last until the test lets them go."""
+    """A server whose calls last until the test releases them."""
 
     program: Program
     port: int
@@ -88,7 +88,7 @@ class Holding:
         return connect(protocol, f"127.0.0.1:{port}", "hold")
 
     def image(self, caller: object) -> bytes:
-        """What `caller` is to send: the name of the files by which its call is told and let go."""
+        """Return what `caller` sends: the path of the files that report and release its call."""
         return str(self.folder / str(id(caller))).encode()
 
     def started(self, caller: object) -> bool:
@@ -102,7 +102,7 @@ class Holding:
 def holding(start: Callable[..., Program], saved_models: Path, tmp_path: Path) -> Holding:
     port, rest = free_port(), free_port()
     argv = server_argv(saved_models / "hold", port, rest)
-    env = {"TF_NUM_INTEROP_THREADS": "4"}  # a call that waits keeps one of these
+    env = {"TF_NUM_INTEROP_THREADS": "4"}  # each call that waits occupies one
     program = start("hold", argv, lambda: answers(f"http://127.0.0.1:{rest}/v1/models/hold"), env)
     return Holding(program, port, rest, tmp_path)
 

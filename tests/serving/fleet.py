@@ -20,7 +20,7 @@ METRICS = "/monitoring/prometheus/metrics"
 
 @dataclass
 class Fleet:
-    """The running server; every test puts models of its own into it."""
+    """The running server. Every test adds models of its own."""
 
     program: Program
     folder: Path
@@ -30,19 +30,19 @@ class Fleet:
     models: dict[str, str] = field(default_factory=dict)
 
     def configure(self, **models: str | None) -> None:
-        """Add models to the configuration file, or change them, or take them out (None); text: more fields."""
+        """Add models to the configuration file, change them, or remove them (None). The text holds further fields."""
         self.models = {name: more for name, more in {**self.models, **models}.items() if more is not None}
         write_config(self.folder, self.models)
 
     def put(self, name: str, version: int, model: str) -> Path:
-        """Put a copy of one of the saved models into place as a version, at one stroke."""
+        """Put a copy of a saved model in place as a version, in one atomic step."""
         copy, place = self.folder / f"{name}.copy", self.folder / name / str(version)
         shutil.copytree(self.saved_models / model, copy)
         place.parent.mkdir(exist_ok=True)
         return copy.rename(place)
 
     def serve(self, name: str, more: str = "", **versions: str) -> None:
-        """Configure a model with versions such as v1="marked/1", and wait until they are there."""
+        """Configure a model with versions such as v1="marked/1", and wait until the highest is available."""
         for version, model in versions.items():
             self.put(name, int(version[1:]), model)
         self.configure(**{name: more})
@@ -55,7 +55,7 @@ class Fleet:
         return {int(version["version"]): version["state"] for version in self.status(name)}
 
     def wait(self, name: str, **states: int) -> None:
-        """Wait until versions are in the states given, such as AVAILABLE=2."""
+        """Wait until versions are in these states, such as AVAILABLE=2."""
         wanted = {version: state for state, version in states.items()}
         wait_until(lambda: wanted.items() <= self.states(name).items(), 30, f"{name} {wanted}, not {self.status(name)}")
 
@@ -72,7 +72,7 @@ class Fleet:
         return prediction_service_pb2_grpc.PredictionServiceStub(self.channel).Predict(request, timeout=20)
 
     def mark(self, name: str, **spec) -> tuple[int, int]:
-        """Return the number that the model answered with, and the version that it says it is."""
+        """Return the number that the model answers with, and the version in the response."""
         response = self.predict(name, **spec)
         return int(response.outputs["mark"].float_val[0]), response.model_spec.version.value
 
@@ -86,13 +86,13 @@ class Fleet:
         return health_pb2_grpc.HealthStub(self.channel).Check(request, timeout=10).status
 
     def metrics(self) -> dict[str, float]:
-        """Return every sample by its name and labels, as they are written."""
+        """Return every sample by its name and labels, as the page shows them."""
         lines = [line for line in self.http.get(METRICS).text.splitlines() if not line.startswith("#")]
         return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
 
 
 def write_config(folder: Path, models: dict[str, str]) -> Path:
-    """Write `folder`/models.config at one stroke."""
+    """Write `folder`/models.config in one atomic step."""
     text = "\n".join(
         f'config {{ name: "{name}" base_path: "{folder / name}" model_platform: "tensorflow" {more} }}'
         for name, more in models.items()
@@ -113,7 +113,7 @@ def launch(folder: Path, saved_models: Path) -> Fleet:
     argv = [sys.executable, "-m", "serving", *flags]
     shutil.copytree(saved_models / "marked" / "1", folder / "first" / "1")
     write_config(folder, {"first": ""})
-    env = {"TF_NUM_INTEROP_THREADS": "4"}  # a call that waits keeps one of these
+    env = {"TF_NUM_INTEROP_THREADS": "4"}  # each call that waits occupies one
     program = Program("fleet", argv, lambda: answers(f"{url}/v1/models/first"), folder / "log", env)
     program.wait_ready()
     http = httpx.Client(base_url=url, timeout=20)
@@ -121,6 +121,6 @@ def launch(folder: Path, saved_models: Path) -> Fleet:
 
 
 def resident_megabytes(pid: int) -> float:
-    """Return what a process has in memory."""
+    """Return the resident memory of a process."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20

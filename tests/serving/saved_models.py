@@ -1,6 +1,6 @@
-"""Writes the SavedModels that the embedded server's tests serve: python saved_models.py FOLDER.
+"""Write the SavedModels that the server's tests serve: python saved_models.py FOLDER.
 
-A program of its own, so that the tests' process never imports TensorFlow.
+A separate program, so that the tests' process does not import TensorFlow.
 """
 
 import sys
@@ -36,7 +36,7 @@ class Sample(tf.Module):
 
 
 class Marked(tf.Module):
-    """Answers with a number of its own, so that a test sees which version answered; `size` floats are its weight."""
+    """Answers with a number of its own, which shows a test which version answered. It holds `size` floats."""
 
     def __init__(self, mark, size=1):
         super().__init__()
@@ -48,7 +48,7 @@ class Marked(tf.Module):
 
 
 class Hold(tf.Module):
-    """Answers only when a file is there: `image` holds a path P; it writes P.started and waits for P.release."""
+    """Answers when a file exists: `image` holds a path P. It writes P.started and waits for P.release."""
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "image")])
     def serve(self, image):

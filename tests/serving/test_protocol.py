@@ -1,4 +1,4 @@
-"""What a Predict user meets in TensorFlow Serving, asked of the digits model at any address."""
+"""What users of Predict find in TensorFlow Serving, with the digits model at any address."""
 
 import base64
 
@@ -25,7 +25,7 @@ def predict_request(*images, name="digits", **spec):
 
 
 def refused(call, request):
-    """Return the code and the text with which a gRPC call is refused."""
+    """Return the code and the message with which a gRPC call is refused."""
     with pytest.raises(grpc.RpcError) as caught:
         call(request, timeout=10)
     return caught.value.code().name, caught.value.details()
@@ -53,7 +53,7 @@ def test_a_call_without_a_deadline_is_answered(digits, digit_images):
     assert digits.predictions.Predict(predict_request(digit_images[0].data)).outputs["label"].string_val
 
 
-def test_the_output_filter_names_what_comes_back(digits, digit_images):
+def test_the_output_filter_selects_the_outputs(digits, digit_images):
     request = predict_request(digit_images[0].data)
     request.output_filter.append("label")
     assert list(digits.predictions.Predict(request, timeout=10).outputs) == ["label"]
@@ -72,7 +72,7 @@ def test_a_version_may_be_named(digits, digit_images):
     assert refused(digits.predictions.Predict, request) == expected
 
 
-def test_unknown_names_are_refused_in_tensorflow_servings_words(digits):
+def test_unknown_names_are_refused_with_tensorflow_servings_messages(digits):
     predict = digits.predictions.Predict
     expected = ("NOT_FOUND", "Servable not found for request: Latest(nobody)")
     assert refused(predict, predict_request(name="nobody")) == expected
@@ -95,7 +95,7 @@ def test_an_undecodable_image_fails_the_request(digits, digit_images):
     assert refused(digits.predictions.Predict, request)[0] == "INVALID_ARGUMENT"
 
 
-def test_a_request_that_names_no_model_is_invalid(digits):
+def test_a_request_without_a_model_is_invalid(digits):
     calls = {
         digits.predictions.Predict: predict_pb2.PredictRequest(),
         digits.predictions.GetModelMetadata: get_model_metadata_pb2.GetModelMetadataRequest(),
@@ -115,7 +115,7 @@ def test_get_model_metadata_packs_the_signatures(digits):
     assert response.model_spec.version.value == 1
 
 
-def test_get_model_status_says_available(digits):
+def test_get_model_status_reports_available(digits):
     request = get_model_status_pb2.GetModelStatusRequest()
     request.model_spec.name = "digits"
     [status] = digits.models.GetModelStatus(request, timeout=10).model_version_status
@@ -172,13 +172,13 @@ def test_rest_predicts_by_row_and_by_column(digits, digit_images):
         ("GET", "/v1/models/digits/versions/one", 400),
     ],
 )
-def test_rest_errors_are_json_with_a_reason(digits, method, url, status):
+def test_rest_errors_are_json_with_a_message(digits, method, url, status):
     body = {"instances": [b64(b"")]} if method == "POST" else None
     answer = digits.http.request(method, url, json=body)
     assert answer.status_code == status
     assert isinstance(answer.json()["error"], str)
 
 
-def test_rest_says_servable_not_found(digits):
+def test_rest_reports_servable_not_found(digits):
     answer = digits.http.post("/v1/models/half:predict", json={"instances": [1.0]})
     assert answer.json() == {"error": "Servable not found for request: Latest(half)"}

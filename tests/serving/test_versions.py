@@ -1,4 +1,4 @@
-"""Versions of a model that come, go, fail and are named, while callers ask the embedded server."""
+"""Versions of a model that appear, vanish, fail and have labels, while callers send requests."""
 
 import json
 import os
@@ -37,13 +37,13 @@ def test_a_policy_chooses_by_number_highest_first(policy, chosen):
     assert policy.choose([9, 1, 10]) == chosen
 
 
-def test_a_folder_whose_number_no_message_can_hold_is_no_version(tmp_path):
+def test_a_folder_whose_number_does_not_fit_in_a_message_is_not_a_version(tmp_path):
     for name in ("1", str(2**63 - 1), str(2**63), "20240101120000123456", "one"):
         (tmp_path / name).mkdir()
     assert sorted(find(tmp_path)) == [1, 2**63 - 1]
 
 
-def test_a_new_version_takes_the_place_of_the_old_one(fleet):
+def test_a_new_version_replaces_the_old_one(fleet):
     fleet.serve("swapped", v9="marked/1")
     assert fleet.mark("swapped") == (1, 9)
     fleet.put("swapped", 10, "marked/2")
@@ -92,7 +92,7 @@ def test_policies_can_be_changed_while_the_server_runs(fleet):
     assert fleet.states("many") == {3: "AVAILABLE", 2: "AVAILABLE", 1: "AVAILABLE"}
 
 
-def test_a_label_names_a_loaded_version_in_both_protocols(fleet):
+def test_a_label_selects_a_loaded_version_in_both_protocols(fleet):
     policy = "model_version_policy { all {} }"
     fleet.serve("labelled", policy, v1="marked/1", v2="marked/2")
     fleet.wait("labelled", AVAILABLE=1)
@@ -106,7 +106,7 @@ def test_a_label_names_a_loaded_version_in_both_protocols(fleet):
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
-def test_a_label_for_a_version_that_is_not_loaded_is_refused_and_all_stays_as_it_was(fleet):
+def test_a_label_for_a_version_that_is_not_loaded_is_refused_and_changes_nothing(fleet):
     fleet.serve("pinned", v1="marked/1")
     fleet.configure(pinned='version_labels { key: "stable" value: 7 }')
     message = "Request to assign label to version 7 of model pinned, which is not currently available for inference"
@@ -138,7 +138,9 @@ def contradict(version):
         ("cold", lambda version: None, "FAILED_PRECONDITION", 'Serving signature key "other" not found'),
     ],
 )
-def test_a_version_that_fails_says_why_and_the_old_one_serves_until_it_is_mended(fleet, model, damage, code, message):
+def test_a_version_that_fails_reports_why_and_the_old_one_serves_until_it_is_repaired(
+    fleet, model, damage, code, message
+):
     name = f"broken_{damage.__name__.strip('<>')}"
     fleet.serve(name, v1="marked/1")
     damage(fleet.put(name, 2, model))
@@ -153,10 +155,10 @@ def test_a_version_that_fails_says_why_and_the_old_one_serves_until_it_is_mended
     assert fleet.status(name, "/versions/2")[0]["status"] == {"error_code": "OK", "error_message": ""}
 
 
-def test_a_version_that_is_still_being_written_is_not_touched(fleet):
+def test_a_version_that_is_still_being_written_is_not_loaded(fleet):
     fleet.serve("growing", v1="marked/1")
     version, longest = fleet.folder / "growing" / "2", POLL
-    while longest >= POLL:  # a pause as long as a poll would be the end of the writing: then this was no trial
+    while longest >= POLL:  # after a pause as long as a poll the files count as complete, so try again
         shutil.rmtree(version, ignore_errors=True)
         version.mkdir()
         states: dict[int, str] = {}
@@ -171,7 +173,7 @@ def test_a_version_that_is_still_being_written_is_not_touched(fleet):
     fleet.wait("growing", END=2)
 
 
-def test_a_version_that_was_tried_half_written_is_served_when_it_is_complete(fleet):
+def test_a_version_that_failed_while_incomplete_is_served_once_it_is_complete(fleet):
     fleet.serve("copied", v1="marked/1")
     version, complete = fleet.folder / "copied" / "2", fleet.saved_models / "marked" / "2"
     version.mkdir()
@@ -182,7 +184,7 @@ def test_a_version_that_was_tried_half_written_is_served_when_it_is_complete(fle
     fleet.wait("copied", AVAILABLE=2, END=1)
 
 
-def test_a_version_that_vanishes_is_unloaded_and_one_that_comes_back_is_served_again(fleet):
+def test_a_version_that_vanishes_is_unloaded_and_served_again_when_it_returns(fleet):
     fleet.serve("vanishing", v1="marked/1", v2="marked/2")
     (fleet.folder / "vanishing" / "2").rename(fleet.folder / "aside")
     fleet.wait("vanishing", AVAILABLE=1, END=2)
@@ -210,7 +212,7 @@ def test_the_images_health_check_fails_while_no_version_is_served(fleet, folder)
     fleet.configure(**{name: None})
 
 
-def test_a_base_path_that_cannot_be_read_leaves_the_model_as_it_is(fleet):
+def test_a_base_path_that_cannot_be_read_changes_nothing(fleet):
     fleet.serve("lost", v1="marked/1")
     (fleet.folder / "lost").rename(fleet.folder / "elsewhere")
     wait_until(lambda: f"Could not find base path {fleet.folder / 'lost'}" in fleet.program.log.read_text())
@@ -218,7 +220,7 @@ def test_a_base_path_that_cannot_be_read_leaves_the_model_as_it_is(fleet):
 
 
 def hold(fleet, path):
-    """Start a call that lasts until `path`.release is there."""
+    """Start a call that lasts until `path`.release exists."""
     request = predict_pb2.PredictRequest(inputs={"image": bytes_tensor([str(path).encode()])})
     request.model_spec.name = "held"
     call = prediction_service_pb2_grpc.PredictionServiceStub(fleet.channel).Predict.future(request, timeout=30)
@@ -226,7 +228,7 @@ def hold(fleet, path):
     return call
 
 
-def test_an_old_version_is_unloaded_when_its_last_call_has_ended(fleet, tmp_path):
+def test_an_old_version_is_unloaded_after_its_last_call_has_ended(fleet, tmp_path):
     fleet.serve("held", v1="hold/1")
     call = hold(fleet, tmp_path / "call")
     fleet.put("held", 2, "hold/1")
@@ -236,19 +238,19 @@ def test_an_old_version_is_unloaded_when_its_last_call_has_ended(fleet, tmp_path
     fleet.wait("held", END=1)
 
 
-def test_memory_of_old_versions_is_used_again(fleet):
+def test_the_memory_of_old_versions_is_reused(fleet):
     fleet.serve("heavy", v1="heavy")
     sizes = []
     for version in range(2, 14):
         fleet.put("heavy", version, "heavy")
         fleet.wait("heavy", AVAILABLE=version, END=version - 1)
         sizes.append(resident_megabytes(fleet.program.pid))
-    # Eleven more versions of 31 MB would be 340 MB. TensorFlow's own threads hold on to up to three for a while.
+    # Eleven more versions of 31 MB would be 340 MB. TensorFlow's own threads keep up to three for a while.
     assert min(sizes[-5:]) - min(sizes[:3]) < 110
     fleet.configure(heavy=None)
 
 
-def test_every_version_is_warmed_up_before_it_is_asked(fleet):
+def test_every_version_is_warmed_up_before_its_first_request(fleet):
     fleet.serve("warm", v1="sample/10")
     fleet.put("warm", 2, "sample/10")
     fleet.wait("warm", AVAILABLE=2)

@@ -1,22 +1,20 @@
-"""The requests that wait to be run together, and when they are due, by TensorFlow Serving's rules and parameters.
+"""The requests that wait for a batch, and when a batch is due, by TensorFlow Serving's rules and parameters.
 
-What belongs together has the same signature, outputs, types and shapes; the rows of one request stay together.
+Requests of one batch have the same signature, outputs, types and shapes. The rows of one request stay in one batch.
 """
 
 import threading
 import time
 from collections import deque
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 import grpc
-import numpy as np
 
-from .batching_parameters import BatchingParameters
-from .errors import RequestRefused, invalid
-
-Arrays = Mapping[str, np.ndarray]
+from ..errors import RequestRefused, invalid
+from ..hooks import Arrays
+from .parameters import BatchingParameters
 
 
 @dataclass(eq=False)
@@ -31,7 +29,7 @@ class Call:
     answer: Future[Arrays] = field(default_factory=Future)
 
     def kind(self) -> Hashable:
-        """Return what is equal in calls that can run together."""
+        """Return what is equal in calls that can run in one batch."""
         inputs = frozenset((alias, array.dtype, array.shape[1:]) for alias, array in self.inputs.items())
         return self.signature, self.wanted, inputs
 
@@ -44,20 +42,20 @@ class _Batch:
 
 
 class BatchQueues:
-    """One queue of batches for each kind of call; many threads put calls in, and many take batches out."""
+    """One queue of batches for each kind of call. Many threads add calls, and many take batches."""
 
     def __init__(self, parameters: BatchingParameters) -> None:
         self._parameters = parameters
-        # Guards what stands below. A thread is woken for each batch that is opened, gets full or is left waiting.
+        # Guards the two fields below. One thread is woken for each batch that is opened, filled or left waiting.
         self._changed = threading.Condition()
         self._queues: dict[Hashable, deque[_Batch]] = {}  # no queue is empty; its last batch is open
         self._closed = False
 
     def put(self, call: Call) -> None:
-        """Add `call` to the open batch of its kind, or open another one if it does not fit in.
+        """Add `call` to the open batch of its kind, or open another batch if it does not fit.
 
         Raises:
-            RequestRefused: the call is larger than a batch, the queue is full, or it is closed.
+            RequestRefused: the call is larger than a batch, the queue is full, or the queues are closed.
         """
         limits, kind = self._parameters, call.kind()
         if call.size > limits.max_batch_size:
@@ -80,9 +78,10 @@ class BatchQueues:
                 self._changed.notify()
 
     def take(self) -> list[Call]:
-        """Wait until a batch is due and take its calls out; there are none when all is closed and nothing waits.
+        """Wait until a batch is due and return its calls, or none once the queues are closed and empty.
 
-        A batch is due when it is full, when another stands behind it, or `batch_timeout_micros` after its first call.
+        A batch is due when it is full, when another one waits behind it, or when its first call has waited for
+        `batch_timeout_micros`.
         """
         with self._changed:
             while self._queues or not self._closed:
@@ -96,7 +95,7 @@ class BatchQueues:
             return []
 
     def close(self) -> None:
-        """Take no more calls; what waits is due now."""
+        """Refuse further calls. Whatever waits is due now."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -105,7 +104,7 @@ class BatchQueues:
         batches = self._queues.pop(kind)
         calls = batches.popleft().calls
         if batches:
-            self._queues[kind] = batches  # behind the others, so that they take turns
+            self._queues[kind] = batches  # behind the other kinds, so that they take turns
         if self._queues:
-            self._changed.notify()  # this thread watches no more over what is left
+            self._changed.notify()  # another thread waits for what is left; this one runs its batch
         return calls

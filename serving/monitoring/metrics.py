@@ -7,12 +7,13 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
 
-from .errors import RequestRefused
+from ..errors import RequestRefused
+from ..hooks import Observer
 
 _MICROSECONDS = [10 * 1.8**power for power in range(33)]
 
 
-class Metrics:
+class Metrics(Observer):
     """Counts and times of requests and of loads, in microseconds as in TensorFlow Serving."""
 
     def __init__(self) -> None:
@@ -59,10 +60,10 @@ class Metrics:
         self._loads.labels(path, status).inc()
 
     def warmed_up(self, path: Path, seconds: float) -> None:
-        """Note how long the warm-up requests in `path` took."""
+        """Record the time that the warm-up requests in `path` took."""
         self._warm_up.labels(path, "OK").observe(seconds * 1e6)
 
     def page(self) -> bytes:
-        """Return what Prometheus reads."""
-        # The library puts _total after the name of a counter, TensorFlow Serving does not.
+        """Return the metrics in the text format that Prometheus reads."""
+        # The library appends _total to the name of a counter. TensorFlow Serving does not.
         return generate_latest(self._registry).replace(b"_count_total", b"_count")

@@ -1,12 +1,19 @@
-"""Configuration files of the embedded server: what they may say, and what happens when they change."""
+"""Configuration files: what they may contain, and what happens when they change."""
+
+import subprocess
+import sys
 
 import grpc
 import pytest
 from tensorflow_serving.apis import model_management_pb2
 
 from local.processes import wait_until
-from serving.config import METRICS_PATH, ConfigRefused, read_metrics_path, read_models
+from local.servers import free_port
+from serving.__main__ import parse_flags
+from serving.config_files.config import read_models
+from serving.errors import ConfigRefused
 from serving.versions import Policy
+from tests.serving.fleet import write_config
 
 MODEL = 'name: "a" base_path: "/a" model_platform: "tensorflow" '
 
@@ -55,7 +62,7 @@ def test_a_model_config_is_read_as_tensorflow_serving_reads_it(written, fields, 
         (f"model_config_list {{ config {{ {MODEL} logging_config {{}} }} }}", "logging_config of a is not supported"),
     ],
 )
-def test_a_model_config_that_makes_no_sense_is_refused_with_its_file_and_the_reason(written, text, reason):
+def test_an_invalid_model_config_is_refused_with_its_file_and_the_reason(written, text, reason):
     path = written(text)
     with pytest.raises(ConfigRefused) as refused:
         read_models(path)
@@ -63,19 +70,7 @@ def test_a_model_config_that_makes_no_sense_is_refused_with_its_file_and_the_rea
     assert reason in str(refused.value)
 
 
-def test_a_monitoring_config_says_where_the_metrics_are(written):
-    assert read_metrics_path(written("prometheus_config { enable: true }")) == METRICS_PATH
-    assert read_metrics_path(written('prometheus_config: { enable: true, path: "/metrics" }')) == "/metrics"
-    assert read_metrics_path(written('prometheus_config { path: "/metrics" }')) is None
-    for text, reason in (
-        ("prometheus { enable: true }", "no field named"),
-        ("prometheus_config { path: 5 }", "string"),
-    ):
-        with pytest.raises(ConfigRefused, match=reason):
-            read_metrics_path(written(text))
-
-
-def test_models_are_added_and_taken_out_while_the_server_runs(fleet):
+def test_models_are_added_and_removed_while_the_server_runs(fleet):
     fleet.serve("guest", v3="marked/3")
     assert fleet.mark("guest") == (3, 3)
     fleet.configure(guest=None)
@@ -87,7 +82,7 @@ def test_models_are_added_and_taken_out_while_the_server_runs(fleet):
     assert fleet.mark("guest") == (3, 3)
 
 
-def test_a_config_file_that_cannot_be_read_leaves_all_as_it_is(fleet):
+def test_a_config_file_that_cannot_be_read_changes_nothing(fleet):
     path = fleet.folder / "models.config"
     text = path.read_text()
     path.write_text(text + "config {")
@@ -98,17 +93,8 @@ def test_a_config_file_that_cannot_be_read_leaves_all_as_it_is(fleet):
     assert fleet.mark("later") == (2, 1)
 
 
-@pytest.mark.parametrize("model", ["keras", "tensorflow_1"])
-def test_saved_models_of_keras_3_and_of_tensorflow_1_are_served(fleet, model):
-    fleet.serve(model, v1=model)
-    signature = fleet.http.get(f"/v1/models/{model}/metadata").json()["metadata"]["signature_def"]["signature_def"]
-    [name] = signature["serving_default"]["inputs"]
-    answer = fleet.http.post(f"/v1/models/{model}:predict", json={"inputs": {name: [[1, 2], [3.5, 4]]}})
-    assert answer.json() == {"outputs": [[3.0], [7.5]]}
-
-
 def reload_config(server, **folders):
-    """Ask a server for other models, and return its answer."""
+    """Send a server another configuration, and return its answer."""
     request = model_management_pb2.ReloadConfigRequest()
     for name, folder in folders.items():
         request.config.model_config_list.config.add(name=name, base_path=str(folder), model_platform="tensorflow")
@@ -127,7 +113,7 @@ def test_a_reload_request_returns_when_the_new_models_are_served(sample, saved_m
     assert sample.http.post("/v1/models/marked:predict", json={"instances": [0]}).status_code == 404
 
 
-def test_a_model_that_failed_before_it_was_taken_out_is_waited_for_when_it_comes_again(sample, saved_models, tmp_path):
+def test_a_model_that_failed_and_was_removed_is_waited_for_when_it_is_added_again(sample, saved_models, tmp_path):
     (tmp_path / "bad" / "1").mkdir(parents=True)
     with pytest.raises(grpc.RpcError, match="did not become available"):
         reload_config(sample, sample=saved_models / "sample", again=tmp_path / "bad")
@@ -142,3 +128,33 @@ def test_a_reload_request_without_a_list_is_refused_and_changes_nothing(sample):
         sample.models.HandleReloadConfigRequest(model_management_pb2.ReloadConfigRequest(), timeout=10)
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert sample.http.get("/v1/models/sample").status_code == 200
+
+
+@pytest.mark.parametrize(("text", "value"), [("", True), ("=true", True), ("=false", False), (None, False)])
+def test_a_boolean_flag_may_be_bare(text, value):
+    given = [] if text is None else [f"--allow_version_labels_for_unavailable_models{text}"]
+    flags = parse_flags(["--model_base_path=models/artifacts/digits", *given])
+    assert flags.allow_version_labels_for_unavailable_models is value
+
+
+@pytest.mark.parametrize("text", [None, "model_config_list { config { nme: 'a' } }"])
+def test_a_wrong_file_is_reported_in_one_line_before_tensorflow_is_imported(tmp_path, text):
+    path = tmp_path / "models.config"
+    if text:
+        path.write_text(text)
+    watched = "import sys, runpy; sys.argv = sys.argv[1:]\n"
+    watched += "try: runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)\n"
+    watched += "finally: assert 'tensorflow.python' not in sys.modules"
+    argv = [sys.executable, "-c", watched, "serving", f"--model_config_file={path}"]
+    result = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    [line] = result.stderr.splitlines()
+    assert result.returncode == 1
+    assert line.startswith(f"error: {path} cannot be read: ")
+
+
+def test_a_label_in_the_first_configuration_is_refused_because_nothing_is_loaded_yet(tmp_path):
+    path = write_config(tmp_path, {"a": 'version_labels { key: "stable" value: 1 }'})
+    argv = [sys.executable, "-m", "serving", f"--model_config_file={path}", f"--port={free_port()}"]
+    result = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    message = "Request to assign label to version 1 of model a, which is not currently available for inference"
+    assert result.stderr.splitlines()[-1] == f"error: {message}"

@@ -1,35 +1,29 @@
-"""Dynamic batching: requests that wait at the same time run as one, as TensorFlow Serving's --enable_batching does.
+"""Run the calls of a batch as one, and return to each caller its own rows.
 
-A bad request fails alone, which is kinder than TensorFlow Serving, where it fails all of its batch.
+An invalid request fails alone. In TensorFlow Serving it fails its whole batch.
 """
 
 import itertools
 import threading
 import time
 from collections.abc import Iterable
-from typing import Protocol
 
 import grpc
 import numpy as np
 
-from .batch_queues import Arrays, BatchQueues, Call
-from .batching_parameters import BatchingParameters
-from .errors import RequestRefused
+from ..errors import RequestRefused
+from ..hooks import Arrays, Run
+from .parameters import BatchingParameters
+from .queues import BatchQueues, Call
 
-# After any other refusal, one request of the batch may be the cause.
+# The batch itself failed. After any other refusal, one of its requests may be the cause.
 _NOT_THE_INPUTS = {grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.FAILED_PRECONDITION}
 _NOT_THE_INPUTS |= {grpc.StatusCode.CANCELLED, grpc.StatusCode.UNAVAILABLE}
 _TOO_LATE = "Run() timeout exceeded while waiting in batching queue"
 
 
-class Run(Protocol):
-    """Input arrays to output arrays, within `timeout` seconds; raises `RequestRefused`."""
-
-    def __call__(self, signature: str, inputs: Arrays, wanted: Iterable[str], timeout: float) -> Arrays: ...
-
-
 class Batcher:
-    """A `run` that puts calls together and hands each caller its own rows; safe to call from many threads."""
+    """A `run` that batches its calls; safe to use from many threads."""
 
     def __init__(self, run: Run, parameters: BatchingParameters) -> None:
         self._run, self._parameters = run, parameters
@@ -39,7 +33,7 @@ class Batcher:
             thread.start()
 
     def run(self, signature: str, inputs: Arrays, wanted: Iterable[str], timeout: float) -> Arrays:
-        """Run in a batch, or alone and at once what has no number of rows in common."""
+        """Run in a batch; or alone and at once, if the inputs do not have one number of rows in common."""
         rows = {array.shape[:1] for array in inputs.values()}
         if len(rows) != 1 or rows & {(), (0,)}:
             return self._run(signature, inputs, wanted, timeout)
@@ -51,7 +45,7 @@ class Batcher:
             raise RequestRefused(grpc.StatusCode.DEADLINE_EXCEEDED, _TOO_LATE) from error
 
     def close(self) -> None:
-        """Take no more calls and return when those that wait have been answered."""
+        """Refuse further calls, and return when those that wait have been answered."""
         self._queues.close()
         for thread in self._threads:
             thread.join()
@@ -61,7 +55,7 @@ class Batcher:
             self._answer(calls)
 
     def _answer(self, calls: list[Call]) -> None:
-        """Run `calls`; when it may be that one of them makes all fail, run the halves, down to the one that does."""
+        """Run `calls`. If one of them may make all fail, run the halves, down to the single request that fails."""
         now = time.monotonic()
         for call in calls:
             if call.deadline <= now:
@@ -70,7 +64,7 @@ class Batcher:
         if not calls:
             return
         try:
-            for call, answer in zip(calls, self._together(calls, now), strict=True):
+            for call, answer in zip(calls, self._run_batch(calls, now), strict=True):
                 call.answer.set_result(answer)
         except RequestRefused as error:
             if len(calls) > 1 and error.code not in _NOT_THE_INPUTS:
@@ -80,26 +74,26 @@ class Batcher:
                 return
             for call in calls:
                 call.answer.set_exception(RequestRefused(error.code, str(error)))
-        except Exception as error:  # noqa: BLE001 the thread must live, and the callers must know
+        except Exception as error:  # noqa: BLE001 the thread must live on, and the callers must get an answer
             for call in calls:
                 call.answer.set_exception(error)
 
-    def _together(self, calls: list[Call], now: float) -> list[Arrays]:
+    def _run_batch(self, calls: list[Call], now: float) -> list[Arrays]:
         size = self._parameters.padded(sum(call.size for call in calls))
-        # The longest time that is left, as in TensorFlow Serving; whoever has less does not wait for the end.
+        # The longest time left, as in TensorFlow Serving. A caller with less stops waiting before the run ends.
         timeout = max(call.deadline for call in calls) - now
         outputs = self._run(calls[0].signature, _merge(calls, size), calls[0].wanted, timeout)
         return _split(outputs, calls, size)
 
 
 def _merge(calls: list[Call], size: int) -> Arrays:
-    """Put the rows of `calls` one below the other; copies of the last call's first row fill up to `size`."""
+    """Concatenate the rows of `calls`. Copies of the last call's first row pad them to `size`."""
     missing = size - sum(call.size for call in calls)
     if len(calls) == 1 and not missing:
         return calls[0].inputs
-    filling = {alias: np.repeat(array[:1], missing, axis=0) for alias, array in calls[-1].inputs.items()}
-    parts = [*(call.inputs for call in calls), filling]
-    return {alias: np.concatenate([part[alias] for part in parts]) for alias in filling}
+    padding = {alias: np.repeat(array[:1], missing, axis=0) for alias, array in calls[-1].inputs.items()}
+    parts = [*(call.inputs for call in calls), padding]
+    return {alias: np.concatenate([part[alias] for part in parts]) for alias in padding}
 
 
 def _split(outputs: Arrays, calls: list[Call], size: int) -> list[Arrays]:

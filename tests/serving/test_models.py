@@ -1,4 +1,4 @@
-"""The embedded server with other models than images: every type, several signatures, odd requests."""
+"""Models other than image classifiers: every type, several signatures, unusual requests."""
 
 import json
 import math
@@ -64,7 +64,7 @@ def columns(server, signature, inputs):
 
 
 @pytest.mark.parametrize("name", FIELDS)
-def test_every_number_type_comes_back_in_its_field(sample, name):
+def test_every_number_type_is_returned_in_its_field(sample, name):
     values = [1, 0, 1, 1, 0, 1]
     count = 3 if name.startswith("complex") else 6
     sent = tensor(f"DT_{dtype(name)}", FIELDS[name], values, count // 3, 3)
@@ -76,21 +76,21 @@ def dtype(name):
 
 
 @pytest.mark.parametrize(("name", "numpy_type"), [("half", np.float16), ("bfloat16", ml_dtypes.bfloat16)])
-def test_half_precision_comes_back_bit_by_bit(sample, name, numpy_type):
+def test_half_precision_is_returned_bit_by_bit(sample, name, numpy_type):
     bits = np.array([1.5, -2.25], numpy_type).view(np.uint16).tolist()
     sent = tensor(f"DT_{name.upper()}", "half_val", bits, 2)
     assert predict(sample, "echo_float16" if name == "half" else "echo_bfloat16", x=sent)["y"] == sent
 
 
 @pytest.mark.parametrize("shape", [(), (0,), (2, 0, 3), (1, 2, 1, 1, 2)])
-def test_every_rank_comes_back_with_its_shape(sample, shape):
+def test_every_rank_is_returned_with_its_shape(sample, shape):
     sent = tensor("DT_FLOAT", "float_val", list(range(math.prod(shape))), *shape)
     assert predict(sample, "echo_float32", x=sent)["y"] == sent
     texts = tensor("DT_STRING", "string_val", [b"\xff"] * math.prod(shape), *shape)
     assert predict(sample, "echo_string", x=texts)["y"] == texts
 
 
-def test_raw_content_and_repeated_last_values_are_understood(sample):
+def test_raw_content_and_repeated_last_values_are_read(sample):
     raw = tensor("DT_FLOAT", "tensor_content", np.array([1, 2], np.float32).tobytes(), 2)
     assert list(predict(sample, "echo_float32", x=raw)["y"].float_val) == [1, 2]
     short = tensor("DT_FLOAT", "float_val", [1, 2], 4)
@@ -113,16 +113,16 @@ def test_a_tensor_that_contradicts_itself_or_the_signature_is_invalid(sample, wr
     assert refused(sample, "echo_float32", x=wrong) == "INVALID_ARGUMENT"
 
 
-def test_what_a_caller_said_does_not_take_the_room_of_the_status_that_quotes_it(sample):
+def test_a_long_name_in_an_error_message_does_not_exceed_the_size_of_a_status(sample):
     assert {refused(sample, "\U0001f600" * 3000) for _ in range(20)} == {"FAILED_PRECONDITION"}
 
 
-def test_a_shape_that_the_signature_cannot_take_is_invalid(sample):
+def test_a_shape_that_does_not_fit_the_signature_is_invalid(sample):
     pair, n = tensor("DT_FLOAT", "float_val", [1, 2, 3], 1, 3), tensor("DT_INT64", "int64_val", [1], 1)
     assert refused(sample, "serving_default", pair=pair, n=n) == "INVALID_ARGUMENT"
 
 
-def test_methods_that_are_not_built_say_so(sample):
+def test_methods_that_do_not_exist_are_unimplemented(sample):
     call = grpc.insecure_channel(sample.grpc).unary_unary("/tensorflow.serving.PredictionService/Classify")
     with pytest.raises(grpc.RpcError, match="does not answer Classify") as caught:
         call(b"", timeout=5)
@@ -130,7 +130,7 @@ def test_methods_that_are_not_built_say_so(sample):
     assert sample.http.post("/v1/models/sample:classify", json={}).status_code == 501
 
 
-def test_the_newest_version_is_served_and_was_warmed_up(sample):
+def test_the_highest_version_is_served_and_was_warmed_up(sample):
     assert sample.http.get("/v1/models/sample").json()["model_version_status"][0]["version"] == "10"
     assert columns(sample, "count", {}) == [3]  # the first two calls are the recorded ones
 
@@ -166,7 +166,7 @@ def test_rest_refuses_what_does_not_fit_the_type(sample, name, value):
     assert len(answer.json()["error"]) < 300
 
 
-def test_a_caller_who_goes_in_the_midst_of_his_request_is_no_error(fleet):
+def test_a_client_that_disconnects_during_its_request_is_not_an_error(fleet):
     with socket.create_connection((fleet.http.base_url.host, fleet.http.base_url.port), timeout=20) as caller:
         caller.sendall(b"POST /v1/models/first:predict HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{")
         caller.shutdown(socket.SHUT_WR)
@@ -175,7 +175,7 @@ def test_a_caller_who_goes_in_the_midst_of_his_request_is_no_error(fleet):
     assert "ClientDisconnect" not in fleet.program.log.read_text()
 
 
-def test_rest_knows_not_a_number_and_infinity(sample):
+def test_rest_reads_and_writes_not_a_number_and_infinity(sample):
     answer = post(sample, b'{"signature_name": "echo_float32", "inputs": [NaN, Infinity, -Infinity]}')
     nan, *infinities = json.loads(answer.content)["outputs"]
     assert math.isnan(nan)
@@ -194,7 +194,7 @@ def test_rest_rows_name_several_inputs_and_outputs(sample):
     assert by_column == {"total": [3.0, 9.5], "twice": [6, -12]}
 
 
-def test_rest_leaves_the_name_of_a_single_output_away(sample):
+def test_rest_omits_the_name_of_a_single_output(sample):
     answer = post(sample, {"signature_name": "echo_int32", "instances": [[1, 2], [3, 4]]})
     assert answer.json() == {"predictions": [[1, 2], [3, 4]]}
 
@@ -222,7 +222,7 @@ NONSENSE = [
 
 
 @pytest.mark.parametrize("body", NONSENSE)
-def test_rest_refuses_a_body_that_makes_no_sense(sample, body):
+def test_rest_refuses_an_invalid_body(sample, body):
     answer = post(sample, body)
     assert answer.status_code == 400
     assert answer.json()["error"]
@@ -237,7 +237,7 @@ anything = st.recursive(
 
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(["instances", "inputs"]), anything, st.sampled_from(["serving_default", "strings", "echo_int8"]))
-def test_rest_answers_any_json_with_an_answer_or_a_reason(sample, key, value, signature):
+def test_rest_gives_any_json_an_answer_or_a_reason(sample, key, value, signature):
     answer = post(sample, {"signature_name": signature, key: value})
     assert answer.status_code in (200, 400), answer.text
     assert answer.json()
@@ -255,3 +255,12 @@ def test_any_tensor_gets_an_answer_or_invalid_argument(sample, kind, shape, cont
 def test_an_image_model_takes_strings_of_any_shape_it_declares(sample):
     assert refused(sample, "strings", text=tensor("DT_STRING", "string_val", [b"a"], 1, 1)) == "INVALID_ARGUMENT"
     assert predict(sample, "strings", text=bytes_tensor([]))["text"].tensor_shape.dim[0].size == 0
+
+
+@pytest.mark.parametrize("model", ["keras", "tensorflow_1"])
+def test_saved_models_of_keras_3_and_tensorflow_1_are_served(fleet, model):
+    fleet.serve(model, v1=model)
+    signature = fleet.http.get(f"/v1/models/{model}/metadata").json()["metadata"]["signature_def"]["signature_def"]
+    [name] = signature["serving_default"]["inputs"]
+    answer = fleet.http.post(f"/v1/models/{model}:predict", json={"inputs": {name: [[1, 2], [3.5, 4]]}})
+    assert answer.json() == {"outputs": [[3.0], [7.5]]}

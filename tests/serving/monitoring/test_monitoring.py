@@ -1,21 +1,18 @@
-"""What the embedded server tells those who watch it: Prometheus metrics and gRPC's health service."""
+"""Prometheus metrics, and the file that turns them on."""
 
 import grpc
 import pytest
-from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from local.processes import wait_until
-
-from .fleet import METRICS
-
-SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
+from serving.errors import ConfigRefused
+from serving.monitoring.config import METRICS_PATH, read_metrics_path
+from tests.serving.fleet import METRICS
 
 
 def counted(fleet, model, status):
     return fleet.metrics().get(f':tensorflow:serving:request_count{{model_name="{model}",status="{status}"}}', 0)
 
 
-def test_requests_are_counted_and_timed_by_tensorflow_servings_names(fleet):
+def test_requests_are_counted_and_timed_under_tensorflow_servings_names(fleet):
     fleet.serve("measured", v1="marked/1")
     fleet.mark("measured"), fleet.mark("measured"), fleet.rest_mark("measured")
     with pytest.raises(grpc.RpcError):
@@ -27,7 +24,7 @@ def test_requests_are_counted_and_timed_by_tensorflow_servings_names(fleet):
     assert latency[name.format("predict", "REST")] == 1
 
 
-def test_counters_are_called_what_tensorflow_serving_calls_them(fleet):
+def test_counters_have_tensorflow_servings_names(fleet):
     fleet.mark("first")
     page = fleet.http.get(METRICS)
     assert page.headers["content-type"].startswith("text/plain")
@@ -46,7 +43,7 @@ def test_loads_and_warm_ups_are_measured(fleet):
     assert metrics[f':tensorflow:serving:model_warmup_latency_count{{model_path="{path / "1"}",status="OK"}}'] == 1
 
 
-def test_names_that_callers_make_up_do_not_become_labels(fleet):
+def test_names_of_unknown_models_do_not_become_labels(fleet):
     before = counted(fleet, "", "NOT_FOUND")
     with pytest.raises(grpc.RpcError):
         fleet.mark("made_up")
@@ -58,14 +55,22 @@ def test_there_are_no_metrics_without_a_monitoring_config(sample):
     assert sample.http.get(METRICS).status_code == 404
 
 
-def test_health_says_serving_while_every_model_has_a_version(fleet):
-    watch = health_pb2_grpc.HealthStub(fleet.channel).Watch(health_pb2.HealthCheckRequest(), timeout=60)
-    wait_until(lambda: fleet.health() == SERVING)
-    assert next(watch).status == SERVING
-    (fleet.folder / "unborn").mkdir()
-    fleet.configure(unborn="")
-    assert next(watch).status == NOT_SERVING
-    assert fleet.health() == NOT_SERVING
-    fleet.put("unborn", 1, "marked/1")
-    assert next(watch).status == SERVING
-    watch.cancel()
+@pytest.fixture
+def written(tmp_path):
+    def write(text):
+        (tmp_path / "file.config").write_text(text)
+        return tmp_path / "file.config"
+
+    return write
+
+
+def test_a_monitoring_config_contains_the_path_of_the_metrics(written):
+    assert read_metrics_path(written("prometheus_config { enable: true }")) == METRICS_PATH
+    assert read_metrics_path(written('prometheus_config: { enable: true, path: "/metrics" }')) == "/metrics"
+    assert read_metrics_path(written('prometheus_config { path: "/metrics" }')) is None
+    for text, reason in (
+        ("prometheus { enable: true }", "no field named"),
+        ("prometheus_config { path: 5 }", "string"),
+    ):
+        with pytest.raises(ConfigRefused, match=reason):
+            read_metrics_path(written(text))

@@ -1,4 +1,4 @@
-"""Dynamic batching: what runs together, who gets which rows, and what a bad or late request costs the others."""
+"""Dynamic batching: which requests run as one, who gets which rows, and how bad and late requests affect others."""
 
 import base64
 import itertools
@@ -16,19 +16,19 @@ from hypothesis import strategies as st
 from local.processes import wait_until
 from local.servers import answers
 from serving.__main__ import parse_flags
-from serving.batching import Batcher
-from serving.batching_parameters import BatchingParameters, read
+from serving.batching import parameters_of
+from serving.batching.batcher import Batcher
+from serving.batching.parameters import BatchingParameters, read
 from serving.errors import RequestRefused, invalid
 from synchronous.transports import GrpcTransport, Prediction, ServingError
-
-from .conftest import server_argv
+from tests.serving.conftest import server_argv
 
 REQUIRED = ["--model_name=digits", "--model_base_path=models/artifacts/digits"]
-LONG = 60_000_000  # microseconds: no batch of these tests runs because of its age
+LONG = 60_000_000  # microseconds: longer than any test waits
 
 
 class Doubles:
-    """A model that doubles x, refuses what is negative, and waits at its gate; `batches` is what it was run on."""
+    """A model that doubles x, refuses negative numbers, and waits at its gate. `batches` records its inputs."""
 
     def __init__(self):
         self.batches, self.inside, self.gate = [], set(), threading.Event()
@@ -54,7 +54,7 @@ def model():
 
 @pytest.fixture
 def batcher(model):
-    """Start a `Batcher` with so many rows in a batch; when the test ends, the model is let go and it is closed."""
+    """Start a `Batcher` with `rows` rows in a batch. When the test ends, the gate opens and the batcher is closed."""
     started = []
 
     def start(rows, timeout=LONG, enqueued=10, threads=1, allowed=(), run=model):
@@ -78,7 +78,7 @@ def ask(batcher, rows, timeout=20, signature="s", wanted=(), kind=np.int64):
 
 
 def waiting(batcher):
-    """How many batches wait to be run."""
+    """Return how many batches wait."""
     return sum(map(len, batcher._queues._queues.values()))
 
 
@@ -88,25 +88,25 @@ def refusal(batcher, rows, timeout=20):
     return caught.value.code.name, str(caught.value)
 
 
-def test_a_full_batch_runs_as_one_and_each_caller_gets_his_rows(model, batcher, pool):
+def test_a_full_batch_runs_as_one_and_each_caller_gets_its_rows(model, batcher, pool):
     answers = [pool.submit(ask, full, rows) for full in [batcher(5)] for rows in ([1, 2], [3], [4, 5])]
     assert [answer.result() for answer in answers] == [[2, 4], [6], [8, 10]]
     assert [sorted(batch) for batch in model.batches] == [[1, 2, 3, 4, 5]]
 
 
-def test_a_batch_that_does_not_fill_runs_when_its_time_has_passed(model, batcher):
+def test_a_batch_that_does_not_fill_runs_after_the_batch_timeout(model, batcher):
     assert ask(batcher(1000, timeout=1000), [1, 2]) == [2, 4]
     assert model.batches == [[1, 2]]
 
 
-def test_a_batch_may_wait_as_long_as_the_parameters_can_say(batcher, pool):
+def test_a_batch_may_wait_for_the_longest_possible_timeout(batcher, pool):
     batches = batcher(2, timeout=2**63 - 1)
     first = pool.submit(ask, batches, [1])
     wait_until(lambda: waiting(batches) == 1 and batches._queues._changed._waiters)  # the thread waits again
     assert (ask(batches, [2]), first.result()) == ([4], [2])
 
 
-def test_the_rows_of_one_request_stay_together(model, batcher, pool):
+def test_the_rows_of_one_request_stay_in_one_batch(model, batcher, pool):
     batches = batcher(5)
     model.gate.clear()
     first = pool.submit(ask, batches, [1, 2, 3])
@@ -123,7 +123,7 @@ requests = st.lists(st.lists(st.booleans(), min_size=1, max_size=4), min_size=1,
 
 @settings(max_examples=60, deadline=None)
 @given(requests, st.integers(4, 9), st.integers(1, 3))
-def test_whatever_is_asked_at_once_a_caller_gets_his_own_answer_or_his_own_refusal(asked, rows, threads):
+def test_each_of_many_concurrent_callers_gets_its_own_answer_or_refusal(asked, rows, threads):
     numbers = itertools.count(1)
     requests = [[next(numbers) * (1 if good else -1) for good in request] for request in asked]
     batcher = Batcher(Doubles(), BatchingParameters(rows, 200, 100, threads))
@@ -137,7 +137,7 @@ def test_whatever_is_asked_at_once_a_caller_gets_his_own_answer_or_his_own_refus
             assert answer.result() == [2 * number for number in request]
 
 
-def test_only_calls_of_one_signature_type_shape_and_set_of_outputs_run_together(model, batcher, pool):
+def test_only_calls_with_equal_signatures_types_shapes_and_outputs_share_a_batch(model, batcher, pool):
     plain = {"rows": [1], "signature": "s", "wanted": (), "kind": np.int64}
     others = [{"signature": "t"}, {"wanted": ["y"]}, {"kind": np.float32}, {"rows": [[1, 1]]}]
     batches, kinds = batcher(2), [plain, *(plain | other for other in others)]
@@ -180,7 +180,7 @@ def test_a_request_whose_deadline_passed_while_it_waited_is_not_run(model, batch
     assert model.batches == [[1, 1], [2]]
 
 
-def test_so_many_batches_run_at_the_same_time_as_there_are_threads(model, batcher, pool):
+def test_as_many_batches_run_at_a_time_as_there_are_threads(model, batcher, pool):
     model.gate.clear()
     batches = batcher(1, threads=2)
     answers = [pool.submit(ask, batches, [number]) for number in range(5)]
@@ -190,7 +190,7 @@ def test_so_many_batches_run_at_the_same_time_as_there_are_threads(model, batche
     assert sorted(answer.result() for answer in answers) == [[0], [2], [4], [6], [8]]
 
 
-def test_what_has_no_number_of_rows_in_common_runs_alone_and_at_once(model, batcher):
+def test_inputs_with_different_numbers_of_rows_run_alone_and_at_once(model, batcher):
     batches = batcher(1000)
     assert ask(batches, 3) == 6
     assert batches.run("s", {"x": np.ones(2), "z": np.ones(3)}, (), 20)["y"].tolist() == [2, 2]
@@ -204,20 +204,20 @@ def test_what_has_no_number_of_rows_in_common_runs_alone_and_at_once(model, batc
         (np.ones(7), "Batched output tensor's 0th dimension does not equal the sum of the 0th dimension sizes of the"),
     ],
 )
-def test_outputs_that_cannot_be_handed_out_by_rows_are_refused(batcher, output, said):
+def test_outputs_that_cannot_be_split_by_rows_are_refused(batcher, output, said):
     batches = batcher(2, run=lambda *_: {"y": np.asarray(output)})
     code, message = refusal(batches, [1, 2])
     assert code == "FAILED_PRECONDITION"
     assert message.startswith(said)
 
 
-def test_a_batch_is_filled_up_to_an_allowed_size_and_no_one_sees_it(model, batcher, pool):
+def test_a_batch_is_padded_to_an_allowed_size_and_the_padding_is_not_returned(model, batcher, pool):
     batches = batcher(8, timeout=1000, allowed=(2, 4, 8))
     assert ask(batches, [1, 2, 3]) == [2, 4, 6]
     assert model.batches == [[1, 2, 3, 1]]
 
 
-def test_a_run_that_took_too_long_is_not_repeated(batcher):
+def test_a_run_that_exceeds_its_deadline_is_not_repeated(batcher):
     runs = []
 
     def slow(*arguments):
@@ -231,7 +231,7 @@ def test_a_run_that_took_too_long_is_not_repeated(batcher):
     assert len(runs) == 1
 
 
-def test_a_bug_in_a_run_reaches_the_caller_and_the_thread_lives(batcher):
+def test_an_unexpected_error_reaches_the_caller_and_the_thread_continues(batcher):
     runs = iter([lambda x: x["nobody"], lambda x: x["x"]])
     batches = batcher(1, run=lambda _signature, inputs, *_: {"y": next(runs)(inputs)})
     with pytest.raises(KeyError, match="nobody"):
@@ -239,7 +239,7 @@ def test_a_bug_in_a_run_reaches_the_caller_and_the_thread_lives(batcher):
     assert ask(batches, [1]) == [1]
 
 
-def test_closed_it_answers_what_waits_and_takes_no_more(model, batcher, pool):
+def test_a_closed_batcher_answers_waiting_calls_and_refuses_new_ones(model, batcher, pool):
     batches = batcher(1000)
     last = pool.submit(ask, batches, [1])
     wait_until(lambda: waiting(batches) == 1)
@@ -270,7 +270,7 @@ def test_the_parameters_are_read_from_the_file_and_have_tensorflow_servings_defa
         ("allowed_batch_sizes: [2, 8]", "last entry was 8; expected 1000"),
     ],
 )
-def test_a_file_that_makes_no_sense_is_refused_with_the_field(text, said, tmp_path, capsys):
+def test_an_invalid_file_is_refused_with_the_name_of_the_field(text, said, tmp_path, capsys):
     file = tmp_path / "batching.config"
     file.write_text(text)
     with pytest.raises(SystemExit, match="2"):
@@ -289,7 +289,7 @@ def test_a_file_that_makes_no_sense_is_refused_with_the_field(text, said, tmp_pa
     ],
 )
 def test_batching_is_off_until_it_is_enabled(flags, size):
-    batching = parse_flags([*REQUIRED, *flags]).batching
+    batching = parameters_of(parse_flags([*REQUIRED, *flags]))
     assert (batching and batching.max_batch_size) == size
 
 
@@ -300,7 +300,7 @@ def test_parameters_without_batching_are_an_error(capsys):
 
 
 def serve(start, free_port, base_path, tmp_path, env=None, **limits):
-    """Start the embedded server with batching; return where it answers gRPC and REST."""
+    """Start the server with batching; return its gRPC port and its REST URL."""
     port, rest, file = free_port(), free_port(), tmp_path / "batching.config"
     file.write_text("\n".join(f"{name} {{ value: {value} }}" for name, value in limits.items()))
     batching = ["--enable_batching", f"--batching_parameters_file={file}", "--grpc_max_threads=32"]
@@ -309,10 +309,10 @@ def serve(start, free_port, base_path, tmp_path, env=None, **limits):
     return start("batching", argv, lambda: answers(url), env) and (port, url)
 
 
-def test_an_image_that_is_none_fails_alone_and_its_neighbours_are_answered_as_without_batching(
+def test_an_undecodable_image_fails_alone_and_the_rest_of_its_batch_gets_the_usual_answers(
     start, free_port, artifacts, tmp_path, digit_images, serving, pool
 ):
-    # The model's two warm-up requests wait for their second too.
+    # The model's two warm-up requests wait for a second each, too.
     limits = {"max_batch_size": 16, "batch_timeout_micros": 1_000_000, "num_batch_threads": 1}
     port, _ = serve(start, free_port, artifacts / "digits", tmp_path, **limits)
     batched, alone = GrpcTransport(f"127.0.0.1:{port}"), GrpcTransport(serving.grpc)
@@ -326,7 +326,7 @@ def test_an_image_that_is_none_fails_alone_and_its_neighbours_are_answered_as_wi
         assert (got.label, got.probability) == (expected.label, pytest.approx(expected.probability, abs=1e-6))
 
 
-def test_a_server_runs_callers_together_and_says_503_when_its_queue_is_full(
+def test_a_server_batches_its_callers_and_answers_503_when_the_queue_is_full(
     start, free_port, saved_models, tmp_path, pool
 ):
     limits = {"max_batch_size": 2, "batch_timeout_micros": LONG, "max_enqueued_batches": 1, "num_batch_threads": 1}

@@ -9,13 +9,13 @@ from typing import Any
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format, wrappers_pb2
 
 _FIELD = descriptor_pb2.FieldDescriptorProto
-# The numbers are those of session_bundle_config.proto. thread_pool_name is read and means nothing here.
+# The numbers are those of session_bundle_config.proto. thread_pool_name is accepted and has no effect.
 _INTEGERS = {"max_batch_size": 1, "batch_timeout_micros": 2, "max_enqueued_batches": 3, "num_batch_threads": 4}
 
 
 @dataclass(frozen=True)
 class BatchingParameters:
-    """How requests are put together; the defaults are TensorFlow Serving's."""
+    """How requests are batched; the defaults are TensorFlow Serving's."""
 
     max_batch_size: int = 1000
     batch_timeout_micros: int = 0
@@ -44,7 +44,7 @@ def read(path: str) -> BatchingParameters:
     """Return the parameters in a file.
 
     Raises:
-        argparse.ArgumentTypeError: it cannot be read, has an unknown field, or a value is out of range.
+        argparse.ArgumentTypeError: the file cannot be read, has an unknown field, or a value is out of range.
     """
     try:
         message = text_format.Parse(Path(path).read_text(), _message())
@@ -55,7 +55,7 @@ def read(path: str) -> BatchingParameters:
 
 
 def _message() -> Any:
-    """Return an empty BatchingParameters message, whose generated module tensorflow-serving-api does not hold."""
+    """Return an empty BatchingParameters message. tensorflow-serving-api has no generated module for it."""
     file = descriptor_pb2.FileDescriptorProto(
         name="batching_parameters.proto",
         package="tensorflow.serving",
