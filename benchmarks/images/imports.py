@@ -16,7 +16,7 @@ from rich.console import Console
 from benchmarks.figures import Figure, table
 
 OURS = "synchronous.client"
-COMMAND = "synchronous.command"
+COMMAND = "synchronous.cli.command"
 PACKAGE = "tensorflow_serving.apis.prediction_service_pb2_grpc"
 # The peak is that of the program itself; what wait4() reports would begin with its parent's.
 _MEASURE = """if True:

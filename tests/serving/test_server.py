@@ -19,7 +19,7 @@ from local.servers import accepts, free_port
 from serving.__main__ import parse_flags
 from serving.ports import listening
 from synchronous.client import Prediction, ServingError
-from synchronous.transports import GrpcTransport
+from synchronous.transport import GrpcTransport
 
 REQUIRED = ["--model_name=digits", "--model_base_path=models/artifacts/digits"]
 

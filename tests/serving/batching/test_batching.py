@@ -20,7 +20,7 @@ from serving.batching import parameters_of
 from serving.batching.batcher import Batcher
 from serving.batching.parameters import BatchingParameters, read
 from serving.errors import RequestRefused, invalid
-from synchronous.transports import GrpcTransport, Prediction, ServingError
+from synchronous.transport import GrpcTransport, Prediction, ServingError
 from tests.serving.conftest import server_argv
 
 REQUIRED = ["--model_name=digits", "--model_base_path=models/artifacts/digits"]

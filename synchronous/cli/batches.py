@@ -1,4 +1,4 @@
-"""Many batches at a time and their answers in order, with no more in memory than are being asked."""
+"""Many batches at a time, with their answers in order and a bounded number of batches in memory."""
 
 import os
 import threading
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def paths_on_stdin() -> Iterator[list[Path]]:
-    """Yield the paths, one per line, that have come by now, and again when there are more."""
+    """Yield the paths on stdin, one per line: each time all that have arrived."""
     rest = b""
     while chunk := os.read(0, 65536):
         *lines, rest = (rest + chunk).split(b"\n")
@@ -21,17 +21,17 @@ def paths_on_stdin() -> Iterator[list[Path]]:
 
 
 def batches_of(size: int, sources: Iterable[list[Path]]) -> Iterator[list[Path]]:
-    """Yield the paths in batches of at most `size`; none waits for paths that have not come yet."""
+    """Yield the paths in batches of at most `size`. A batch does not wait for paths that have not arrived."""
     for paths in sources:
         for start in range(0, len(paths), size):
             yield paths[start : start + size]
 
 
 def in_order(ask: Callable[[list[Path]], T], batches: Iterable[list[Path]], concurrency: int) -> Iterator[T]:
-    """Yield `ask(batch)` of each batch in turn; beyond the `concurrency` that are asked, as many may wait.
+    """Yield `ask(batch)` of each batch in turn. `concurrency` batches are asked at a time, and as many more wait.
 
     Raises:
-        Exception: what `ask` raised, in the place of its answer, or what ended `batches`.
+        Exception: whatever `ask` raised, at the position of its answer, or whatever ended `batches`.
     """
     pool = ThreadPoolExecutor(concurrency)
     asked: Queue[Future[T] | None] = Queue(concurrency)
@@ -41,12 +41,12 @@ def in_order(ask: Callable[[list[Path]], T], batches: Iterable[list[Path]], conc
         try:
             for batch in batches:
                 asked.put(pool.submit(ask, batch))
-        except Exception as error:  # noqa: BLE001 also that the pool takes no more: then the program ends, and nobody reads it
+        except Exception as error:  # noqa: BLE001 also the pool's refusal while the program ends, which nothing reads
             end = Future()
             end.set_exception(error)
         asked.put(end)
 
-    # Not in the pool, for whose threads Python waits at the end: the next line on stdin may never come.
+    # Not a thread of the pool: Python waits for those at the end, and the next line on stdin may never arrive.
     threading.Thread(target=feed, daemon=True).start()
     while answer := asked.get():
         yield answer.result()

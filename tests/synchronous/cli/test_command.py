@@ -3,22 +3,16 @@ import os
 import signal
 import subprocess
 import sys
-import textwrap
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
-from local.processes import ROOT
-from synchronous.batches import in_order
 from synchronous.client import ServingError
+from tests.synchronous.fakes import serving
 
-from .fakes import serving
-
-README = (ROOT / "synchronous" / "README.md").read_text()
 BOTH = pytest.mark.parametrize("protocol", ["grpc", "rest"])
 
 
@@ -28,7 +22,7 @@ def run(*arguments):
 
 
 def started(*arguments, **pipes):
-    """Start the client as `run` does, but do not wait for it."""
+    """Start the client as `run` does, but do not wait for its end."""
     argv = [sys.executable, "-m", "synchronous.client", *map(str, arguments)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **pipes}
     return subprocess.Popen(argv, text=True, **pipes)
@@ -47,7 +41,7 @@ def echo(images):
 
 @pytest.fixture
 def numbered(tmp_path):
-    """Ten files, 0 to 9, which hold their names."""
+    """Ten files, 0 to 9, each with its name as content."""
     for number in range(10):
         (tmp_path / str(number)).write_text(str(number))
     return [tmp_path / str(number) for number in range(10)]
@@ -55,7 +49,7 @@ def numbered(tmp_path):
 
 @pytest.fixture
 def files(tmp_path, digit_images):
-    """Three images of digits, one of them JPEG, and a file that is no image, in this order."""
+    """Three images of digits, one of them JPEG, and a file that is not an image, in this order."""
     images = [image.data for image in digit_images[:3]] + [b"not an image"]
     for name, data in zip("abcd", images, strict=True):
         (tmp_path / name).write_bytes(data)
@@ -70,7 +64,7 @@ def failure(result, code):
 
 
 @BOTH
-def test_each_image_gets_its_line_of_json(protocol, digits, files, digit_images):
+def test_each_image_gets_a_line_of_json(protocol, digits, files, digit_images):
     options = [word for file in files[:3] for word in ("--image-file", file)]
     result = run("--format", protocol, "--target", getattr(digits, protocol), *options, "--timeout", 30)
     assert (result.returncode, result.stderr) == (0, "")
@@ -80,7 +74,7 @@ def test_each_image_gets_its_line_of_json(protocol, digits, files, digit_images)
     assert all(0.5 < line["probability"] <= 1 for line in lines(result))
 
 
-def test_what_cannot_be_read_or_decoded_costs_only_itself(digits, files, tmp_path):
+def test_files_that_cannot_be_read_or_decoded_do_not_affect_the_others(digits, files, tmp_path):
     (tmp_path / "empty").touch()
     result = run("--target", digits.grpc, "--timeout", 30, tmp_path / "none", files[3], files[0], tmp_path / "empty")
     missing, bad, good, empty = lines(result)
@@ -129,7 +123,7 @@ def test_a_wrong_command_is_exit_code_2(arguments, reason):
 
 
 @BOTH
-def test_many_files_are_asked_in_batches_side_by_side_and_answered_in_order(protocol, numbered):
+def test_many_files_are_sent_in_concurrent_batches_and_answered_in_order(protocol, numbered):
     batches, second = [], threading.Event()
 
     def first_one_last(images):
@@ -145,35 +139,6 @@ def test_many_files_are_asked_in_batches_side_by_side_and_answered_in_order(prot
     assert sorted(map(len, batches)) == [1, 3, 3, 3]
 
 
-def test_no_more_batches_are_taken_up_than_can_be_asked_and_held():
-    taken, asking, most, ahead = [], [], [], []
-
-    def ask(batch):
-        asking.append(batch)
-        most.append(len(asking))
-        time.sleep(0.002)
-        asking.remove(batch)
-        return batch
-
-    batches = ([number] for number in range(100) if not taken.append(number))
-    for number, answer in enumerate(in_order(ask, batches, 3)):
-        assert answer == [number]
-        ahead.append(len(taken) - number)
-    assert max(most) <= 3
-    assert max(ahead) <= 3 + 3
-
-
-def test_batches_that_end_early_are_an_error_behind_the_answers_that_came():
-    def batches():
-        yield from ([1], [2])
-        raise OSError("cannot be read")
-
-    answers = in_order(lambda batch: batch, batches(), 1)
-    assert [next(answers), next(answers)] == [[1], [2]]
-    with pytest.raises(OSError, match="cannot be read"):
-        next(answers)
-
-
 def test_a_stdin_that_cannot_be_read_is_one_line_and_exit_code_2():
     end, other_end = os.pipe()
     os.set_blocking(end, False)
@@ -184,7 +149,7 @@ def test_a_stdin_that_cannot_be_read_is_one_line_and_exit_code_2():
 
 
 @pytest.mark.parametrize(("closed", "code", "said"), [("2>&-", 1, '"label": "0"'), (">&-", 2, "must be open")])
-def test_a_closed_stderr_is_done_without_and_a_closed_stdout_is_an_error(closed, code, said, numbered, tmp_path):
+def test_a_closed_stderr_is_accepted_and_a_closed_stdout_is_an_error(closed, code, said, numbered, tmp_path):
     with serving("grpc", echo) as target:
         argv = [sys.executable, "-m", "synchronous.client", "--target", target, numbered[0], tmp_path / "none"]
         command = f"{' '.join(map(str, argv))} {closed}"
@@ -193,7 +158,7 @@ def test_a_closed_stderr_is_done_without_and_a_closed_stdout_is_an_error(closed,
     assert all(json.loads(line) for line in result.stdout.splitlines())
 
 
-def test_an_answer_that_does_not_come_ends_the_command_behind_those_that_did(numbered):
+def test_a_batch_without_an_answer_ends_the_command_after_the_answers_before_it(numbered):
     def until_the_third(images):
         if images == [b"2"]:
             raise ServingError("INTERNAL", "on purpose")
@@ -205,7 +170,7 @@ def test_an_answer_that_does_not_come_ends_the_command_behind_those_that_did(num
     assert [line["label"] for line in lines(result)] == ["0", "1"]
 
 
-def test_paths_on_stdin_are_answered_as_they_come(numbered):
+def test_paths_on_stdin_are_answered_as_they_arrive(numbered):
     with serving("grpc", echo) as target, started("--target", target, "--stream") as process:
         for file in numbered[:2]:
             print(file, file=process.stdin, flush=True)
@@ -217,7 +182,7 @@ def test_paths_on_stdin_are_answered_as_they_come(numbered):
 
 @contextmanager
 def in_mid_call(protocol, *arguments, python=()):
-    """Start the client and give its process while the server holds its call."""
+    """Start the client, and yield its process while the server holds its call."""
     called, hanging = threading.Event(), threading.Event()
     with serving(protocol, lambda images: called.set() or (hanging.wait(30) and [])) as target:
         argv = [sys.executable, *python, "-m", "synchronous.client", "--format", protocol, "--target", target]
@@ -229,14 +194,14 @@ def in_mid_call(protocol, *arguments, python=()):
 
 
 @BOTH
-def test_an_interrupt_ends_it_at_once_and_without_a_word(protocol, numbered):
+def test_an_interrupt_ends_the_command_at_once_without_output(protocol, numbered):
     with in_mid_call(protocol, *numbered, "--batch-size", 1) as process:
         process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=20) == ("", "")
         assert process.returncode == -signal.SIGINT
 
 
-def test_a_closed_stdout_ends_it_without_a_word(numbered):
+def test_a_closed_pipe_on_stdout_ends_the_command_without_output(numbered):
     with serving("grpc", echo) as target, started("--target", target, "--stream") as process:
         print(numbered[0], file=process.stdin, flush=True)
         process.stdout.readline()
@@ -246,7 +211,7 @@ def test_a_closed_stdout_ends_it_without_a_word(numbered):
         assert process.stderr.read() == ""
 
 
-def test_a_call_over_grpc_takes_less_than_60_megabytes_and_none_of_what_only_others_need(numbered):
+def test_a_call_over_grpc_takes_less_than_60_megabytes_and_imports_only_what_it_needs(numbered):
     with in_mid_call("grpc", numbered[0], python=["-X", "importtime"]) as process:
         [peak] = [line for line in Path(f"/proc/{process.pid}/status").read_text().splitlines() if "VmHWM" in line]
         process.kill()
@@ -257,7 +222,7 @@ def test_a_call_over_grpc_takes_less_than_60_megabytes_and_none_of_what_only_oth
 
 
 def shown_on(terminal):
-    """Return all that is written to a terminal until nobody has it open any more."""
+    """Return all that is written to a terminal until the last process closes it."""
     parts = []
     with suppress(OSError):
         while part := os.read(terminal, 4096):
@@ -265,7 +230,7 @@ def shown_on(terminal):
     return b"".join(parts)
 
 
-def test_a_terminal_on_stderr_gets_a_bar_and_stdout_the_answers_alone(numbered):
+def test_a_terminal_on_stderr_gets_a_progress_bar_and_stdout_only_the_answers(numbered):
     ours, terminal = os.openpty()
     with serving("grpc", echo) as target, ThreadPoolExecutor() as pool:
         process = started("--target", target, "--batch-size", 3, *numbered, stderr=terminal)
@@ -274,32 +239,3 @@ def test_a_terminal_on_stderr_gets_a_bar_and_stdout_the_answers_alone(numbered):
         answers, _ = process.communicate(timeout=30)
         assert b"10/10" in shown.result(10)
     assert [json.loads(line)["label"] for line in answers.splitlines()] == list("0123456789")
-
-
-def commands_shown():
-    """Return each client command of the README's with the lines that it says will come."""
-    blocks = [block.splitlines() for block in README.split("    $ ")[1:]]
-    shown = [(block[0], [json.loads(line) for line in block[1:] if line.startswith("    {")]) for block in blocks]
-    return [pytest.param(*pair, id=pair[0]) for pair in shown if "synchronous.client" in pair[0]]
-
-
-def test_the_python_of_the_readme_answers(digits, digit_images):
-    indented = README[README.index("    from synchronous.client") : README.index("\n## Read it")]
-    names = {"png": digit_images[0].data, "jpeg": digit_images[1].data}
-    exec(textwrap.dedent(indented).replace("127.0.0.1:8500", digits.grpc), names)
-    assert [answer.label for answer in names["answers"]] == [image.label for image in digit_images[:2]]
-
-
-@pytest.mark.parametrize(("command", "expected"), commands_shown())
-def test_the_commands_of_the_readme_print_what_it_shows(command, expected, digits, digit_images, tmp_path):
-    for name in ("seven.png", "six.jpeg"):
-        label = {"seven": "7", "six": "6"}[name.split(".")[0]]
-        kind = name.split(".")[1]
-        [data, *_] = [i.data for i in digit_images if i.label == label and i.name.endswith(kind)]
-        (tmp_path / name).write_bytes(data)
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "SERVING_GRPC": digits.grpc, "SERVING_REST": digits.rest}
-    env["PATH"] = f"{Path(sys.executable).parent}:{env['PATH']}"
-    result = subprocess.run(["sh", "-c", command], cwd=tmp_path, env=env, capture_output=True, text=True, check=True)
-    assert sorted((line["file"], line["label"]) for line in lines(result)) == sorted(
-        (line["file"], line["label"]) for line in expected
-    )

@@ -1,10 +1,11 @@
-"""What a transport does, and the one over gRPC: one call, no retries, every call with its seconds.
+"""The transport protocol, and its implementation over gRPC: one call, no retries, and a timeout for every call.
 
-It takes images as they are in their files and turns every failure into a `ServingError`.
+A transport sends image files as they are, and turns every failure into a `ServingError`.
 """
 
 from dataclasses import dataclass
 from typing import Any, Protocol
+from urllib.parse import SplitResult, urlsplit
 
 import grpc
 from google.protobuf.json_format import MessageToDict
@@ -12,16 +13,16 @@ from google.protobuf.json_format import MessageToDict
 from .messages import bytes_tensor, get_model_metadata_pb2, predict_pb2, prediction_service_pb2_grpc, tensor_values
 
 NO_SIZE_LIMIT = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
-# gRPC waits a second before it tries an address again, and up to two minutes later on: longer than most budgets.
+# By default gRPC waits a second before it connects again, and later up to two minutes: longer than most budgets.
 RECONNECT_SOON = [("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 1000)]
-# On Linux this also gives a connection up when nothing is acknowledged for 10 seconds, not for a quarter of an hour.
-# A ping goes out every 5 minutes and only while a call waits: a server with gRPC's defaults ends the connection of who
-# sends them more often (ENHANCE_YOUR_CALM, too_many_pings).
+# On Linux this also drops a connection on which nothing was acknowledged for 10 seconds; the kernel would wait for a
+# quarter of an hour. A ping is sent every 5 minutes, and only during a call: a server with gRPC's defaults closes
+# connections that ping more often (ENHANCE_YOUR_CALM, too_many_pings).
 KEEPALIVE = [("grpc.keepalive_time_ms", 300_000), ("grpc.keepalive_timeout_ms", 10_000)]
 
 
 class ServingError(Exception):
-    """No answer: `code` is the name of a gRPC status, in REST too."""
+    """There is no prediction. `code` is the name of a gRPC status, over REST too."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {' '.join(message.split())}")
@@ -30,16 +31,16 @@ class ServingError(Exception):
 
 @dataclass(frozen=True)
 class Prediction:
-    """The most probable label of one image, and its probability in 0..1."""
+    """The most probable label of one image, and its probability from 0 to 1."""
 
     label: str
     probability: float
 
 
 class Transport(Protocol):
-    """One call to a serving program; raises `ServingError`, after `timeout` seconds at the latest.
+    """Sends one request to a server. It raises `ServingError`, after `timeout` seconds at the latest.
 
-    Closing it ends the calls that other threads wait for with CANCELLED.
+    `close` ends the calls of other threads with CANCELLED.
     """
 
     def predict(self, model: str, images: list[bytes], timeout: float) -> list[Prediction]: ...
@@ -74,7 +75,7 @@ class GrpcTransport:
         fields: dict[str, Any] = MessageToDict(
             response, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
         )
-        fields["metadata"]["signature_def"].pop("@type")  # REST does not show it
+        fields["metadata"]["signature_def"].pop("@type")  # the REST API does not show it
         return fields
 
     def close(self) -> None:
@@ -86,8 +87,20 @@ class GrpcTransport:
             return method(request, timeout=timeout)
         except grpc.RpcError as error:
             code = error.code().name
-            if code == "CANCELLED" and self._open:  # so a server that ends refuses what comes in that moment
+            if code == "CANCELLED" and self._open:  # a server that is shutting down refuses new calls like this
                 code = "UNAVAILABLE"
             raise ServingError(code, error.details() or "no details") from error
         except ValueError as error:  # the channel is closed
             raise ServingError("CANCELLED", str(error)) from error
+
+
+def server_url(target: str, port: int) -> SplitResult:
+    """Return the URL of `target`, which is a host, host:port or URL, with `port` where it names none.
+
+    Raises:
+        ValueError: `target` is not a valid address.
+    """
+    url = urlsplit(target if "://" in target else f"http://{target}")
+    if not url.hostname or url.scheme not in ("http", "https"):
+        raise ValueError(f"{target!r} is not a valid address (host, host:port or URL)")
+    return url if url.port or url.scheme == "https" else url._replace(netloc=f"{url.netloc}:{port}")

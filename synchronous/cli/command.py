@@ -1,7 +1,7 @@
-"""The command line of the client: image files in, one line of JSON per image out, in the order of the files.
+"""The command line: image files in, one line of JSON per image out, in the order of the files.
 
-Exit codes: 0 every image has its label, 1 some have none, 2 the command, its stdin or its stdout is wrong, 3 the server
-did not answer.
+Exit codes: 0 every image has a label; 1 some images have none; 2 the command, its stdin or its stdout is wrong;
+3 the server did not answer.
 """
 
 import argparse
@@ -15,16 +15,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
+from ..client import TRANSPORTS, Client, connect
+from ..transport import Prediction, ServingError
 from .batches import batches_of, in_order, paths_on_stdin
-from .client import Client, connect
-from .transports import Prediction, ServingError
 
 Answer = tuple[Path, Prediction | str]
 
 
 def main() -> NoReturn:
-    """Print one line of JSON per image; what went wrong goes to stderr and the exit code."""
-    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115 closed, its lines would go to stdout
+    """Print one line of JSON per image. Failures go to stderr and to the exit code."""
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115 without one, its lines would go to stdout
     arguments = _parse()
     try:
         client = connect(arguments.format, arguments.target, arguments.model_name)
@@ -45,12 +45,12 @@ def main() -> NoReturn:
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog=f"python -m {__package__}.client", allow_abbrev=False)
+    parser = argparse.ArgumentParser(prog=f"python -m {__package__.partition('.')[0]}.client", allow_abbrev=False)
     add = parser.add_argument
     add("files", nargs="*", type=Path, metavar="FILE", help="PNG, JPEG, GIF or BMP")
     add("--image-file", action="append", default=[], type=Path, metavar="FILE", help="the same, once per image")
-    add("--stream", action="store_true", help="read paths from stdin, one per line, as they come")
-    add("--format", choices=("grpc", "rest"), default="grpc")
+    add("--stream", action="store_true", help="read paths from stdin, one per line, as they arrive")
+    add("--format", choices=TRANSPORTS, default="grpc")
     add("--target", help="host, host:port or URL; else SERVING_GRPC, SERVING_REST or this machine")
     add("--model-name", default="digits")
     add("--timeout", type=float, default=5.0, help="seconds for each batch and its retries (5)")
@@ -70,7 +70,7 @@ def _parse() -> argparse.Namespace:
 
 
 def _run(client: Client, arguments: argparse.Namespace) -> bool:
-    """Do what `arguments` say; return whether every image has its label."""
+    """Carry out the command; return whether every image has a label."""
     if arguments.metadata:
         print(json.dumps(client.metadata(arguments.timeout)), flush=True)
         return True
@@ -87,14 +87,14 @@ def _fail(code: int, reason: object) -> NoReturn:
 
 
 def _end_by(number: signal.Signals) -> NoReturn:
-    """End as a program without handlers does: at once, whatever its threads wait for, and the shell is told why."""
+    """End by the signal itself: at once, whatever the threads wait for, and with a status that shells understand."""
     signal.signal(number, signal.SIG_DFL)
     signal.raise_signal(number)
     raise SystemExit(128 + number)  # where the signal is blocked
 
 
 def _predict(client: Client, files: list[Path], timeout: float) -> list[Answer]:
-    """Read one batch and send what could be read."""
+    """Read one batch, and send the files that could be read."""
     contents = [_read(file) for file in files]
     images = [content for content in contents if isinstance(content, bytes)]
     answers = iter(client.predict(images, timeout) if images else [])
@@ -103,7 +103,7 @@ def _predict(client: Client, files: list[Path], timeout: float) -> list[Answer]:
 
 
 def _read(file: Path) -> bytes | str:
-    """Return the image, or why there is none."""
+    """Return the image, or the reason why it cannot be read."""
     try:
         return file.read_bytes() or "the file is empty"
     except OSError as error:
@@ -113,7 +113,7 @@ def _read(file: Path) -> bytes | str:
 
 
 def _print(answers: Iterable[Answer], total: int | None) -> bool:
-    """Write the answers as they come; return whether all are predictions."""
+    """Print the answers as they arrive; return whether all are predictions."""
     complete = True
     with _progress(total) as advance:
         for file, answer in answers:
@@ -128,11 +128,11 @@ def _print(answers: Iterable[Answer], total: int | None) -> bool:
 
 @contextmanager
 def _progress(total: int | None) -> Iterator[Callable[[], None]]:
-    """A bar on stderr when it is a terminal, but not between answers that come by on a terminal themselves."""
+    """Show a progress bar if stderr is a terminal and stdout is not, where it would break up the answers."""
     if not sys.stderr.isatty() or sys.stdout.isatty():
         yield lambda: None
         return
-    from rich.console import Console  # here: nothing else needs it
+    from rich.console import Console  # not at the top: only the bar needs it
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
 
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
