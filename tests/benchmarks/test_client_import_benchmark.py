@@ -1,6 +1,6 @@
 import json
 
-from benchmarks.images import imports
+from benchmarks.synchronous import imports
 
 
 def test_the_import_benchmark_prints_a_table_and_a_line_of_json(monkeypatch, capsys):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.images import imports
+from benchmarks.synchronous import imports
 from synchronous.client import Client, Prediction, ServingError, connect
 
 from .fakes import requests_to

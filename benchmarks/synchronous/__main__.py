@@ -1,4 +1,4 @@
-"""How fast the embedded server of the synchronous pattern is, next to the bare model; README.md has what is compared.
+"""How fast the stand-in server is, next to the bare model; README.md lists what is compared.
 
     python -m benchmarks.synchronous [--only single|batch|clients|rest|first|inception] [--rounds N]
 
@@ -16,13 +16,13 @@ from collections.abc import Callable
 import grpc
 from rich.console import Console
 
+from benchmarks.figures import Figure, table
 from local.processes import ProgramFailed
 
-from .figures import Figure, table
-from .images import many_clients, one_client
-from .images.bed import Bed, Plan
+from . import many_clients, one_client
+from .environment import Environment, Plan
 
-COMPARISONS: dict[str, Callable[[Bed, Plan], list[Figure]]] = {
+COMPARISONS: dict[str, Callable[[Environment, Plan], list[Figure]]] = {
     "single": one_client.single,
     "batch": one_client.batch,
     "clients": many_clients.compare,
@@ -33,11 +33,11 @@ COMPARISONS: dict[str, Callable[[Bed, Plan], list[Figure]]] = {
 
 
 def main() -> int:
-    """Run what was asked for; everything that was started is stopped, also on Ctrl-C and SIGTERM."""
+    """Run the comparisons; everything that was started is stopped, also after Ctrl-C and SIGTERM."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.synchronous", description=__doc__)
     add = parser.add_argument
     add("--only", action="append", choices=COMPARISONS, help="may be given more than once; default: all of them")
-    add("--rounds", type=int, default=5, help="both sides take turns so often (5)")
+    add("--rounds", type=int, default=5, help="how many times both sides take turns (5)")
     add("--calls", type=int, default=200, help="of one image, for each side of a round (200)")
     add("--seconds", type=float, default=3, help="of 16 clients, for each side of a round (3)")
     arguments, console = parser.parse_args(), Console(stderr=True, width=None if sys.stderr.isatty() else 130)
@@ -49,14 +49,14 @@ def main() -> int:
         os.sched_setaffinity(0, others or {first})
         for name in arguments.only or COMPARISONS:
             console.print(f"{name} ...")
-            with Bed(first) as bed:
-                figures[name] = COMPARISONS[name](bed, plan)
+            with Environment(first) as environment:
+                figures[name] = COMPARISONS[name](environment, plan)
     except (ProgramFailed, subprocess.CalledProcessError, grpc.RpcError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
-    said = f"synchronous, server and limit on one CPU, medians of {plan.rounds} rounds; load before {busy:.2f}"
+    said = f"synchronous, server and baseline on one CPU, medians of {plan.rounds} rounds; load before {busy:.2f}"
     console.print(table(said, figures))
     found = {name: [figure.as_json() for figure in rows] for name, rows in figures.items()}
     print(json.dumps({"pattern": "synchronous", "cpus": os.cpu_count(), "load_before": round(busy, 2)} | found))

@@ -1,6 +1,6 @@
-"""What a program pays to be a client of TensorFlow Serving: ours, next to the messages as their package gives them.
+"""What importing a client of TensorFlow Serving costs: ours, next to the generated stub of the official package.
 
-python -m benchmarks.images.imports [--rounds 7]
+python -m benchmarks.synchronous.imports [--rounds 7]
 """
 
 import json
@@ -18,7 +18,7 @@ from benchmarks.figures import Figure, table
 OURS = "synchronous.client"
 COMMAND = "synchronous.cli.command"
 PACKAGE = "tensorflow_serving.apis.prediction_service_pb2_grpc"
-# The peak is that of the program itself; what wait4() reports would begin with its parent's.
+# VmHWM is the peak of the program itself; the one that wait4() reports begins with its parent's.
 _MEASURE = """if True:
     import sys, time
     began, busy = time.perf_counter(), time.process_time()
@@ -31,7 +31,7 @@ _MEASURE = """if True:
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds on the clock and of CPU for one import, and the most memory its process ever had."""
+    """Elapsed and CPU seconds of one import, and the peak memory of its process."""
 
     seconds: float
     cpu_seconds: float
@@ -45,7 +45,7 @@ def cost(module: str) -> Cost:
 
 
 def compare(rounds: int) -> dict[str, Sequence[Figure]]:
-    """Import both in turns, and the command line, each `rounds` times after a first time that does not count."""
+    """Import each module in turn, `rounds` times after a first time that is not counted."""
     modules = (OURS, COMMAND, PACKAGE)
     costs = [{module: cost(module) for module in modules} for _ in range(rounds + 1)][1:]
 
@@ -63,7 +63,7 @@ def compare(rounds: int) -> dict[str, Sequence[Figure]]:
 
 
 def main(rounds: Annotated[int, typer.Option(min=1)] = 7) -> None:
-    """Print a table, and the same as one line of JSON; the limit is the package with TensorFlow behind it."""
+    """Print a table, and the same as one line of JSON; the baseline is the package with TensorFlow behind it."""
     figures = compare(rounds)
     Console(width=120).print(table("import of a client", figures))
     print(json.dumps({name: [figure.as_json() for figure in rows] for name, rows in figures.items()}))

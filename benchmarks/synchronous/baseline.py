@@ -1,6 +1,6 @@
-"""The limit: a SavedModel's bare signature, called in a process of its own with an image that is there already.
+"""The baseline: a SavedModel's bare signature, called in a process of its own with an image that is in memory.
 
-    python -m benchmarks.images.limit SAVED_MODEL IMAGE_FILE
+    python -m benchmarks.synchronous.baseline SAVED_MODEL IMAGE_FILE
 
 For each line "BATCH CALLS" on stdin it writes one line of JSON: the seconds that each call took.
 """

@@ -1,4 +1,4 @@
-"""Clients that leave nearly all work to the server: requests are serialized once and answers stay bytes."""
+"""Clients that use little CPU: requests are serialized once, and answers are not parsed."""
 
 import asyncio
 import base64
@@ -45,7 +45,7 @@ def rest_call(connection: http.client.HTTPConnection, model: str, image: bytes, 
 
 
 def seconds(call: Call, count: int) -> list[float]:
-    """Call so often, one after the other; return what each took."""
+    """Call `count` times, one after the other; return the seconds of each call."""
     took = []
     for _ in range(count):
         began = time.perf_counter()
@@ -54,8 +54,8 @@ def seconds(call: Call, count: int) -> list[float]:
     return took
 
 
-async def together(target: str, sent: bytes, clients: int, duration: float) -> tuple[int, float]:
-    """Let clients with a connection each ask for `duration` seconds; return the answers and the seconds they took."""
+async def concurrent_calls(target: str, sent: bytes, clients: int, duration: float) -> tuple[int, float]:
+    """Run clients with a connection each for `duration` seconds; return the number of answers and the seconds."""
     own = [("grpc.use_local_subchannel_pool", 1), *NO_LIMIT]
     channels = [grpc.aio.insecure_channel(target, options=own) for _ in range(clients)]
     answers = 0

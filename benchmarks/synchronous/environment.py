@@ -1,4 +1,4 @@
-"""The embedded server and the bare signature, each a process of its own on the same one CPU; clients on the others."""
+"""The server and the bare signature, each in a process of its own on the same CPU, and clients on the other CPUs."""
 
 import io
 import json
@@ -26,7 +26,7 @@ QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "TF_USE_LEGACY_KERAS": "1"}
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is measured, for each side of a round."""
+    """How much is measured on each side of a round."""
 
     rounds: int
     calls: int
@@ -35,7 +35,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Side:
-    """One side of a round: seconds of each call, CPU seconds of all together."""
+    """One side of a round: the seconds of each call, and the CPU seconds of all calls."""
 
     took: list[float]
     cpu: float
@@ -47,7 +47,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Server:
-    """A server that runs; ports on 127.0.0.1."""
+    """A running server; its ports are on 127.0.0.1."""
 
     program: Program
     model: str
@@ -59,18 +59,18 @@ class Server:
         return f"127.0.0.1:{self.port}"
 
 
-class Limit:
-    """The process of limit.py."""
+class Baseline:
+    """The process that runs baseline.py."""
 
     def __init__(self, argv: list[str]) -> None:
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
         self._process = subprocess.Popen(argv, cwd=ROOT, env=os.environ | QUIET, start_new_session=True, **pipes)
         self.pid = self._process.pid
         if self._process.stdout.readline() != "ready\n":
-            raise ProgramFailed(f"the limit did not start: {' '.join(argv)}")
+            raise ProgramFailed(f"the baseline did not start: {' '.join(argv)}")
 
     def seconds(self, batch: int, calls: int) -> list[float]:
-        """Call the signature so often with `batch` images; return what each call took."""
+        """Call the signature `calls` times with `batch` images; return the seconds of each call."""
         self._process.stdin.write(f"{batch} {calls}\n")
         self._process.stdin.flush()
         return json.loads(self._process.stdout.readline())
@@ -80,11 +80,11 @@ class Limit:
         self._process.communicate()
 
 
-class Bed:
-    """Starts what is measured, each with its log in a folder that goes with them; leaves nothing running."""
+class Environment:
+    """Starts what is measured, with logs in a temporary folder; leaves nothing running."""
 
     def __init__(self, cpu: int) -> None:
-        """Let servers and limits run on `cpu`."""
+        """Run servers and baselines on `cpu`."""
         self._pinned = ["taskset", "-c", str(cpu), sys.executable, "-m"]
 
     def __enter__(self) -> Self:
@@ -96,7 +96,7 @@ class Bed:
         self._stack.close()
 
     def server(self, base_path: Path, *flags: str) -> Server:
-        """Start the embedded server on a model's folder, which gives the model its name."""
+        """Start the server on a model's folder, which gives the model its name."""
         port, rest = free_port(), free_port()
         argv = [*self._pinned, "serving", f"--port={port}", f"--rest_api_port={rest}", *flags]
         argv += [f"--model_name={base_path.name}", f"--model_base_path={base_path}"]
@@ -106,18 +106,18 @@ class Bed:
             self._stack.callback(program.stop)
         return Server(program.wait_ready(), base_path.name, port, rest)
 
-    def limit(self, base_path: Path, image: bytes) -> Limit:
-        """Start the limit with version 1 of the same model."""
+    def baseline(self, base_path: Path, image: bytes) -> Baseline:
+        """Start the baseline on version 1 of the same model."""
         file = self.folder / "image"
         file.write_bytes(image)
         with uninterrupted():
-            limit = Limit([*self._pinned, "benchmarks.images.limit", str(base_path / "1"), str(file)])
-            self._stack.callback(limit.stop)
-        return limit
+            baseline = Baseline([*self._pinned, "benchmarks.synchronous.baseline", str(base_path / "1"), str(file)])
+            self._stack.callback(baseline.stop)
+        return baseline
 
 
 def photograph(width: int) -> bytes:
-    """Return a photograph as a JPEG file so many pixels wide; 320 make 22 KB."""
+    """Return a photograph as a JPEG file of this width in pixels; 320 pixels make 22 KB."""
     image = Image.open(io.BytesIO(photographs()[0]))
     file = io.BytesIO()
     image.resize((width, width * image.height // image.width)).save(file, "JPEG", quality=QUALITY)
