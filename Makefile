@@ -14,11 +14,11 @@ unexport PYTHONDONTWRITEBYTECODE
 PATTERNS := $(or $(PATTERN),web_single synchronous asynchronous batch)
 IMAGE_MODELS := $(filter synchronous asynchronous,$(PATTERNS))
 ROW_MODELS := $(filter web_single batch,$(PATTERNS))
-# The asynchronous pattern is shown in front of the synchronous one's serving program.
-FOLDERS := local $(PATTERNS) $(if $(filter asynchronous,$(PATTERNS)),synchronous)
+# The stand-in for TensorFlow Serving answers for both image patterns.
+FOLDERS := local $(PATTERNS) $(if $(IMAGE_MODELS),serving)
 LOCKS := $(addsuffix /requirements.txt,$(sort $(FOLDERS))) \
 	models/requirements$(if $(IMAGE_MODELS),,-iris).txt
-ALL_LOCKS := $(addsuffix /requirements.txt,local web_single synchronous asynchronous batch models) requirements-dev.txt
+ALL_LOCKS := $(addsuffix /requirements.txt,local web_single synchronous serving asynchronous batch models) requirements-dev.txt
 IRIS := models/artifacts/iris/1/manifest.json
 DIGITS := models/artifacts/digits/1/manifest.json
 

@@ -18,11 +18,11 @@ pin() { # EXTRA FILE [OPTION...]
 
 "$UV" pip compile --quiet --universal --upgrade --all-extras --no-header --python-version 3.11 \
   --output-file "$all" pyproject.toml
-for pattern in web_single synchronous batch local models; do
+for pattern in web_single serving batch local models; do
   pin $pattern $pattern/requirements.txt --constraint "$all"
 done
 without() { for package in "$@"; do echo "--no-emit-package $package"; done; }
 pin asynchronous asynchronous/requirements.txt --constraint "$all" $(without $framework $words)
-pin synchronous_client synchronous/requirements-client.txt --constraint "$all" $(without $framework)
+pin synchronous synchronous/requirements.txt --constraint "$all" $(without $framework)
 pin iris models/requirements-iris.txt --constraint "$all"
 pin dev requirements-dev.txt --constraint "$all"

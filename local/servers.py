@@ -93,12 +93,12 @@ def accepts(port: int) -> bool:
 
 
 def serving(grpc_port: int, rest_port: int, base_path: Path, log: Path) -> Program:
-    """Start the embedded serving program on the model folder `base_path`, which gives the model its name."""
+    """Start the stand-in for TensorFlow Serving on the model folder `base_path`, which gives the model its name."""
     name = base_path.name
     flags = [f"--port={grpc_port}", f"--rest_api_port={rest_port}", f"--model_name={name}"]
     flags += [
         f"--model_base_path={base_path}",
         f"--monitoring_config_file={ROOT / 'synchronous' / 'monitoring.config'}",
     ]
-    argv = [sys.executable, "-m", "synchronous.server", *flags]
+    argv = [sys.executable, "-m", "serving", *flags]
     return Program("serving", argv, lambda: answers(f"http://127.0.0.1:{rest_port}/v1/models/{name}"), log)

@@ -1,29 +1,32 @@
-"""Ask TensorFlow Serving what is on an image, from Python or from a shell, without installing TensorFlow.
+"""Ask TensorFlow Serving what an image shows, from Python or from a shell, without installing TensorFlow.
 
-python -m synchronous.client a.png b.jpg [--format rest] [--timeout 5]      (the command itself is in command.py)
+python -m synchronous.client seven.png six.jpeg
 """
 
+import json
 import os
 import random
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
-from urllib.parse import urlsplit
+from typing import Any, Self, TypeVar
 
 from tenacity import Retrying, retry_if_exception, stop_before_delay, wait_random_exponential
 
-from .transports import GrpcTransport, Prediction, ServingError, Transport
+from .cli import command_line  # optional: cli
+from .rest import open_rest  # optional: rest
+from .transport import GrpcTransport, Prediction, ServingError, Transport, server_url
 
 T = TypeVar("T")
-Format = Literal["grpc", "rest"]
 REFUSED = "INVALID_ARGUMENT"
 
 
 class Client:
     """Predicts through one transport; safe to use from many threads.
 
-    Every call has one budget of seconds, `timeout`: for connecting, for retries and for the answer.
+    Every call has one budget of seconds, `timeout`, for connecting, for retries and for the answer.
     """
 
     def __init__(self, transport: Transport, model: str = "digits") -> None:
@@ -31,7 +34,7 @@ class Client:
         self._model = model
 
     def predict(self, images: list[bytes], timeout: float = 5.0) -> list[Prediction | ServingError]:
-        """Return one prediction per image, in order; in place of an image without one stands the reason.
+        """Return one prediction per image, in order. An image that cannot be decoded gets its error instead.
 
         Raises:
             ServingError: there was no answer at all.
@@ -47,11 +50,11 @@ class Client:
             return self._by_halves(images, deadline) if len(images) > 1 else self._once_more(images, error, deadline)
 
     def metadata(self, timeout: float = 5.0) -> dict[str, Any]:
-        """Return the model's name, version and signatures, as the REST API writes them."""
+        """Return the model's name, version and signatures, in the form of the REST API."""
         return self._retried(lambda left: self._transport.metadata(self._model, left), time.monotonic() + timeout)
 
     def close(self) -> None:
-        """End the calls of other threads with CANCELLED, and the connections."""
+        """Close the connections, and end the calls of other threads with CANCELLED."""
         self._transport.close()
 
     def __enter__(self) -> Self:
@@ -61,13 +64,13 @@ class Client:
         self.close()
 
     def _by_halves(self, images: list[bytes], deadline: float) -> list[Prediction | ServingError]:
-        """One image that is none fails the whole request: among n it is found with 2 log2(n) further ones."""
+        """Find the image that makes the server refuse the whole request: one of n takes 2 log2(n) more requests."""
         middle = len(images) // 2
         return self._part(images[:middle], deadline) + self._part(images[middle:], deadline)
 
     def _once_more(self, image: list[bytes], refusal: ServingError, deadline: float) -> list[Prediction | ServingError]:
-        """A server that batches may have refused it for a neighbour's image: ask again, out of step with that one."""
-        pause = random.uniform(0, 0.05)  # noqa: S311
+        """Ask again: a server that batches may have refused this image because of another caller's image."""
+        pause = random.uniform(0, 0.05)  # noqa: S311 the next batch then holds other requests
         if pause >= deadline - time.monotonic():
             return [refusal]
         time.sleep(pause)
@@ -88,7 +91,7 @@ class Client:
         return answers
 
     def _retried(self, call: Callable[[float], T], deadline: float) -> T:
-        """Make `call(seconds left)` until it is answered, again only after UNAVAILABLE and before `deadline`."""
+        """Make `call(seconds left)`, and repeat it before `deadline` while the server is UNAVAILABLE."""
         retries = Retrying(
             retry=retry_if_exception(lambda error: isinstance(error, ServingError) and error.code == "UNAVAILABLE"),
             wait=wait_random_exponential(multiplier=0.05, max=1),
@@ -104,28 +107,36 @@ def _left(deadline: float) -> float:
     raise ServingError("DEADLINE_EXCEEDED", "the time is used up")
 
 
-def connect(protocol: Format = "grpc", target: str | None = None, model: str = "digits") -> Client:
+def _open_grpc(target: str | None) -> Transport:
+    url = server_url(target or os.environ.get("SERVING_GRPC", "127.0.0.1"), 8500)
+    return GrpcTransport(url.netloc)
+
+
+TRANSPORTS: dict[str, Callable[[str | None], Transport]] = {"grpc": _open_grpc}
+TRANSPORTS["rest"] = open_rest  # optional: rest
+
+
+def connect(protocol: str = "grpc", target: str | None = None, model: str = "digits") -> Client:
     """Return a client of `target` (host, host:port or URL), or of SERVING_GRPC or SERVING_REST.
 
     Raises:
-        ValueError: `target` is no address.
+        ValueError: `target` is not a valid address, or there is no such protocol.
     """
-    if protocol == "grpc":
-        address = urlsplit(_url(target or os.environ.get("SERVING_GRPC", "127.0.0.1"), 8500))
-        return Client(GrpcTransport(address.netloc), model)
-    from .rest_transport import RestTransport  # not at the top: who speaks gRPC need not wait for httpx
-
-    return Client(RestTransport(_url(target or os.environ.get("SERVING_REST", "127.0.0.1"), 8501)), model)
+    if protocol not in TRANSPORTS:
+        raise ValueError(f"{protocol!r} is not one of the protocols {', '.join(TRANSPORTS)}")
+    return Client(TRANSPORTS[protocol](target), model)
 
 
-def _url(target: str, port: int) -> str:
-    url = urlsplit(target if "://" in target else f"http://{target}")
-    if not url.hostname or url.scheme not in ("http", "https"):
-        raise ValueError(f"{target!r} is no address (host, host:port or URL)")
-    return url.geturl() if url.port or url.scheme == "https" else url._replace(netloc=f"{url.netloc}:{port}").geturl()
+def main() -> None:
+    """Print one line of JSON for each image file on the command line."""
+    files = [Path(argument) for argument in sys.argv[1:]]
+    with connect() as client:
+        for file, answer in zip(files, client.predict([file.read_bytes() for file in files]), strict=True):
+            fields = vars(answer) if isinstance(answer, Prediction) else {"error": str(answer)}
+            print(json.dumps({"file": str(file), **fields}))
 
 
 if __name__ == "__main__":
-    from .command import main  # here: who uses the library needs no command line
-
-    main()
+    run = main
+    run = command_line  # optional: cli
+    run()

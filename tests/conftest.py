@@ -94,7 +94,7 @@ class Serving:
 
 @pytest.fixture(scope="session")
 def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    """The embedded serving program with the digits model."""
+    """The stand-in for TensorFlow Serving with the digits model."""
     grpc, rest = servers.free_port(), servers.free_port()
     program = servers.serving(grpc, rest, ARTIFACTS / "digits", tmp_path_factory.mktemp("serving") / "log")
     program.wait_ready()

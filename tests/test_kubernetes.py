@@ -12,7 +12,7 @@ from kubernetes_validate.utils import all_versions
 
 from asynchronous import jobs, keys
 from local.processes import ROOT
-from synchronous import server
+from serving import ports
 
 from . import containers
 from .containers import exposed, instructions, wrong_variables
@@ -202,7 +202,7 @@ def test_a_pod_may_finish_what_it_has_in_hand(container, settings_of):
 
 
 def test_the_serving_program_may_drain():
-    needed = pause("serving") + server.DRAIN_SECONDS + SPARE
+    needed = pause("serving") + ports.DRAIN_SECONDS + SPARE
     assert PODS["serving"][1]["terminationGracePeriodSeconds"] >= needed
 
 

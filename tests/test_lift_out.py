@@ -12,6 +12,7 @@ import pytest
 from local.demo.samples import digit_images, iris_rows
 from local.processes import ROOT, wait_until
 from local.servers import answers
+from synchronous.client import connect
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -50,15 +51,23 @@ def test_web_single_alone(lift, start, free_port, artifacts):
     assert answer.json() == {"prediction": ["setosa", "versicolor", "virginica"]}
 
 
-def test_synchronous_alone(lift, start, free_port, artifacts):
-    copy, grpc, rest = lift("synchronous"), free_port(), free_port()
+@pytest.mark.parametrize("protocol", ["grpc", "rest"])
+def test_synchronous_alone(lift, serving, protocol):
+    copy, image = lift("synchronous"), digit_images(1)[0]
+    (copy.place / image.name).write_bytes(image.data)
+    target = ["--format", protocol, "--target", getattr(serving, protocol)]
+    printed = copy.run("my_service.client", *target, "--image-file", image.name)
+    assert json.loads(printed)["label"] == image.label
+
+
+def test_serving_alone(lift, start, free_port, artifacts):
+    copy, grpc, rest = lift("serving"), free_port(), free_port()
     flags = [f"--port={grpc}", f"--rest_api_port={rest}", "--model_name=digits"]
-    argv = [copy.python, "-m", "my_service.server", *flags, f"--model_base_path={artifacts / 'digits'}"]
+    argv = [copy.python, "-m", "my_service", *flags, f"--model_base_path={artifacts / 'digits'}"]
     start("serving", argv, lambda: answers(f"http://127.0.0.1:{rest}/v1/models/digits"), cwd=copy.place)
     image = digit_images(1)[0]
-    (copy.place / image.name).write_bytes(image.data)
-    printed = copy.run("my_service.client", "--target", f"127.0.0.1:{grpc}", "--image-file", image.name)
-    assert json.loads(printed)["label"] == image.label
+    with connect("grpc", f"127.0.0.1:{grpc}") as client:
+        assert client.predict([image.data], 30)[0].label == image.label
 
 
 def test_asynchronous_alone(lift, start, free_port, artifacts, redis_url, serving):

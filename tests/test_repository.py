@@ -11,9 +11,10 @@ import pytest
 from local.processes import ROOT
 
 PATTERNS = ("web_single", "synchronous", "asynchronous", "batch")
+COPIED = (*PATTERNS, "serving")  # folders that a reader copies alone
 TWINS = {
-    "artifact.py": {"web_single", "synchronous", "batch"},
-    "messages.py": {"synchronous", "asynchronous"},
+    "artifact.py": {"web_single", "serving", "batch"},
+    "messages.py": {"synchronous", "asynchronous", "serving"},
     "protocol.py": {"web_single", "asynchronous"},
 }
 LOCKS = [*sorted(ROOT.glob("*/requirements*.txt")), ROOT / "requirements-dev.txt"]
@@ -42,23 +43,23 @@ def imported(path: Path) -> set[str]:
     return {name.split(".")[0] for name in names}
 
 
-@pytest.mark.parametrize("pattern", PATTERNS)
+@pytest.mark.parametrize("pattern", COPIED)
 def test_no_import_crosses_a_pattern(pattern):
-    others = {*PATTERNS, "models", "local", "tests", "benchmarks"}
+    others = {*COPIED, "models", "local", "tests", "benchmarks"}
     crossing = {path.name: imported(path) & others for path in modules(pattern)}
     assert not {name: names for name, names in crossing.items() if names}
 
 
 def test_twins_are_equal_and_the_only_ones():
     holders = defaultdict(set)
-    for pattern in PATTERNS:
+    for pattern in COPIED:
         for path in modules(pattern):
             holders[path.name, path.read_bytes()].add(pattern)
     shared = {name: held for (name, _), held in holders.items() if len(held) > 1}
     assert {name: held for name, held in shared.items() if name != "__init__.py"} == TWINS
 
 
-@pytest.mark.parametrize("folder", [*PATTERNS, "models", "local", "benchmarks"])
+@pytest.mark.parametrize("folder", [*COPIED, "models", "local", "benchmarks"])
 def test_modules_and_functions_can_be_read_in_one_sitting(folder):
     for path in modules(folder):
         assert lines(path) <= LARGEST_MODULE, path
@@ -67,7 +68,7 @@ def test_modules_and_functions_can_be_read_in_one_sitting(folder):
                 assert node.end_lineno - node.lineno < LARGEST_FUNCTION, f"{path}: {node.name}"
 
 
-@pytest.mark.parametrize("pattern", PATTERNS)
+@pytest.mark.parametrize("pattern", COPIED)
 def test_a_readme_fits_on_two_screens(pattern):
     assert lines(ROOT / pattern / "README.md") <= 80
 

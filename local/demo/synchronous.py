@@ -11,7 +11,7 @@ from .steps import DemoFailed, Step
 def steps(stack: Stack) -> Iterator[Step]:
     """Digit files over gRPC and REST, one and many, and a photograph."""
     from synchronous.client import connect  # here: other patterns run without what these need
-    from synchronous.transports import ServingError
+    from synchronous.transport import ServingError
 
     grpc: Any = connect("grpc", stack.environment["SERVING_GRPC"])
     rest: Any = connect("rest", stack.environment["SERVING_REST"])

@@ -1,6 +1,6 @@
 import json
 
-from benchmarks.images import imports
+from benchmarks.synchronous import imports
 
 
 def test_the_import_benchmark_prints_a_table_and_a_line_of_json(monkeypatch, capsys):
@@ -9,4 +9,4 @@ def test_the_import_benchmark_prints_a_table_and_a_line_of_json(monkeypatch, cap
     *table, line = capsys.readouterr().out.splitlines()
     figures = json.loads(line)["synchronous.client"]
     assert [figure["name"] for figure in figures] == ["import", "CPU", "peak"]
-    assert any("synchronous.command" in row for row in table)
+    assert any("synchronous.cli.command" in row for row in table)

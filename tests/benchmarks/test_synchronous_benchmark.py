@@ -1,4 +1,4 @@
-"""The benchmark runs to its end and gives its figures. How fast anything is, no test says."""
+"""The benchmark runs to its end and prints its figures. No test asserts how fast anything is."""
 
 import json
 import subprocess

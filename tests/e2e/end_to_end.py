@@ -51,7 +51,7 @@ def test_the_client_tests_of_the_local_suite_pass_against_the_container(composed
         "SERVING_GRPC": f"127.0.0.1:{composed.ports['SERVING_GRPC']}",
         "SERVING_REST": composed.url("SERVING_REST"),
     }
-    files = [f"tests/synchronous/{name}.py" for name in ("test_protocol", "test_client")]
+    files = ["tests/serving/test_protocol.py", "tests/synchronous/test_client.py"]
     argv = [sys.executable, "-m", "pytest", "-q", *files]
     env = os.environ | addresses
     done = subprocess.run(argv, check=False, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)

@@ -1,113 +1,15 @@
-"""The server under test: any address in SERVING_GRPC and SERVING_REST, or the embedded server; and small models."""
+"""The server that the client's tests ask: the addresses in SERVING_GRPC and SERVING_REST, or a server of their own."""
 
 import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
 
-import grpc
-import httpx
 import pytest
 
-from local.processes import Program
-from local.servers import answers, free_port
-from synchronous.client import Client, connect
-from synchronous.messages import model_service_pb2_grpc, prediction_service_pb2_grpc
-
-from .fleet import Fleet, launch
-
-
-@dataclass(frozen=True)
-class Server:
-    grpc: str
-    rest: str
-    predictions: prediction_service_pb2_grpc.PredictionServiceStub
-    models: model_service_pb2_grpc.ModelServiceStub
-    http: httpx.Client
-
-
-def connected(address: str, url: str) -> Iterator[Server]:
-    with grpc.insecure_channel(address) as channel, httpx.Client(base_url=url, timeout=30) as http:
-        predictions = prediction_service_pb2_grpc.PredictionServiceStub(channel)
-        yield Server(address, url, predictions, model_service_pb2_grpc.ModelServiceStub(channel), http)
+from tests.conftest import Serving
 
 
 @pytest.fixture(scope="session")
-def digits(request: pytest.FixtureRequest) -> Iterator[Server]:
-    """A server of the digits model: TensorFlow Serving itself when its addresses are given."""
+def digits(request: pytest.FixtureRequest) -> Serving:
+    """The addresses of a server of the digits model."""
     if "SERVING_GRPC" in os.environ and "SERVING_REST" in os.environ:
-        yield from connected(os.environ["SERVING_GRPC"], os.environ["SERVING_REST"])
-    else:
-        serving = request.getfixturevalue("serving")
-        yield from connected(serving.grpc, serving.rest)
-
-
-@pytest.fixture(scope="session")
-def saved_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("saved_models")
-    script = Path(__file__).with_name("saved_models.py")
-    env = {**os.environ, "TF_USE_LEGACY_KERAS": "1"}  # starts sooner, without Keras
-    subprocess.run([sys.executable, script, folder], check=True, capture_output=True, timeout=100, env=env)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def sample(saved_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The embedded server with a model of many signatures."""
-    port, rest = free_port(), free_port()
-    ready = f"http://127.0.0.1:{rest}/v1/models/sample"
-    log = tmp_path_factory.mktemp("sample") / "log"
-    program = Program("sample", server_argv(saved_models / "sample", port, rest), lambda: answers(ready), log)
-    yield from connected(f"127.0.0.1:{program.wait_ready() and port}", f"http://127.0.0.1:{rest}")
-    program.stop()
-
-
-@pytest.fixture(scope="session")
-def fleet(saved_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    """The embedded server with a configuration file and folders that tests may change; see `Fleet`."""
-    fleet = launch(tmp_path_factory.mktemp("fleet"), saved_models)
-    with fleet.http, fleet.channel:
-        yield fleet
-    fleet.program.stop()
-
-
-@dataclass(frozen=True)
-class Holding:
-    """A server whose calls last until the test lets them go."""
-
-    program: Program
-    port: int
-    rest_port: int
-    folder: Path
-
-    def client(self, protocol: Literal["grpc", "rest"]) -> Client:
-        port = self.port if protocol == "grpc" else self.rest_port
-        return connect(protocol, f"127.0.0.1:{port}", "hold")
-
-    def image(self, caller: object) -> bytes:
-        """What `caller` is to send: the name of the files by which its call is told and let go."""
-        return str(self.folder / str(id(caller))).encode()
-
-    def started(self, caller: object) -> bool:
-        return Path(self.image(caller).decode() + ".started").exists()
-
-    def release(self, caller: object) -> None:
-        Path(self.image(caller).decode() + ".release").touch()
-
-
-@pytest.fixture
-def holding(start: Callable[..., Program], saved_models: Path, tmp_path: Path) -> Holding:
-    port, rest = free_port(), free_port()
-    argv = server_argv(saved_models / "hold", port, rest)
-    env = {"TF_NUM_INTEROP_THREADS": "4"}  # a call that waits keeps one of these
-    program = start("hold", argv, lambda: answers(f"http://127.0.0.1:{rest}/v1/models/hold"), env)
-    return Holding(program, port, rest, tmp_path)
-
-
-def server_argv(base_path: Path, port: int, rest_port: int, *more: str) -> list[str]:
-    """Return the command that serves `base_path` under its own name."""
-    flags = [f"--port={port}", f"--rest_api_port={rest_port}", f"--model_name={base_path.name}"]
-    return [sys.executable, "-m", "synchronous.server", *flags, f"--model_base_path={base_path}", *more]
+        return Serving(os.environ["SERVING_GRPC"], os.environ["SERVING_REST"])
+    return request.getfixturevalue("serving")

@@ -1,6 +1,6 @@
-"""A serving program of a few lines, over gRPC or REST, that does what a test tells it to.
+"""A small fake server, over gRPC or REST, whose answers a test determines.
 
-python -m tests.synchronous.fakes grpc|rest PORT    answers an image that is the path of a file once FILE.release exists
+python -m tests.synchronous.fakes grpc|rest PORT    answers an image, a path, once PATH.release exists
 """
 
 import base64
@@ -24,7 +24,7 @@ Answer = Callable[[list[bytes]], list[str]]  # images to labels, or a ServingErr
 
 @contextmanager
 def serving(protocol: str, answer: Answer, port: int = 0) -> Iterator[str]:
-    """Give the address of a server that answers each Predict with `answer(images)`."""
+    """Yield the address of a server that answers each Predict with `answer(images)`."""
     with (_grpc if protocol == "grpc" else _rest)(answer, port) as bound:
         yield f"127.0.0.1:{bound}"
 
@@ -60,7 +60,7 @@ def _calling(predict: Callable, port: int, *wire_forms: Callable) -> Iterator[in
 
 
 def requests_to(call: Callable[[str], object]) -> list[bytes]:
-    """Return what `call(address)` sends to Predict over gRPC, byte for byte; it gets an empty answer."""
+    """Return the bytes that `call(address)` sends to Predict over gRPC; it gets an empty answer."""
     received = []
     with _calling(lambda request, context: received.append(request) or b"", 0) as port, suppress(ServingError):
         call(f"127.0.0.1:{port}")
@@ -95,7 +95,7 @@ def _rest(answer: Answer, port: int) -> Iterator[int]:
         daemon_threads = True
 
         def handle_error(self, request, client_address):
-            pass  # the client waits no more
+            pass  # the client has stopped waiting
 
     with Server(("127.0.0.1", port), Handler) as server:
         Thread(target=server.serve_forever, args=[0.05], daemon=True).start()
@@ -104,7 +104,7 @@ def _rest(answer: Answer, port: int) -> Iterator[int]:
 
 
 def when_released(images: list[bytes]) -> list[str]:
-    """Tell in FILE.started that the call is here, and answer it once there is FILE.release."""
+    """Write FILE.started when the call arrives, and answer once FILE.release exists."""
     file = images[0].decode()
     Path(f"{file}.started").touch()
     wait_until(Path(f"{file}.release").exists, 30)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.images import imports
+from benchmarks.synchronous import imports
 from synchronous.client import Client, Prediction, ServingError, connect
 
 from .fakes import requests_to
@@ -19,14 +19,14 @@ def client(request, digits):
         yield client
 
 
-def test_many_images_of_many_kinds_in_one_call_get_their_labels_in_order(client, digit_images):
+def test_many_images_in_one_call_get_their_labels_in_order(client, digit_images):
     answers = client.predict([image.data for image in digit_images], timeout=30)
     right = [answer.label == image.label for answer, image in zip(answers, digit_images, strict=True)]
     assert sum(right) >= 0.95 * len(right)
     assert all(0 < answer.probability <= 1 for answer in answers)
 
 
-def test_grpc_and_rest_give_the_same(digits, digit_images, photographs):
+def test_grpc_and_rest_give_the_same_answers(digits, digit_images, photographs):
     images = [image.data for image in digit_images[:8]] + photographs
     with connect("grpc", digits.grpc) as one, connect("rest", digits.rest) as other:
         for left, right in zip(one.predict(images, 30), other.predict(images, 30), strict=True):
@@ -34,7 +34,7 @@ def test_grpc_and_rest_give_the_same(digits, digit_images, photographs):
             assert left.probability == pytest.approx(right.probability, abs=1e-6)
 
 
-def test_an_undecodable_image_costs_only_itself(client, digit_images):
+def test_an_undecodable_image_does_not_affect_the_others(client, digit_images):
     images = [image.data for image in digit_images[:3]]
     alone = client.predict(images, timeout=30)
     first, bad, *rest = client.predict([images[0], b"not an image", *images[1:]], timeout=30)
@@ -43,12 +43,12 @@ def test_an_undecodable_image_costs_only_itself(client, digit_images):
     assert [first, *rest] == [Prediction(p.label, pytest.approx(p.probability, abs=1e-6)) for p in alone]
 
 
-def test_a_single_undecodable_image_is_an_error_in_its_place(client):
+def test_a_single_undecodable_image_gets_an_error(client):
     [answer] = client.predict([b"\x89PNG\r\n\x1a\n"], timeout=30)
     assert isinstance(answer, ServingError)
 
 
-def test_calls_side_by_side_get_each_its_own_answer(client, digit_images):
+def test_each_of_many_concurrent_calls_gets_its_own_answer(client, digit_images):
     images = [image.data for image in digit_images[:32]]
     together = client.predict(images, timeout=30)
     with ThreadPoolExecutor(16) as pool:
@@ -72,7 +72,7 @@ def test_metadata_is_the_same_from_both_protocols(digits):
     assert signatures["serving_default"]["inputs"]["image"]["dtype"] == "DT_STRING"
 
 
-def test_importing_the_client_loads_nothing_of_tensorflow_but_its_messages():
+def test_importing_the_client_loads_only_the_messages_of_tensorflow():
     code = "import sys, synchronous.client as c; c.connect('grpc'); print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     framework = {"tensorflow", "tensorflow.python", "tensorflow._api", "tensorflow.lite", "keras"}
@@ -84,7 +84,7 @@ def test_importing_the_client_takes_less_than_60_megabytes():
     assert imports.cost(imports.OURS).megabytes < 60
 
 
-def test_tensorflow_reads_the_clients_messages_as_they_were_meant(digit_images):
+def test_tensorflow_reads_the_clients_messages(digit_images):
     images = [image.data for image in digit_images[:3]]
     code = """if True:
         import sys, tensorflow as tf
@@ -92,11 +92,13 @@ def test_tensorflow_reads_the_clients_messages_as_they_were_meant(digit_images):
         request = predict_pb2.PredictRequest.FromString(sent := sys.stdin.buffer.read())
         assert request.SerializeToString(deterministic=True) == sent
         print(request.model_spec.name, list(request.output_filter), tf.make_ndarray(request.inputs["image"]).tolist())
-        import synchronous.messages  # the framework that is there already does not disturb it"""
+        import synchronous.messages  # works with the framework already imported too"""
     [sent] = requests_to(lambda target: connect("grpc", target).predict(images))
     env = {**os.environ, "TF_USE_LEGACY_KERAS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}  # starts sooner, without Keras
     run = subprocess.run([sys.executable, "-c", code], input=sent, capture_output=True, check=True, env=env)
-    assert run.stdout.decode() == f"digits [] {images}\n"  # all outputs: else TensorFlow Serving does not batch
+    assert (
+        run.stdout.decode() == f"digits [] {images}\n"
+    )  # no filter: TensorFlow Serving batches only requests for all outputs
 
 
 class Unavailable:
@@ -112,21 +114,21 @@ class Unavailable:
         return [Prediction("7", 1.0) for _ in images]
 
 
-def test_unavailable_is_tried_again_with_what_is_left_of_the_budget():
+def test_unavailable_is_retried_with_the_rest_of_the_budget():
     transport = Unavailable("UNAVAILABLE", "UNAVAILABLE")
     assert Client(transport).predict([b"a"], timeout=5) == [Prediction("7", 1.0)]
     assert 5 >= transport.budgets[0] > transport.budgets[1] > transport.budgets[2] > 0
 
 
 @pytest.mark.parametrize("code", ["NOT_FOUND", "DEADLINE_EXCEEDED", "INTERNAL", "RESOURCE_EXHAUSTED"])
-def test_nothing_but_unavailable_is_tried_again(code):
+def test_only_unavailable_is_retried(code):
     transport = Unavailable(code)
     with pytest.raises(ServingError, match=code):
         Client(transport).predict([b"a"])
     assert len(transport.budgets) == 1
 
 
-def test_images_asked_apart_share_the_budget_of_the_call():
+def test_halves_of_a_request_share_the_budget_of_the_call():
     transport = Unavailable("INVALID_ARGUMENT", "INVALID_ARGUMENT")
     bad, good = Client(transport).predict([b"a", b"b"], timeout=5)
     assert (bad.code, good.label) == ("INVALID_ARGUMENT", "7")
@@ -146,7 +148,7 @@ class Refusing:
         return [Prediction(image.decode(), 1.0) for image in images]
 
 
-def test_a_bad_image_among_32_is_found_with_ten_further_requests():
+def test_a_bad_image_among_32_is_found_with_ten_more_requests():
     transport, images = Refusing(), [str(number).encode() for number in range(32)]
     images[21] = b"bad"
     answers = Client(transport).predict(images)
@@ -156,12 +158,12 @@ def test_a_bad_image_among_32_is_found_with_ten_further_requests():
 
 
 @given(st.lists(st.sampled_from([b"a", b"b", b"bad"]), min_size=2))
-def test_each_image_gets_its_own_answer_wherever_the_bad_ones_are(images):
+def test_each_image_gets_its_own_answer_wherever_bad_images_are(images):
     answers = Client(Refusing()).predict(images)
     assert [b"bad" if isinstance(a, ServingError) else a.label.encode() for a in answers] == images
 
 
-def test_an_image_refused_for_what_a_neighbour_sent_is_asked_once_more():
+def test_an_image_refused_because_of_another_callers_image_is_sent_again():
     transport = Unavailable("INVALID_ARGUMENT")
     assert Client(transport).predict([b"good"]) == [Prediction("7", 1.0)]
     bad = Refusing()
@@ -169,13 +171,13 @@ def test_an_image_refused_for_what_a_neighbour_sent_is_asked_once_more():
     assert bad.asked == [[b"bad"]] * 2
 
 
-def test_no_images_have_no_answers():
+def test_no_images_get_no_answers():
     transport = Unavailable()
     assert Client(transport).predict([]) == []
     assert transport.budgets == []
 
 
-def test_a_part_that_gets_no_answer_leaves_the_others_theirs():
+def test_a_half_without_an_answer_does_not_affect_the_other():
     transport = Unavailable("INVALID_ARGUMENT", "INTERNAL")
     lost, also_lost, *answered = Client(transport).predict([b"a", b"b", b"c", b"d"])
     assert (lost.code, also_lost.code) == ("INTERNAL", "INTERNAL")

@@ -12,11 +12,11 @@ def test_floats_are_read_from_either_encoding(fields):
     assert tensor_values(tensor_pb2.TensorProto(dtype=types_pb2.DT_FLOAT, **fields)) == [0.5, 2]
 
 
-def test_strings_are_bytes_as_they_were_sent():
+def test_strings_are_returned_as_the_same_bytes():
     assert tensor_values(bytes_tensor([b"\xff", b""])) == [b"\xff", b""]
 
 
-def test_another_type_is_refused_by_name_and_half_a_float_too():
+def test_another_type_and_an_incomplete_float_are_refused():
     with pytest.raises(TypeError, match="expected a float32 or string tensor, got DT_INT64"):
         tensor_values(tensor_pb2.TensorProto(dtype=types_pb2.DT_INT64, int64_val=[1]))
     with pytest.raises(ValueError, match="multiple of item size"):

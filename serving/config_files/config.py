@@ -1,0 +1,56 @@
+"""The file of `--model_config_file`: TensorFlow Serving's ModelServerConfig in protobuf's text format."""
+
+from pathlib import Path
+from typing import Any
+
+from tensorflow_serving.config import model_server_config_pb2
+
+from ..errors import ConfigRefused
+from ..flags import read_file
+from ..versions import ModelConfig, Policy
+
+
+def read_models(path: Path) -> list[ModelConfig]:
+    """Return the models of a `--model_config_file`."""
+    config = model_server_config_pb2.ModelServerConfig()
+    read_file(path, config)
+    try:
+        return models_in(config)
+    except ConfigRefused as error:
+        raise ConfigRefused(f"{path}: {error}") from error
+
+
+def models_in(config: model_server_config_pb2.ModelServerConfig) -> list[ModelConfig]:
+    """Return the models of a configuration, checked as TensorFlow Serving checks it."""
+    if config.WhichOneof("config") != "model_config_list":
+        raise ConfigRefused("only a model_config_list is supported")
+    models = [_model(model) for model in config.model_config_list.config]
+    names = [model.name for model in models]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigRefused(f"Illegal to list model {name} multiple times in config list")
+    return models
+
+
+def _model(model: model_server_config_pb2.ModelConfig) -> ModelConfig:
+    if not model.name:
+        raise ConfigRefused("a model has no name")
+    if model.model_platform != "tensorflow":
+        raise ConfigRefused(f"model_platform of {model.name} is {model.model_platform!r}, must be 'tensorflow'")
+    if model.HasField("logging_config"):
+        raise ConfigRefused(f"logging_config of {model.name} is not supported")
+    base_path = Path(model.base_path)
+    if not base_path.is_absolute():
+        message = f"Expected model {model.name} to have an absolute path or URI; got base_path()={model.base_path}"
+        raise ConfigRefused(message)
+    return ModelConfig(model.name, base_path, _policy(model.model_version_policy), dict(model.version_labels))
+
+
+def _policy(policy: Any) -> Policy:
+    match policy.WhichOneof("policy_choice"):
+        case "all":
+            return Policy(newest=None)
+        case "specific":
+            return Policy(specific=frozenset(policy.specific.versions))
+        case _:
+            return Policy(newest=max(1, policy.latest.num_versions))

@@ -1,0 +1,46 @@
+"""TensorProto to numpy and back, for every type that a signature can have."""
+
+import math
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.framework import tensor_pb2, types_pb2
+
+_MOST_BYTES = 2**31  # the limit of a protobuf message; a short message can still claim a larger shape
+
+_FIELDS = {"float32": "float_val", "float64": "double_val", "bool": "bool_val", "object": "string_val"}
+_FIELDS |= {"int64": "int64_val", "uint32": "uint32_val", "uint64": "uint64_val"}
+_FIELDS |= {"float16": "half_val", "bfloat16": "half_val", "complex64": "scomplex_val", "complex128": "dcomplex_val"}
+_BITS = {"float16": np.uint16, "bfloat16": np.uint16, "complex64": np.float32, "complex128": np.float64}
+
+
+def type_name(dtype: int) -> str:
+    """Return the type's name in TensorFlow's error messages: float, double, string, ..."""
+    return str(types_pb2.DataType.Name(dtype)).removeprefix("DT_").lower()
+
+
+def from_proto(tensor: tensor_pb2.TensorProto, alias: str) -> np.ndarray:
+    """Return a tensor as an array, with strings as bytes objects.
+
+    Raises:
+        ValueError: type, shape and values contradict each other.
+    """
+    shape = [dim.size for dim in tensor.tensor_shape.dim]
+    try:
+        size = math.prod(shape) * tf.as_dtype(tensor.dtype).size
+        if tensor.tensor_shape.unknown_rank or min(shape, default=0) < 0 or size > _MOST_BYTES:
+            raise ValueError(f"shape {shape[:10]}")
+        return tf.make_ndarray(tensor)  # type: ignore[no-any-return]
+    except (ValueError, TypeError, LookupError) as error:
+        raise ValueError(f"tensor parsing error: {alias}") from error
+
+
+def to_proto(array: np.ndarray) -> tensor_pb2.TensorProto:
+    """Return an array as a tensor with typed fields such as `float_val`, as TensorFlow Serving's clients expect."""
+    tensor = tensor_pb2.TensorProto(dtype=tf.as_dtype(array.dtype).as_datatype_enum)
+    for size in array.shape:
+        tensor.tensor_shape.dim.add(size=size)
+    name = array.dtype.name
+    flat = array.ravel().view(_BITS.get(name, array.dtype))
+    getattr(tensor, _FIELDS.get(name, "int_val")).extend(flat.tolist())
+    return tensor

@@ -1,0 +1,98 @@
+"""The transport over REST: one call, no retries, and a timeout for every call, as over gRPC."""
+
+import asyncio
+import base64
+import threading
+from collections.abc import Callable
+from concurrent.futures import CancelledError
+from typing import Any, TypeVar
+
+import httpx
+
+from ..transport import Prediction, ServingError
+
+T = TypeVar("T")
+_CODES = {400: "INVALID_ARGUMENT", 404: "NOT_FOUND", 429: "RESOURCE_EXHAUSTED", 501: "UNIMPLEMENTED"}
+_CODES |= {500: "INTERNAL", 502: "UNAVAILABLE", 503: "UNAVAILABLE", 504: "DEADLINE_EXCEEDED"}
+
+
+class RestTransport:
+    """The REST API at `url`; one pool of connections, safe to use from many threads.
+
+    Raises:
+        ValueError: `url`, or a proxy's URL in the environment, cannot be used.
+    """
+
+    def __init__(self, url: str) -> None:
+        # httpx limits each read and each write, but not their sum. asyncio limits the whole call.
+        try:
+            self._http = httpx.AsyncClient(base_url=url, timeout=None)  # noqa: S113
+        except (httpx.InvalidURL, ImportError) as error:  # a SOCKS proxy needs another package
+            raise ValueError(str(error)) from error
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self._open = True
+        self._starting = threading.Lock()  # a call that reached the loop after `close` would never run
+
+    def predict(self, model: str, images: list[bytes], timeout: float) -> list[Prediction]:
+        return self._call("POST", f"/v1/models/{model}:predict", images, timeout, _predictions)
+
+    def metadata(self, model: str, timeout: float) -> dict[str, Any]:
+        return self._call("GET", f"/v1/models/{model}/metadata", None, timeout, dict[str, Any])
+
+    def close(self) -> None:
+        with self._starting:
+            if not self._open:
+                return
+            self._open = False
+        asyncio.run_coroutine_threadsafe(self._shut_down(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    async def _shut_down(self) -> None:
+        calls = asyncio.all_tasks() - {asyncio.current_task()}
+        for call in calls:
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+        # An answer that could not be decoded leaves half-read generators, which only this loop can close.
+        await self._loop.shutdown_asyncgens()
+        await self._http.aclose()
+
+    async def _exchange(self, method: str, path: str, images: list[bytes] | None, deadline: float) -> httpx.Response:
+        async with asyncio.timeout_at(deadline):
+            encoded = (base64.b64encode(image).decode() for image in images or [])
+            body = None if images is None else {"instances": [{"b64": image} for image in encoded]}
+            return await self._http.request(method, path, json=body)
+
+    def _call(self, method: str, path: str, images: list[bytes] | None, timeout: float, read: Callable[[Any], T]) -> T:
+        try:
+            with self._starting:
+                if not self._open:
+                    raise CancelledError
+                exchange = self._exchange(method, path, images, self._loop.time() + timeout)
+                future = asyncio.run_coroutine_threadsafe(exchange, self._loop)
+            response = future.result()
+            if response.is_success:
+                return read(response.json())
+            raise ServingError(_CODES.get(response.status_code, "UNKNOWN"), _reason(response))
+        except TimeoutError as error:
+            raise ServingError("DEADLINE_EXCEEDED", "no answer in time") from error
+        except CancelledError as error:
+            raise ServingError("CANCELLED", "the client is closed") from error
+        except httpx.TransportError as error:
+            raise ServingError("UNAVAILABLE", str(error) or type(error).__name__) from error
+        except (ValueError, KeyError, TypeError, RecursionError, httpx.DecodingError) as error:
+            raise ServingError("UNKNOWN", "the answer is not TensorFlow Serving's") from error
+
+
+def _reason(response: httpx.Response) -> str:
+    try:
+        return str(response.json()["error"])
+    except (ValueError, KeyError, TypeError):  # not from TensorFlow Serving, but from a gateway before it
+        return f"HTTP {response.status_code}"
+
+
+def _predictions(answer: Any) -> list[Prediction]:
+    return [Prediction(row["label"], row["probability"]) for row in answer["predictions"]]

@@ -1,0 +1,71 @@
+"""The REST transport with gateways and servers that answer slowly or with something else."""
+
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
+import pytest
+
+from synchronous.client import ServingError, connect
+from synchronous.rest.transport import RestTransport
+from tests.synchronous.budgets import BUDGET, LATE, TRIES, fails
+
+
+@pytest.fixture
+def talking():
+    """Start a server that sends `parts`, a tenth of a second apart, to the first client; return its address."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener, ThreadPoolExecutor() as pool:
+
+        def talk(parts):
+            with closing(listener.accept()[0]) as connection:
+                connection.recv(65536)
+                for part in parts:
+                    try:
+                        connection.sendall(part)
+                    except OSError:
+                        return
+                    time.sleep(0.1)
+
+        def start(parts):
+            pool.submit(talk, parts)
+            return f"127.0.0.1:{listener.getsockname()[1]}"
+
+        yield start
+
+
+def test_a_server_that_sends_its_answer_slowly_takes_only_the_budget(talking):
+    parts = [b"HTTP/1.1 200 OK\r\n", *([b"X-More: yes\r\n"] * 20)]
+    assert any(fails("rest", talking(parts), BUDGET)[1] < BUDGET + LATE for _ in range(TRIES))
+
+
+@pytest.mark.parametrize("header", [b"", b"Content-Encoding: gzip\r\n"])
+@pytest.mark.parametrize(
+    "body", [b"<html>hello</html>", b"[1]", b"[" * 9999, b'{"predictions": [{"other": 1}]}', b'{"answer": 42}']
+)
+def test_an_answer_that_is_not_tensorflow_servings_is_an_error(talking, header, body):
+    head = b"HTTP/1.1 200 OK\r\n%bContent-Length: %d\r\n\r\n" % (header, len(body))
+    code, _ = fails("rest", talking([head + body]), 5)
+    assert code == "UNKNOWN"
+
+
+def test_the_status_of_an_answer_from_a_gateway_determines_the_error(talking):
+    answer = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 4\r\n\r\noops"
+    transport = RestTransport(f"http://{talking([answer])}")
+    with closing(transport), pytest.raises(ServingError, match="UNAVAILABLE: HTTP 502"):
+        transport.predict("digits", [b"image"], 5)
+
+
+@pytest.mark.parametrize("target", ["localhost", "http://localhost:8501", "localhost:8501"])
+def test_a_rest_target_may_be_a_host_or_a_url(target, monkeypatch):
+    targets = []
+    monkeypatch.setattr("synchronous.rest.transport.RestTransport", targets.append)
+    connect("rest", target)
+    assert targets == ["http://localhost:8501"]
+
+
+@pytest.mark.parametrize(("target", "proxy"), [("xn--\xfc", ""), ("localhost", "socks5://localhost:1")])
+def test_a_name_or_a_proxy_that_cannot_be_used_is_an_error(target, proxy, monkeypatch):
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    with pytest.raises(ValueError, match=r"IDNA|SOCKS"):
+        connect("rest", target)
