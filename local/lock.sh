@@ -3,7 +3,7 @@
 set -eu
 all=$(mktemp)
 trap 'rm -f "$all"' EXIT
-# Taken from the framework's wheel are only its message modules, so what the framework itself runs on stays out.
+# Only the message modules of the framework's wheel are used, so its own dependencies stay out of the lock.
 framework="absl-py astunparse charset-normalizer flatbuffers gast google-pasta h5py keras libclang ml-dtypes namex numpy
 opt-einsum optree requests setuptools six termcolor urllib3 wheel wrapt"
 words="markdown-it-py mdurl pygments rich"

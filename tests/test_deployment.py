@@ -153,7 +153,9 @@ def test_the_example_environment_lists_every_variable_with_its_default():
 
 
 def test_make_writes_a_password_for_each_secret_once_and_lets_the_containers_alone_read_it(tmp_path):
-    (tmp_path / "Makefile").write_bytes((ROOT / "Makefile").read_bytes())
+    (tmp_path / "local").mkdir()
+    for name in ("Makefile", "local/passwords.sh"):
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
     written = []
     for _ in range(2):
         subprocess.run(["make", "secrets"], cwd=tmp_path, check=True, capture_output=True)

@@ -291,7 +291,9 @@ def test_every_secret_in_a_manifest_is_generated():
 
 
 def test_make_writes_the_passwords_once_and_for_their_owner_alone(tmp_path):
-    (tmp_path / "Makefile").write_bytes((ROOT / "Makefile").read_bytes())
+    (tmp_path / "local").mkdir()
+    for name in ("Makefile", "local/passwords.sh"):
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
     written = []
     for _ in range(2):
         subprocess.run(["make", "k8s-secrets"], cwd=tmp_path, check=True, capture_output=True)

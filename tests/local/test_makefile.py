@@ -19,7 +19,7 @@ esac
 @pytest.fixture
 def make(tmp_path):
     """Call make in a folder of its own, where nothing is installed or built, with a program in Python's place."""
-    for name in ("Makefile", "web_single/Dockerfile", "models/iris.py", "models/manifest.py"):
+    for name in ("Makefile", "models/iris.py", "models/manifest.py", "local/venv.sh", "local/python_version.sh"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     (tmp_path / "models" / "requirements-iris.txt").touch()
@@ -50,7 +50,7 @@ def test_tools(tmp_path):
     for name in ("sh", "env", "grep", "sort", "uname", "make"):
         (programs / name).symlink_to(shutil.which(name))
     (tmp_path / "local").mkdir()
-    for name in ("Makefile", "local/test_tools.sh", "local/debian.sh"):
+    for name in ("Makefile", "local/test_tools.sh", "local/debian.sh", "local/python_version.sh"):
         shutil.copy(ROOT / name, tmp_path / name)
 
     def run(scripts):
@@ -84,6 +84,14 @@ def test_root_gets_the_packages_of_the_programs_that_are_missing(test_tools, tmp
     assert done.returncode == 0, done.stderr
     assert done.stdout == "installing Debian packages: chromium mariadb-server-core wrk\n"
     assert (tmp_path / "calls").read_text().endswith("chromium mariadb-server-core wrk\n")
+
+
+def test_a_pattern_that_does_not_exist_is_refused_in_one_line():
+    argv = ["make", "demo", "PATTERN=serverless"]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "PATTERN=serverless: choose web_single, synchronous, asynchronous or batch" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize("version", [(3, 10), (3, 14)])

@@ -1,0 +1,8 @@
+#!/bin/sh
+# Make .venv with uv in it, on a Python that the packages are for: local/venv.sh PYTHON UV_VERSION
+set -eu
+python=$1 version=$2
+sh local/python_version.sh "$python"
+"$python" -c "import ensurepip" 2>/dev/null || sh local/debian.sh python3-venv
+"$python" -m venv --clear .venv
+.venv/bin/python -m pip install --quiet --disable-pip-version-check "uv==$version"
