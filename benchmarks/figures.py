@@ -1,4 +1,4 @@
-"""A measured figure, and the table and the line of JSON that figures become."""
+"""Measured figures, and their output as a table and as JSON."""
 
 import math
 import statistics
@@ -11,7 +11,7 @@ from rich.table import Table
 
 @dataclass(frozen=True)
 class Figure:
-    """What was measured in interleaved rounds; `limit` is what it is compared with, measured in the same rounds."""
+    """A quantity measured in interleaved rounds. `limit` is the value to compare it with, from the same rounds."""
 
     name: str
     unit: str
@@ -30,13 +30,13 @@ class Figure:
 
     @property
     def ratio(self) -> float | None:
-        """The median of the rounds' ratios: both sides of a round had the same noise."""
+        """Return the median of the rounds' ratios, because both sides of a round share the same noise."""
         pairs = [ours / limit for ours, limit in zip(self.ours, self.limit, strict=bool(self.limit)) if limit]
         return statistics.median(pairs) if pairs else None
 
     @property
     def holds(self) -> bool | None:
-        """Say whether the bar is met, or None when there is none."""
+        """Return whether the bar is met, or None when there is no bar."""
         if self.at_least is not None and self.ratio is not None:
             return self.ratio >= self.at_least
         return self.value <= self.at_most if self.at_most is not None else None
@@ -52,7 +52,7 @@ def rounded(values: Sequence[float]) -> list[float]:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """Return the smallest value that `share` of all are not above."""
+    """Return the smallest value that at least `share` of all values do not exceed."""
     return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
 
 

@@ -1,4 +1,4 @@
-"""Put an HTTP service under load with wrk, which leaves nearly all of the machine to the service."""
+"""Put an HTTP service under load with wrk, which leaves almost all CPU time to the service."""
 
 import json
 import os
@@ -12,12 +12,12 @@ SCRIPT = Path(__file__).with_name("load.lua")
 
 
 class LoadFailed(Exception):
-    """There is no wrk, or not every request was answered with success; the message says which."""
+    """wrk is not installed, or a request was not answered with success; the message says which."""
 
 
 @dataclass(frozen=True)
 class Load:
-    """What came of one run: times in milliseconds; CPU time is that of the process `pid` and its threads."""
+    """The result of one run. Times are in milliseconds; `cpu` is the CPU time of the process `pid` for each request."""
 
     per_second: float
     p50: float
@@ -29,7 +29,7 @@ def wrk() -> str:
     """Return the path of wrk.
 
     Raises:
-        LoadFailed: it is not installed.
+        LoadFailed: wrk is not installed.
     """
     found = executable("wrk")
     if found is None:
@@ -44,12 +44,12 @@ def cpu_seconds(pid: int) -> float:
 
 
 def run(url: str, pid: int, connections: int, seconds: float, body: Path | None = None, kind: str = "") -> Load:
-    """Ask `url` over and over on so many connections; with `body`, a file, POST it as content type `kind`.
+    """Send requests to `url` on all connections. With a file `body`, POST its content as content type `kind`.
 
     Raises:
-        LoadFailed: no wrk, or a request was refused or broke.
+        LoadFailed: wrk is not installed, or a request was refused or broken.
     """
-    # wrk knows whole seconds only.
+    # wrk accepts only whole seconds.
     argv = [wrk(), "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "-s", str(SCRIPT), url]
     env = os.environ | ({"LOAD_BODY": str(body), "LOAD_TYPE": kind} if body else {})
     before = cpu_seconds(pid)
