@@ -1,4 +1,4 @@
-"""Real servers for the whole suite: each is started once, on a free port, and stopped at the end."""
+"""Real servers for the whole suite. Each server starts once, on a free port, and stops at the end."""
 
 import itertools
 import signal
@@ -18,9 +18,9 @@ pytest_plugins = ["tests.program_logs", "pytester"]
 
 ARTIFACTS = ROOT / "models" / "artifacts"
 
-# A shell's background job ignores Ctrl-C, and `nohup` a closed terminal; the programs that the tests start must not.
+# A shell's background job ignores SIGINT, and `nohup` ignores SIGHUP. The tests' programs must ignore neither.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-signal.signal(signal.SIGHUP, lambda *_: None)  # only what is ignored, and not what is handled, is passed on
+signal.signal(signal.SIGHUP, lambda *_: None)  # child processes inherit ignored signals, but not handlers
 
 
 @pytest.fixture(scope="session")
@@ -77,7 +77,7 @@ _databases = itertools.count()
 
 @pytest.fixture
 def database_url(mariadb_port: int) -> Iterator[str]:
-    """An empty database of its own for each test, on a private MariaDB or MySQL."""
+    """A new, empty database for each test, on a private MariaDB or MySQL."""
     name = f"test{next(_databases)}"
     with pymysql.connect(host="127.0.0.1", port=mariadb_port, user="root") as connection:
         connection.cursor().execute(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
@@ -104,7 +104,7 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
 
 @pytest.fixture(scope="session")
 def digit_images() -> list[samples.DigitImage]:
-    """Held-out digits as PNG and JPEG files of several sizes, with the label a person gave them."""
+    """Held-out digits as PNG and JPEG files of several sizes, with the label that a person assigned."""
     return samples.digit_images(56)
 
 

@@ -1,4 +1,4 @@
-"""The images, and what docker-compose.yml runs of them, for the tests that hold both and k8s/ against one another."""
+"""The images and the services in docker-compose.yml, for the tests that compare both with k8s/."""
 
 import importlib
 import re
@@ -12,9 +12,9 @@ VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["versi
 PATTERNS = {"web-single": "web_single", "serving": "synchronous", "asynchronous": "asynchronous", "batch": "batch"}
 DOCKERFILES = sorted(ROOT.glob("*/Dockerfile*"))
 BASES = {"python:3.11-slim-bookworm", "tensorflow/serving:2.19.1"}
-# Images that others make and this repository runs as they are, with the port that each listens on.
+# Third-party images that this repository runs unchanged, with the port that each listens on.
 SERVERS = {"redis:7-bookworm": 6379, "mysql:9.7": 3306, "prom/prometheus:v3.5.0": 9090, "grafana/grafana:12.2.1": 3000}
-# Variables that are documented by others: the images of MySQL and Grafana, gunicorn.
+# Variables that are documented elsewhere: by the images of MySQL and Grafana, and by gunicorn.
 SERVER_VARIABLES = {"MYSQL_DATABASE", "MYSQL_USER", "MYSQL_PASSWORD_FILE", "MYSQL_ROOT_PASSWORD_FILE"}
 SERVER_VARIABLES |= {"GF_SECURITY_ADMIN_PASSWORD__FILE", "GF_AUTH_ANONYMOUS_ENABLED", "GF_ANALYTICS_REPORTING_ENABLED"}
 GUNICORN_VARIABLES = {"WEB_CONCURRENCY"}
@@ -27,7 +27,7 @@ ONE_SHOT = {name for name, service in SERVICES.items() if service["restart"] == 
 
 
 def instructions(dockerfile):
-    """The instructions of a Dockerfile as (name, rest), with ARG defaults put in."""
+    """Return the instructions of a Dockerfile as (name, rest), with the ARG defaults filled in."""
     text = re.sub(r"^#.*\n", "", dockerfile.read_text(), flags=re.M).replace("\\\n", "")
     for name, default in re.findall(r"^ARG (\w+)=(\S+)", text, re.M):
         text = text.replace(f"${{{name}}}", default)
@@ -35,7 +35,7 @@ def instructions(dockerfile):
 
 
 def dockerfile(image):
-    """The Dockerfile of one of our own images."""
+    """Return the Dockerfile of one of our own images."""
     return next(path for path in DOCKERFILES if path.parent.name == PATTERNS[image.split("/")[1].split(":")[0]])
 
 
@@ -46,7 +46,7 @@ def exposed(image):
 
 
 def wrong_variables(image, environment):
-    """What is wrong with the environment given to a container: names it does not know, required ones left out."""
+    """Return the variables of a container that its program does not know, and required variables that are missing."""
     if image in SERVERS:
         return set(environment) - SERVER_VARIABLES
     pattern = PATTERNS[image.split("/")[1].split(":")[0]]

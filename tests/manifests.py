@@ -1,4 +1,4 @@
-"""What k8s/ holds, for the tests that look at it."""
+"""The contents of k8s/, for the tests that check it."""
 
 import yaml
 
@@ -11,19 +11,19 @@ OBJECTS = [resource for resources in MANIFESTS.values() for resource in resource
 
 
 def of_kind(*kinds, among=OBJECTS):
-    """The objects of these kinds by their names."""
+    """Return the objects of these kinds by name."""
     return {resource["metadata"]["name"]: resource for resource in among if resource["kind"] in kinds}
 
 
 def pod(resource):
-    """The pod template of a workload as (labels, spec)."""
+    """Return the pod template of a workload as (labels, spec)."""
     spec = resource["spec"]
     template = (spec["jobTemplate"]["spec"] if resource["kind"] == "CronJob" else spec)["template"]
     return template["metadata"]["labels"], template["spec"]
 
 
 def pods(among=OBJECTS):
-    """The pod template of each workload, by the workload's name."""
+    """Return the pod template of each workload, by the workload's name."""
     workloads = of_kind("Deployment", "StatefulSet", "CronJob", "Job", among=among)
     return {name: pod(resource) for name, resource in workloads.items()}
 
@@ -40,14 +40,14 @@ CONTAINERS = {
 
 
 def environment(container):
-    """Every variable that a container is given, whole ConfigMaps and single values."""
+    """Return all variables of a container, from ConfigMaps and from single values."""
     maps = [source["configMapRef"]["name"] for source in container.get("envFrom", [])]
     given = {name: value for config in maps for name, value in CONFIG_MAPS[config]["data"].items()}
     return given | {variable["name"]: variable["value"] for variable in container.get("env", [])}
 
 
 def variables(name):
-    """Every variable that a container of a workload is given."""
+    """Return all variables of a workload's containers as (name, value)."""
     return [
         item
         for container, (_, c) in CONTAINERS.items()

@@ -1,4 +1,4 @@
-"""A pytest plugin: a failed test shows what the programs that it used said last."""
+"""A pytest plugin: the report of a failed test contains the last output of the programs that it used."""
 
 import subprocess
 from collections.abc import Generator
@@ -27,7 +27,7 @@ def pytest_runtest_makereport(
                 report.sections.append((f"{program.name}, exit code {program.poll()}, end of its log", program.tail()))
         failure = call.excinfo.value
         if isinstance(failure, subprocess.CalledProcessError | subprocess.TimeoutExpired):
-            for said in filter(None, (failure.stdout, failure.stderr)):
-                text = said.decode(errors="replace") if isinstance(said, bytes) else said
+            for output in filter(None, (failure.stdout, failure.stderr)):
+                text = output.decode(errors="replace") if isinstance(output, bytes) else output
                 report.sections.append((f"{failure.cmd[0]}, end of its output", last_lines(text)))
     return report

@@ -1,4 +1,4 @@
-"""The Dockerfiles and docker-compose.yml, checked offline and held against one another."""
+"""Offline checks of the Dockerfiles and docker-compose.yml, each alone and against the other."""
 
 import re
 import subprocess
@@ -36,7 +36,7 @@ def test_there_is_a_dockerfile_for_each_pattern():
 
 
 @pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_an_image_is_pinned_unprivileged_and_checked(path):
+def test_an_image_is_pinned_and_unprivileged_and_has_a_health_check(path):
     lines = instructions(path)
     stages = {rest.split()[0] for name, rest in lines if name == "FROM"}
     assert stages <= BASES
@@ -49,7 +49,7 @@ def test_an_image_is_pinned_unprivileged_and_checked(path):
 
 
 @pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_an_image_says_what_it_is(path):
+def test_an_image_has_labels_that_describe_it(path):
     labels = dict(re.findall(r'org\.opencontainers\.image\.(\w+)="([^"]+)"', dict(instructions(path))["LABEL"]))
     assert labels.keys() == {"title", "version", "description", "licenses"}
     assert f"-t {labels['title']}:{labels['version']} " in path.read_text()
@@ -57,7 +57,7 @@ def test_an_image_says_what_it_is(path):
 
 
 @pytest.mark.parametrize("model", ["iris", "digits"])
-def test_the_same_steps_build_a_model_in_every_image_so_that_they_run_once(model):
+def test_every_image_builds_a_model_with_the_same_steps_so_that_they_run_once(model):
     stages = set()
     for path in DOCKERFILES:
         _, *found = path.read_text().partition("AS model\n")
@@ -68,7 +68,7 @@ def test_the_same_steps_build_a_model_in_every_image_so_that_they_run_once(model
 
 
 def modules(folder, name, seen=()):
-    """A module and the others of its folder that it imports."""
+    """Return a module and the modules of its folder that it imports."""
     imported = re.findall(
         r"^ *from \.(\w+) import|^from \. import (\w+)$", (ROOT / folder / f"{name}.py").read_text(), re.M
     )
@@ -77,13 +77,13 @@ def modules(folder, name, seen=()):
 
 
 @pytest.mark.parametrize("path", sorted({*DOCKERFILES} - {CLIENT}), ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_model_is_built_from_every_module_it_needs_and_from_no_other(path):
+def test_a_model_is_built_from_exactly_the_modules_that_it_needs(path):
     stage = path.read_text().split("\nFROM")[1]
     (model,) = re.findall(r"python -m models\.(\w+)", stage)
     assert set(re.findall(r"models/(\w+)\.py", stage)) == modules("models", model) | {"__init__"}
 
 
-def test_the_clients_image_compiles_each_module_of_the_client():
+def test_the_client_image_compiles_each_module_of_the_client():
     commands = re.findall(r'^RUN PYTHONPATH=/packages python -c "(.+)"', CLIENT.read_text(), re.M)
     code = f"import sys; {'; '.join(commands)}; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
@@ -101,7 +101,7 @@ def test_compose_follows_the_specification():
     assert done.returncode == 0, done.stdout
 
 
-def test_each_pattern_has_a_profile_and_all_is_everything():
+def test_each_pattern_has_a_profile_and_the_profile_all_has_every_pattern():
     profiles = {profile for service in SERVICES.values() for profile in service["profiles"]}
     assert profiles == {*PATTERNS.values(), "all", "observability"}
     assert all(
@@ -110,7 +110,7 @@ def test_each_pattern_has_a_profile_and_all_is_everything():
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_a_compose_service_is_confined(name):
+def test_a_compose_service_has_few_privileges_and_a_memory_limit(name):
     service = SERVICES[name]
     assert service["read_only"]
     assert service["cap_drop"] == ["ALL"]
@@ -134,7 +134,7 @@ def test_a_compose_service_has_the_image_ports_and_variables_of_its_program(name
     assert not wrong_variables(image, service.get("environment", {}))
 
 
-def test_what_a_compose_service_needs_is_in_its_profiles_and_is_waited_for():
+def test_a_compose_service_waits_for_its_dependencies_which_are_in_its_profiles():
     for service in SERVICES.values():
         for name, condition in service.get("depends_on", {}).items():
             assert set(service["profiles"]) <= set(SERVICES[name]["profiles"])
@@ -142,7 +142,7 @@ def test_what_a_compose_service_needs_is_in_its_profiles_and_is_waited_for():
             assert condition["condition"] == ended
 
 
-def test_some_service_waits_for_the_end_of_each_job_as_up_wait_demands():
+def test_a_service_waits_for_the_end_of_each_job_as_up_wait_requires():
     waited_for = {name for service in SERVICES.values() for name in service.get("depends_on", {})}
     assert waited_for >= ONE_SHOT
 
@@ -152,7 +152,7 @@ def test_the_example_environment_lists_every_variable_with_its_default():
     assert example == dict(VARIABLE.findall(COMPOSE_FILE.read_text()))
 
 
-def test_make_writes_a_password_for_each_secret_once_and_lets_the_containers_alone_read_it(tmp_path):
+def test_make_secrets_writes_each_password_once_and_makes_it_readable_for_the_containers(tmp_path):
     (tmp_path / "local").mkdir()
     for name in ("Makefile", "local/passwords.sh"):
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())

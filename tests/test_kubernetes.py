@@ -1,4 +1,4 @@
-"""k8s/, checked offline: against the schemas of Kubernetes, against the programs, and each part against the others."""
+"""Offline checks of k8s/ against the Kubernetes schemas and the programs, and of each manifest against the others."""
 
 import importlib
 import re
@@ -32,20 +32,20 @@ from .manifests import (
 )
 
 VERSIONS = sorted({version for version in all_versions() if tuple(map(int, version.split("."))) >= (1, 30)})
-BY_HAND = {"asynchronous-keda.yaml", "batch-backfill.yaml"}  # what `kubectl apply -k` does not apply
+BY_HAND = {"asynchronous-keda.yaml", "batch-backfill.yaml"}  # not applied by `kubectl apply -k`
 SCALED = of_kind("HorizontalPodAutoscaler", "ScaledObject")
 PROBES = {"startupProbe", "readinessProbe", "livenessProbe"}
 WITHOUT_SETTINGS = {*containers.SERVERS, containers.SERVICES["serving"]["image"]}
 WITH_SETTINGS = [name for name, (_, container) in CONTAINERS.items() if container["image"] not in WITHOUT_SETTINGS]
-SPARE = 5  # seconds that a pod has left when all it had in hand is done
-# Every variable that a container is given, here or by docker compose.
+SPARE = 5  # seconds that a pod has left after its work in progress
+# All variables of the containers, in k8s/ and in docker-compose.yml.
 GIVEN = [item for _, container in CONTAINERS.values() for item in environment(container).items()]
 GIVEN += [item for service in containers.SERVICES.values() for item in service.get("environment", {}).items()]
 
 
 @pytest.fixture
 def settings_of(monkeypatch):
-    """The Settings that a container's program makes of its variables, but for files that only the cluster has."""
+    """Build the Settings of a container's program from its variables, without files that exist only in the cluster."""
 
     def settings_of(name):
         container = CONTAINERS[name][1]
@@ -59,13 +59,13 @@ def settings_of(monkeypatch):
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_manifests_follow_the_schemas_of_every_supported_kubernetes(version):
+def test_manifests_follow_the_schemas_of_every_supported_kubernetes_version(version):
     for resource in OBJECTS:
         if not resource["apiVersion"].startswith("keda.sh/"):
             kubernetes_validate.validate(resource, version, strict=True)
 
 
-def test_every_file_is_applied_with_the_others_or_by_hand_and_stands_in_the_readme():
+def test_every_file_is_applied_with_the_others_or_by_hand_and_is_in_the_readme():
     readme = (FOLDER / "README.md").read_text()
     assert set(KUSTOMIZATION["resources"]) == set(MANIFESTS) - BY_HAND
     assert set(re.findall(r"^\| `(\S+)` \|", readme, re.M)) == set(MANIFESTS)
@@ -73,7 +73,7 @@ def test_every_file_is_applied_with_the_others_or_by_hand_and_stands_in_the_read
 
 
 @pytest.mark.parametrize("file", MANIFESTS)
-def test_a_file_brings_along_what_its_pods_and_selectors_name(file):
+def test_a_file_contains_the_config_maps_and_pods_that_it_refers_to(file):
     labels = [labels for labels, _ in pods(MANIFESTS[file]).values()]
     for _, spec in pods(MANIFESTS[file]).values():
         sources = [source for container in spec["containers"] for source in container.get("envFrom", [])]
@@ -85,11 +85,11 @@ def test_a_file_brings_along_what_its_pods_and_selectors_name(file):
         assert any(selector.get("matchLabels", selector).items() <= found.items() for found in labels)
 
 
-# What a pod may do
+# Privileges
 
 
 @pytest.mark.parametrize("name", PODS)
-def test_a_pod_is_at_the_restricted_level_and_knows_nothing_of_the_cluster(name):
+def test_a_pod_is_at_the_restricted_level_and_gets_no_information_about_the_cluster(name):
     labels, spec = PODS[name]
     assert labels["app.kubernetes.io/name"] == name
     assert spec["automountServiceAccountToken"] is spec["enableServiceLinks"] is False
@@ -114,7 +114,7 @@ def test_a_container_is_at_the_restricted_level_and_has_limits(name):
     assert not [port for port in container.get("ports", []) if "hostPort" in port]
 
 
-# What a pod is given
+# Images, ports, variables and services
 
 
 @pytest.mark.parametrize("name", CONTAINERS)
@@ -128,7 +128,7 @@ def test_a_container_has_the_image_ports_and_variables_of_its_program(name):
 
 
 @pytest.mark.parametrize("name", WITH_SETTINGS)
-def test_a_program_takes_the_values_it_is_given(name, settings_of):
+def test_a_program_accepts_the_variables_of_its_container(name, settings_of):
     assert settings_of(name).log_format == "json"
 
 
@@ -137,7 +137,7 @@ def test_every_config_map_is_used():
     assert used == set(CONFIG_MAPS)
 
 
-def test_a_service_finds_pods_and_ports():
+def test_a_service_selects_the_pods_of_one_workload_and_all_their_ports():
     for resource in SERVICES.values():
         (ports,) = [
             {port["name"]: port["containerPort"] for c in spec["containers"] for port in c["ports"]}
@@ -147,7 +147,7 @@ def test_a_service_finds_pods_and_ports():
         assert {port["targetPort"]: port["port"] for port in resource["spec"]["ports"]} == ports
 
 
-def test_addresses_in_variables_are_those_of_services_in_both_places():
+def test_addresses_in_variables_are_those_of_services_in_compose_and_in_kubernetes():
     found = {address for _, value in GIVEN for address in re.findall(r"(?:^|@|//)([a-z][a-z-]*):(\d+)", str(value))}
     assert {"redis", "serving", "mysql"} <= {host for host, _ in found}
     for host, port in found:
@@ -159,13 +159,13 @@ def test_addresses_in_variables_are_those_of_services_in_both_places():
 
 
 @pytest.mark.parametrize("name", [name for name, (_, spec) in PODS.items() if spec.get("restartPolicy") != "Never"])
-def test_a_pod_that_lives_on_is_probed(name):
+def test_a_long_running_pod_has_probes(name):
     (container,) = PODS[name][1]["containers"]
     assert "livenessProbe" in container
     assert {"startupProbe", "readinessProbe"} <= container.keys() or "ports" not in container
 
 
-def test_probes_ask_for_paths_that_the_programs_have(monkeypatch, artifacts):
+def test_probes_request_paths_that_the_programs_have(monkeypatch, artifacts):
     monkeypatch.setenv("MODEL_DIR", str(artifacts / "iris"))
     paths = set(importlib.import_module("web_single.app").create_app().openapi()["paths"])
     monkeypatch.setenv("MODEL_DIR", str(artifacts / "digits"))
@@ -178,13 +178,13 @@ def test_probes_ask_for_paths_that_the_programs_have(monkeypatch, artifacts):
 
 
 def pause(name):
-    """The seconds between a pod's end being decided and its SIGTERM."""
+    """Return the seconds between the decision to stop a pod and its SIGTERM."""
     (container,) = PODS[name][1]["containers"]
     return container.get("lifecycle", {"preStop": {"sleep": {"seconds": 0}}})["preStop"]["sleep"]["seconds"]
 
 
-def in_hand(name, settings):
-    """The seconds that the work may take which a program has in hand at SIGTERM."""
+def work_seconds(name, settings):
+    """Return the seconds that a program's work in progress may still take after SIGTERM."""
     if name == "web-single":
         return settings.drain_seconds + runpy.run_path(str(ROOT / "web_single/gunicorn.conf.py"))["graceful_timeout"]
     if name == "asynchronous-proxy":
@@ -195,25 +195,25 @@ def in_hand(name, settings):
 @pytest.mark.parametrize(
     "container", ["web-single/web-single", "asynchronous-proxy/proxy", "asynchronous-worker/worker"]
 )
-def test_a_pod_may_finish_what_it_has_in_hand(container, settings_of):
+def test_a_pod_has_time_to_finish_its_work_in_progress(container, settings_of):
     name, _, _ = container.partition("/")
-    needed = pause(name) + in_hand(name, settings_of(container)) + SPARE
+    needed = pause(name) + work_seconds(name, settings_of(container)) + SPARE
     assert PODS[name][1]["terminationGracePeriodSeconds"] >= needed
 
 
-def test_the_serving_program_may_drain():
+def test_the_serving_pod_has_time_to_drain():
     needed = pause("serving") + ports.DRAIN_SECONDS + SPARE
     assert PODS["serving"][1]["terminationGracePeriodSeconds"] >= needed
 
 
 @pytest.mark.parametrize("name", sorted(DEPLOYMENTS.keys() & SERVICES.keys()))
-def test_an_update_never_leaves_a_service_with_fewer_pods_or_one_that_refuses(name):
+def test_an_update_never_leaves_a_service_with_fewer_pods_or_with_a_pod_that_refuses_requests(name):
     assert DEPLOYMENTS[name]["spec"]["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
-    assert pause(name) >= SPARE  # as long as it may take until no Service sends requests there any more
+    assert pause(name) >= SPARE  # the time until no Service sends requests to the pod
 
 
 @pytest.mark.parametrize("name", DEPLOYMENTS)
-def test_pods_of_one_kind_spread_and_are_evicted_one_at_a_time(name):
+def test_pods_of_a_deployment_are_spread_and_are_evicted_one_at_a_time(name):
     labels, spec = PODS[name]
     wishes = {wish["topologyKey"]: wish for wish in spec["topologySpreadConstraints"]}
     assert wishes.keys() == {"topology.kubernetes.io/zone", "kubernetes.io/hostname"}
@@ -224,12 +224,12 @@ def test_pods_of_one_kind_spread_and_are_evicted_one_at_a_time(name):
     assert (budget["maxUnavailable"], budget["selector"]) == (1, {"matchLabels": labels})
 
 
-def test_a_single_pod_has_no_budget_that_would_keep_its_node_from_being_drained():
+def test_a_single_pod_has_no_disruption_budget_that_would_block_a_node_drain():
     several = {name for name, resource in DEPLOYMENTS.items() if resource["spec"].get("replicas", 2) > 1}
     assert set(of_kind("PodDisruptionBudget")) == several
 
 
-def test_an_autoscaler_and_an_apply_do_not_set_the_same_number():
+def test_an_autoscaler_and_an_apply_do_not_conflict_over_the_number_of_pods():
     scaler, worker = SCALED["web-single"]["spec"], SCALED["asynchronous-worker"]["spec"]
     assert "replicas" not in DEPLOYMENTS[scaler["scaleTargetRef"]["name"]]["spec"]
     assert 2 <= scaler["minReplicas"] < scaler["maxReplicas"]
@@ -237,26 +237,26 @@ def test_an_autoscaler_and_an_apply_do_not_set_the_same_number():
     assert 2 <= worker["minReplicaCount"] < worker["maxReplicaCount"]
 
 
-def test_keda_counts_the_stream_that_the_queue_is_for_as_many_jobs_as_a_worker_has_in_hand(settings_of):
+def test_keda_scales_by_the_length_of_the_queue_and_the_jobs_that_a_worker_claims_at_once(settings_of):
     worker = settings_of("asynchronous-worker/worker")
     (trigger,) = SCALED["asynchronous-worker"]["spec"]["triggers"]
     asked = trigger["metadata"]
     host, namespace, port = re.fullmatch(r"(\w+)\.([\w-]+)\.svc:(\d+)", asked["address"]).groups()
     assert (trigger["type"], asked["stream"]) == ("redis-streams", keys.QUEUE)
-    assert "consumerGroup" not in asked  # KEDA would count what this group has in hand, and not the stream's length
+    assert "consumerGroup" not in asked  # KEDA would count the group's pending entries, not the stream's length
     assert asked["streamLength"] == str(worker.worker_processes * worker.batch_size)
     assert int(port) in {offered["port"] for offered in SERVICES[host]["spec"]["ports"]}
     assert f"kubectl create namespace {namespace}\n" in (FOLDER / "README.md").read_text()
 
 
-def test_the_batch_job_runs_every_hour_and_never_beside_itself():
+def test_the_batch_job_runs_every_hour_and_its_runs_never_overlap():
     (cronjob,) = of_kind("CronJob").values()
     assert re.fullmatch(r"[0-5]?\d \* \* \* \*", cronjob["spec"]["schedule"])
     assert cronjob["spec"]["concurrencyPolicy"] == "Forbid"
 
 
 @pytest.mark.parametrize("file", ["batch-cronjob.yaml", "batch-backfill.yaml"])
-def test_a_batch_job_stops_itself_before_the_cluster_ends_it_and_is_tidied_away(file):
+def test_a_batch_job_stops_itself_before_the_cluster_stops_it_and_is_deleted_later(file):
     (resource,) = MANIFESTS[file]
     spec = resource["spec"]["jobTemplate"]["spec"] if resource["kind"] == "CronJob" else resource["spec"]
     command = spec["template"]["spec"]["containers"][0]["command"]
@@ -268,7 +268,7 @@ def test_a_batch_job_stops_itself_before_the_cluster_ends_it_and_is_tidied_away(
 # Secrets
 
 
-def test_no_password_stands_in_git():
+def test_no_password_is_in_git():
     private = ["secrets/mysql_password", "k8s/secrets/mysql-password", ".env"]
     ignored = subprocess.run(["git", "check-ignore", *private], cwd=ROOT, check=True, capture_output=True, text=True)
     assert ignored.stdout.split() == private
@@ -290,7 +290,7 @@ def test_every_secret_in_a_manifest_is_generated():
         assert {item["key"] for item in volume.get("items", [])} <= names
 
 
-def test_make_writes_the_passwords_once_and_for_their_owner_alone(tmp_path):
+def test_make_k8s_secrets_writes_the_passwords_once_and_only_their_owner_can_read_them(tmp_path):
     (tmp_path / "local").mkdir()
     for name in ("Makefile", "local/passwords.sh"):
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())

@@ -1,4 +1,4 @@
-"""Each pattern's folder, copied alone under another name and installed from its own lock, starts and answers."""
+"""A copy of each pattern's folder, under another name and installed from its own lock file, starts and answers."""
 
 import json
 import os
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.timeout(300)
 
 
 class Copy:
-    """A folder `my_service` in an empty place, with an environment that holds its requirements and nothing else."""
+    """A folder `my_service` outside the repository, with an environment that contains only its requirements."""
 
     def __init__(self, pattern, place):
         self.place = place
@@ -41,7 +41,7 @@ def lift(tmp_path):
     return lambda pattern: Copy(pattern, tmp_path)
 
 
-def test_web_single_alone(lift, start, free_port, artifacts):
+def test_a_copy_of_web_single_answers(lift, start, free_port, artifacts):
     copy, url = lift("web_single"), f"127.0.0.1:{free_port()}"
     argv = [copy.python, "-m", "gunicorn", "-c", "my_service/gunicorn.conf.py", "--bind", url]
     env = {"MODEL_DIR": str(artifacts / "iris")}
@@ -52,7 +52,7 @@ def test_web_single_alone(lift, start, free_port, artifacts):
 
 
 @pytest.mark.parametrize("protocol", ["grpc", "rest"])
-def test_synchronous_alone(lift, serving, protocol):
+def test_a_copy_of_synchronous_answers(lift, serving, protocol):
     copy, image = lift("synchronous"), digit_images(1)[0]
     (copy.place / image.name).write_bytes(image.data)
     target = ["--format", protocol, "--target", getattr(serving, protocol)]
@@ -60,7 +60,7 @@ def test_synchronous_alone(lift, serving, protocol):
     assert json.loads(printed)["label"] == image.label
 
 
-def test_serving_alone(lift, start, free_port, artifacts):
+def test_a_copy_of_serving_answers(lift, start, free_port, artifacts):
     copy, grpc, rest = lift("serving"), free_port(), free_port()
     flags = [f"--port={grpc}", f"--rest_api_port={rest}", "--model_name=digits"]
     argv = [copy.python, "-m", "my_service", *flags, f"--model_base_path={artifacts / 'digits'}"]
@@ -70,7 +70,7 @@ def test_serving_alone(lift, start, free_port, artifacts):
         assert client.predict([image.data], 30)[0].label == image.label
 
 
-def test_asynchronous_alone(lift, start, free_port, artifacts, redis_url, serving):
+def test_a_copy_of_asynchronous_finishes_a_job(lift, start, free_port, artifacts, redis_url, serving):
     copy, port, image = lift("asynchronous"), free_port(), digit_images(1)[0]
     env = {"REDIS_URL": redis_url, "SERVING_GRPC": serving.grpc, "MODEL_DIR": str(artifacts / "digits")}
     url = f"http://127.0.0.1:{port}"
@@ -93,7 +93,7 @@ def test_asynchronous_alone(lift, start, free_port, artifacts, redis_url, servin
     assert httpx.get(job).json()["label"] == image.label
 
 
-def test_batch_alone(lift, artifacts):
+def test_a_copy_of_batch_predicts_its_rows(lift, artifacts):
     copy = lift("batch")
     env = {"DATABASE_URL": "sqlite:///rows.sqlite3", "MODEL_DIR": str(artifacts / "iris")}
     copy.run("my_service.seed", "--rows", "100", **env)

@@ -1,4 +1,4 @@
-"""Alerts, scrape configuration and dashboard, held against promtool and against what the services show."""
+"""Alerts, scrape configuration and dashboard, checked by promtool and against the metrics of the services."""
 
 import asyncio
 import json
@@ -34,13 +34,13 @@ def test_each_alert_is_tested():
 
 
 def shown(*pages):
-    """The names of all series on Prometheus pages."""
+    """Return the names of all series on pages in Prometheus format."""
     types = [found for page in pages for found in re.findall(r"^# TYPE (\S+) (\w+)$", page, re.M)]
     return {name + part for name, kind in types for part in PARTS.get(kind, [])}
 
 
 def asked(expression):
-    """The names of the series in an expression: what is no label, no function, no number."""
+    """Return the names of the series in an expression: every name that is not a label, a function or a number."""
     bare = re.sub(r"\{[^}]*\}|\[[^]]*\]|\b(by|without|on) \([^)]*\)|\bunless\b", " ", expression)
     return set(re.findall(r"(?<![\w:.])[a-z_:][\w:]*(?![\w:]|\s*\()", bare, re.I))
 
@@ -50,7 +50,7 @@ async def metrics_of(app):
         return (await client.get("/metrics")).text
 
 
-def test_every_series_in_alerts_and_dashboard_is_one_that_a_service_shows(serving, artifacts, tmp_path, monkeypatch):
+def test_a_service_exposes_every_series_in_alerts_and_dashboard(serving, artifacts, tmp_path, monkeypatch):
     monkeypatch.setenv("MODEL_DIR", str(artifacts / "iris"))
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/batch.sqlite3")
     batch = asyncio.run(metrics_of(api.create_app()))

@@ -1,4 +1,4 @@
-"""The composed stack under a project name of its own: free ports, fresh passwords, and nothing left behind."""
+"""The composed stack under its own project name, with free ports and new passwords; nothing remains after the tests."""
 
 import json
 import os
@@ -12,14 +12,14 @@ from local.servers import free_port
 
 PORTS = ("WEB_SINGLE", "ASYNCHRONOUS", "BATCH", "SERVING_GRPC", "SERVING_REST", "REDIS", "MYSQL")
 FILES = ["-f", "docker-compose.yml", "-f", "tests/e2e/compose.yml"]
-# A container's main process cannot be killed from inside it, and `docker kill` counts as a stop on purpose, after which
-# no restart policy applies. From the engine's own process namespace it is a crash like any other.
+# A container's main process cannot be killed from inside the container. `docker kill` counts as an intended stop, after
+# which no restart policy applies. A SIGKILL from the host's process namespace counts as a crash.
 CRASH = ["run", "--rm", "--pid=host", "--network=none", "--cap-drop=ALL", "--cap-add=KILL", "--user=0"]
 KILLER = "serving-patterns/batch:0.1.0"
 
 
 class Composed:
-    """One `docker compose` project; `folder` takes its secrets."""
+    """One `docker compose` project, with its secrets in `folder`."""
 
     def __init__(self, folder: Path) -> None:
         self.project = f"e2e-{os.getpid()}"
@@ -51,25 +51,25 @@ class Composed:
         return self.compose("ps", "--all", "--quiet", service).split()
 
     def crash(self, container: str) -> None:
-        """Kill the main process with SIGKILL, behind the engine's back."""
+        """Kill the main process with SIGKILL, so that the engine sees a crash."""
         pid = inspect(container)["State"]["Pid"]
         assert pid > 0, f"{container} is not running"
         docker(*CRASH, KILLER, "python", "-c", f"import os; os.kill({pid}, 9)")
 
     def crash_service(self, service: str) -> None:
-        """Kill a service's first container and wait until the engine has started it again."""
+        """Kill a service's first container and wait until the engine has restarted it."""
         (container, *_) = self.containers(service)
         before = inspect(container)["RestartCount"]
         self.crash(container)
-        wait_until(lambda: inspect(container)["RestartCount"] > before, 30, f"{service} to be started again")
+        wait_until(lambda: inspect(container)["RestartCount"] > before, 30, f"{service} to be restarted")
 
     def healthy(self, service: str) -> bool:
-        """Tell whether each container of a service is healthy by its own check."""
+        """Return whether every container of a service is healthy by its own check."""
         states = [inspect(container)["State"] for container in self.containers(service)]
         return bool(states) and all(state.get("Health", {}).get("Status") == "healthy" for state in states)
 
     def left(self) -> list[str]:
-        """Name what of this project the engine still has."""
+        """Return the containers, volumes and networks of this project that still exist."""
         label = ("--quiet", "--filter", f"label=com.docker.compose.project={self.project}")
         kinds = (("ps", "--all"), ("volume", "ls"), ("network", "ls"))
         return [name for kind in kinds for name in docker(*kind, *label).split()]
@@ -81,6 +81,6 @@ def docker(*arguments: str) -> str:
 
 
 def inspect(container: str) -> dict[str, Any]:
-    """Return what the engine knows of a container."""
+    """Return the engine's description of a container."""
     found: dict[str, Any] = json.loads(docker("inspect", container))[0]
     return found

@@ -1,4 +1,4 @@
-"""All four patterns in containers, once for all tests, and the figures that the tests collect."""
+"""All four patterns in containers, started once for all tests, and the results that the tests collect."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from rich.table import Table
 from tests.batch.conftest import expected as expected
 from tests.e2e.composed import Composed
 
-FIGURES = Table("pattern", "requests", "answered right", "unanswered", "wrong or lost", "containers killed")
+FIGURES = Table("pattern", "requests", "answered correctly", "unanswered", "wrong or lost", "containers killed")
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The composed stack, asked and killed: `make e2e`."""
+"""The composed stack under requests, while its containers are killed: `make e2e`."""
 
 import json
 import os
@@ -27,26 +27,26 @@ pytestmark = pytest.mark.timeout(600)
 SERVICES = ("web-single", "serving", "redis", "asynchronous-proxy", "asynchronous-worker", "mysql", "batch-api")
 
 
-def test_every_container_is_healthy_and_confined(composed):
+def test_every_container_is_healthy_and_has_few_privileges(composed):
     for service in SERVICES:
         assert composed.healthy(service), service
         for container in composed.containers(service):
             host, user = inspect(container)["HostConfig"], inspect(container)["Config"]["User"]
             assert (host["ReadonlyRootfs"], host["CapDrop"]) == (True, ["ALL"]), service
-            assert user not in ("", "0", "root") or service == "mysql"  # its entrypoint steps down by itself
+            assert user not in ("", "0", "root") or service == "mysql"  # its entrypoint drops root privileges itself
 
 
 @pytest.mark.parametrize("service", [name for name in SERVICES if name not in ("redis", "mysql")])
 def test_sigterm_reaches_the_program(composed, service):
     (container, *_) = composed.containers(service)
     docker("stop", "--time", "30", container)
-    by_itself = inspect(container)["Config"].get("StopSignal") != "SIGKILL"  # which TensorFlow Serving needs
+    by_itself = inspect(container)["Config"].get("StopSignal") != "SIGKILL"  # set for TensorFlow Serving
     assert inspect(container)["State"]["ExitCode"] in ((0, 143) if by_itself else (137,))
     docker("start", container)
     wait_until(lambda: composed.healthy(service), 60, f"{service} to be healthy")
 
 
-def test_the_client_tests_of_the_local_suite_pass_against_the_container(composed):
+def test_the_client_tests_pass_against_the_serving_container(composed):
     addresses = {
         "SERVING_GRPC": f"127.0.0.1:{composed.ports['SERVING_GRPC']}",
         "SERVING_REST": composed.url("SERVING_REST"),
@@ -58,7 +58,7 @@ def test_the_client_tests_of_the_local_suite_pass_against_the_container(composed
     assert done.returncode == 0, done.stdout[-3000:]
 
 
-def test_the_clients_own_image_asks_the_serving_container(composed, digit_images, tmp_path):
+def test_the_client_image_gets_an_answer_from_the_serving_container(composed, digit_images, tmp_path):
     tmp_path.chmod(0o755)
     (tmp_path / "digit").write_bytes(digit_images[0].data)
     image = docker("build", "--quiet", "--file", "synchronous/Dockerfile.client", str(ROOT)).strip()
@@ -67,8 +67,8 @@ def test_the_clients_own_image_asks_the_serving_container(composed, digit_images
     assert json.loads(printed)["label"] == digit_images[0].label
 
 
-def asked_while_killed(composed, service, ask, seconds=60):
-    """Have four callers `ask` (True: right, False: wrong, None: no answer) while the container is killed twice."""
+def answers_while_killed(composed, service, ask, seconds=60):
+    """Return the answers of four callers of `ask` (True: right, False: wrong, None: none) during two kills."""
     over, answers = threading.Event(), []
 
     def caller():
@@ -97,7 +97,7 @@ def add_figures(pattern, answers, kills):
     FIGURES.add_row(pattern, *(f"{count:,}" for count in (len(answers), *counts)), str(kills))
 
 
-def test_web_single_answers_right_or_not_at_all_while_it_is_killed(composed, expected):
+def test_web_single_answers_correctly_or_not_at_all_while_it_is_killed(composed, expected):
     rows = load_iris().data.astype(np.float32)
     right = [probabilities for _, probabilities in expected(rows)]
     client = httpx.Client(base_url=composed.url("WEB_SINGLE"), timeout=10)
@@ -109,14 +109,14 @@ def test_web_single_answers_right_or_not_at_all_while_it_is_killed(composed, exp
         time.sleep(0.05)
         return None
 
-    answers = asked_while_killed(composed, "web-single", ask)
+    answers = answers_while_killed(composed, "web-single", ask)
     client.close()
     add_figures("web_single", answers, 2)
     assert False not in answers
     assert answers.count(True) >= 150
 
 
-def test_calls_to_the_serving_container_outlast_its_death(composed, digit_images):
+def test_calls_succeed_although_the_serving_container_is_killed(composed, digit_images):
     images = [image.data for image in digit_images[:4]]
     with connect("grpc", f"127.0.0.1:{composed.ports['SERVING_GRPC']}") as client:
         labels = [answer.label for answer in client.predict(images, 30)]
@@ -124,7 +124,7 @@ def test_calls_to_the_serving_container_outlast_its_death(composed, digit_images
         def ask():
             return [answer.label for answer in client.predict(images, 60)] == labels
 
-        answers = asked_while_killed(composed, "serving", ask)
+        answers = answers_while_killed(composed, "serving", ask)
     add_figures("synchronous", answers, 2)
     assert set(answers) == {True}
 
@@ -137,7 +137,7 @@ def test_no_job_is_lost_whichever_container_dies(composed):
             clients.post_more(50)
             clients.wait_for_work(10, posting=victim in ("asynchronous-proxy", "redis"))
             composed.crash_service(victim)
-        wait_until(lambda: clients.ledger.ended() == 400, 120, "the ends of 400 jobs")
+        wait_until(lambda: clients.ledger.ended() == 400, 120, "400 jobs to end")
     clients.read_all()
     verdict = clients.ledger.verdict()
     broken = verdict["lost"] + verdict["changed"] + verdict["wrong"] + verdict["expired"]
@@ -154,7 +154,7 @@ def test_workers_scale(composed):
 
 
 def counted(composed, state):
-    """Count the rows in a state; None while MySQL does not answer."""
+    """Return the number of rows in a state, or None while MySQL does not answer."""
     with (
         suppress(pymysql.Error),
         pymysql.connect(
@@ -180,7 +180,7 @@ def test_each_row_is_done_once_whichever_container_dies(composed, expected):
     for number, (victim, crash) in enumerate((*victims, ("batch-api", composed.crash_service)), 1):
         wait_until(lambda least=before + 2_000 * number: (counted(composed, "done") or 0) >= least, 60, "rows done")
         crash(victim)
-    wait_until(lambda: finished(runners[2]), 120, "the last runner's end")
+    wait_until(lambda: finished(runners[2]), 120, "the last runner to end")
     assert inspect(runners[2])["State"]["ExitCode"] == 0
     composed.compose("run", "--rm", "--no-deps", "batch-job")
     items = read_all(composed)[before:]
@@ -191,7 +191,7 @@ def test_each_row_is_done_once_whichever_container_dies(composed, expected):
 
 
 def read_all(composed):
-    """Read every row through the API, page by page, once it is back."""
+    """Return every row, read page by page through the API after its restart."""
     wait_until(lambda: composed.healthy("batch-api"), 60, "the API")
     items, after = [], 0
     while after is not None:
@@ -200,7 +200,7 @@ def read_all(composed):
     return items
 
 
-def test_without_its_store_a_service_says_not_ready_and_comes_back_by_itself(composed):
+def test_a_service_without_its_data_store_is_not_ready_and_recovers_by_itself(composed):
     for store, name in (("redis", "ASYNCHRONOUS"), ("mysql", "BATCH")):
         docker("stop", *composed.containers(store))
         with httpx.Client(base_url=composed.url(name), timeout=30) as client:

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.timeout(240)
 
 
 class Demo:
-    """`python -m local.demo` as a process whose every descendant carries a mark in its environment."""
+    """`python -m local.demo` as a process. All its descendants inherit a mark in their environment."""
 
     def __init__(self, folder, *patterns, **environment):
         self.mark = f"DEMO_MARK={uuid.uuid4()}"
@@ -32,7 +32,7 @@ class Demo:
             )
 
     def running(self):
-        """The processes of this demo that are still there, the demo itself among them."""
+        """Return the processes of this demo that still run, including the demo itself."""
         found = []
         for folder in Path("/proc").glob("[0-9]*"):
             try:
@@ -44,7 +44,7 @@ class Demo:
 
 
 def rows(text):
-    """(pattern, request) of every row of the demo's table in a text."""
+    """Return (pattern, request) for every row of the demo's table in a text."""
     return re.findall(r"^│ (web_single|synchronous|asynchronous|batch) +│ (.*?) +│", text, re.M)
 
 
@@ -52,7 +52,7 @@ def test_the_demo_answers_through_every_pattern_and_leaves_nothing_running(tmp_p
     demo = Demo(tmp_path)
     assert demo.process.wait(180) == 0, demo.output.read_text()
     assert rows(demo.output.read_text()) == rows((ROOT / "README.md").read_text()) != []
-    wait_until(lambda: not demo.running(), 5, "the last process to go")
+    wait_until(lambda: not demo.running(), 5, "the last process to end")
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGHUP, 143)])
@@ -61,24 +61,24 @@ def test_ctrl_c_and_a_closed_terminal_leave_no_process_behind(tmp_path, number, 
     wait_until(lambda: len(demo.running()) > 5, 30, "the programs to start")
     os.kill(demo.process.pid, number)
     assert demo.process.wait(30) == code
-    wait_until(lambda: not demo.running(), 5, "the last process to go")
+    wait_until(lambda: not demo.running(), 5, "the last process to end")
 
 
-def test_a_proxy_for_the_way_out_is_not_asked(tmp_path):
+def test_the_demo_does_not_use_an_http_proxy_from_the_environment(tmp_path):
     proxy = f"http://127.0.0.1:{free_port()}"
     demo = Demo(tmp_path, "web_single", http_proxy=proxy, no_proxy="", NO_PROXY="", READY_SECONDS="20")
     assert demo.process.wait(120) == 0, demo.output.read_text()
 
 
-def test_a_pattern_that_fails_is_named(tmp_path):
+def test_the_output_names_a_pattern_that_fails(tmp_path):
     nowhere = f"mysql+pymysql://nobody@127.0.0.1:{free_port()}/nothing"
     demo = Demo(tmp_path, "batch", DATABASE_URL=nowhere)
     assert demo.process.wait(120) == 1
     assert re.search(r"FAILED batch", demo.output.read_text())
-    wait_until(lambda: not demo.running(), 5, "the last process to go")
+    wait_until(lambda: not demo.running(), 5, "the last process to end")
 
 
-def test_a_database_that_runs_already_is_used(tmp_path, database_url):
+def test_the_demo_uses_a_database_that_is_already_running(tmp_path, database_url):
     demo = Demo(tmp_path, "batch", DATABASE_URL=database_url)
     assert demo.process.wait(120) == 0, demo.output.read_text()
     assert "10003 done, 0 failed" in demo.output.read_text()

@@ -6,7 +6,7 @@ import pytest
 
 from local.processes import ROOT
 
-# Stands in for Python, for what `-m venv` makes and for what pip installs there; it notes how it was called.
+# Replaces Python, the interpreter that `-m venv` creates, and the uv that pip installs. It records each call.
 FAKE = """#!/bin/sh
 echo "$(basename "$0") $*" >> calls
 case "$*" in
@@ -18,7 +18,7 @@ esac
 
 @pytest.fixture
 def make(tmp_path):
-    """Call make in a folder of its own, where nothing is installed or built, with a program in Python's place."""
+    """Run make in a new folder, where nothing is installed or built, with a script that replaces Python."""
     for name in ("Makefile", "models/iris.py", "models/manifest.py", "local/venv.sh", "local/python_version.sh"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
@@ -35,7 +35,7 @@ def make(tmp_path):
     return call
 
 
-def test_each_step_waits_for_the_one_before_even_when_make_is_told_to_do_many_at_once(make, tmp_path):
+def test_each_step_waits_for_the_previous_step_even_when_make_runs_jobs_in_parallel(make, tmp_path):
     done = make(FAKE, MAKEFLAGS="-j4")
     assert done.returncode == 0, done.stderr
     calls = [" ".join(line.split()[:3]) for line in (tmp_path / "calls").read_text().splitlines()]
@@ -44,7 +44,7 @@ def test_each_step_waits_for_the_one_before_even_when_make_is_told_to_do_many_at
 
 @pytest.fixture
 def test_tools(tmp_path):
-    """Run `make test-tools` where only the given programs are installed, and none of what the tests need."""
+    """Run `make test-tools` where only basic programs and the given scripts are installed."""
     programs = tmp_path / "bin"
     programs.mkdir()
     for name in ("sh", "env", "grep", "sort", "uname", "make"):
@@ -74,7 +74,7 @@ def test_an_ordinary_user_is_told_in_one_line_which_packages_the_tests_need(test
     assert done.stderr.splitlines()[0] == f"{said} {NEEDED}"
 
 
-def test_root_gets_the_packages_of_the_programs_that_are_missing(test_tools, tmp_path):
+def test_make_installs_the_packages_of_missing_programs_for_root(test_tools, tmp_path):
     install = f"""case "$*" in *install*) echo "$*" > {tmp_path}/calls
         for name in chromium wrk mariadb-install-db; do printf '#!/bin/sh\n' > {tmp_path}/bin/$name; done
         for name in chromium wrk mariadb-install-db; do /bin/chmod +x {tmp_path}/bin/$name; done
@@ -95,7 +95,7 @@ def test_a_pattern_that_does_not_exist_is_refused_in_one_line():
 
 
 @pytest.mark.parametrize("version", [(3, 10), (3, 14)])
-def test_a_python_that_the_packages_are_not_for_is_refused_in_one_line(make, version):
+def test_an_unsupported_python_version_is_refused_in_one_line(make, version):
     pretend = f'exec python3 -c "import sys; sys.version_info = {version}; exec(sys.argv[1])" "$2"'
     done = make(f"#!/bin/sh\n{pretend}\n")
     assert done.returncode == 2

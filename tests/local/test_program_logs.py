@@ -24,7 +24,7 @@ FAILING = """
 """
 
 
-def test_a_failed_test_shows_what_its_programs_said_last(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch):
+def test_a_failed_test_shows_the_output_of_its_programs(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     pytester.makepyfile(textwrap.dedent(FAILING))
     result = pytester.runpytest_subprocess("-p", "tests.program_logs")
@@ -34,7 +34,7 @@ def test_a_failed_test_shows_what_its_programs_said_last(pytester: pytest.Pytest
     result.stdout.no_fnmatch_line("*silent*")
 
 
-def test_a_database_that_cannot_make_its_folder_says_why(tmp_path, free_port, monkeypatch):
+def test_a_database_that_cannot_create_its_folder_reports_the_reason(tmp_path, free_port, monkeypatch):
     installer = tmp_path / "mariadb-install-db"
     installer.write_text("#!/bin/sh\necho 'the disk is full' >&2\nexit 3\n")
     installer.chmod(0o755)

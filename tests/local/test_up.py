@@ -13,7 +13,7 @@ from local.servers import accepts, free_port
 
 @pytest.fixture
 def up(tmp_path):
-    """Call `python -m local.up` with a folder and ports of the test's own."""
+    """Run `python -m local.up` with a private folder and private ports."""
     ports = {"WEB_SINGLE_PORT": str(free_port()), "BATCH_PORT": str(free_port()), "RUN_DIR": str(tmp_path / "run")}
 
     def call(*arguments):
@@ -36,7 +36,7 @@ def test_patterns_run_in_the_background_until_they_are_stopped(up):
     assert not accepts(up.port)
 
 
-def test_a_second_start_is_refused_and_the_first_goes_on(up):
+def test_a_second_start_is_refused_and_the_first_continues(up):
     up("web_single", "--background")
     second = up("web_single", "--background")
     assert second.returncode == 1
@@ -44,7 +44,7 @@ def test_a_second_start_is_refused_and_the_first_goes_on(up):
     assert httpx.get(f"http://127.0.0.1:{up.port}/ready").status_code == 200
 
 
-def test_a_taken_port_is_named(up, start, tmp_path):
+def test_a_refused_start_names_the_port_that_is_in_use(up, start, tmp_path):
     port = up.port
     start("other", [sys.executable, "-m", "http.server", str(port), "-b", "127.0.0.1"], lambda: accepts(port))
     refused = up("web_single", "--background")
@@ -52,7 +52,7 @@ def test_a_taken_port_is_named(up, start, tmp_path):
     assert re.search(rf"port {port} is taken; WEB_SINGLE_PORT chooses another", refused.stdout)
 
 
-def test_a_closed_terminal_stops_what_runs_in_the_foreground(up):
+def test_a_closed_terminal_stops_a_foreground_run(up):
     argv = [sys.executable, "-m", "local.up", "web_single"]
     with subprocess.Popen(argv, cwd=ROOT, env=os.environ | up.ports, stdout=subprocess.PIPE, text=True) as foreground:
         assert "running" in map(str.strip, foreground.stdout)
@@ -61,7 +61,7 @@ def test_a_closed_terminal_stops_what_runs_in_the_foreground(up):
     assert not accepts(up.port)
 
 
-def test_ctrl_c_while_the_background_starts_calls_it_off(up):
+def test_ctrl_c_cancels_a_background_start(up):
     argv = [sys.executable, "-m", "local.up", "web_single", "--background"]
     with subprocess.Popen(argv, cwd=ROOT, env=os.environ | up.ports, stdout=subprocess.PIPE, text=True) as starting:
         assert starting.stdout.readline().startswith("waiting for web_single")
@@ -70,5 +70,5 @@ def test_ctrl_c_while_the_background_starts_calls_it_off(up):
     assert not accepts(up.port)
 
 
-def test_stop_with_nothing_running_is_no_error(up):
+def test_stop_succeeds_when_nothing_is_running(up):
     assert up("--stop").returncode == 0

@@ -24,7 +24,7 @@ def saved_as(data, kind, mode):
     return file.getvalue()
 
 
-def test_the_bars_are_those_of_the_design():
+def test_the_required_accuracies_are_those_in_the_readme():
     assert digits.LEAST_ACCURACY["plain"] == 0.985
     assert {least for style, least in digits.LEAST_ACCURACY.items() if style != "plain"} == {0.95}
 
@@ -46,13 +46,13 @@ def test_training_and_held_out_digits_do_not_overlap():
     ("kind", "mode"),
     [("PNG", "L"), ("PNG", "LA"), ("PNG", "RGB"), ("PNG", "RGBA"), ("GIF", "L"), ("BMP", "RGB"), ("JPEG", "L")],
 )
-def test_every_format_gets_the_answer_of_the_plain_png(serve, digit_images, kind, mode):
+def test_every_format_gets_the_same_answer_as_the_original_png(serve, digit_images, kind, mode):
     original = next(image.data for image in digit_images if image.name.endswith("png") and len(image.data) > 5000)
     same, other = serve(original, saved_as(original, kind, mode))["label"]
     assert same == other
 
 
-def test_transparent_paper_is_white(serve):
+def test_a_transparent_background_counts_as_white(serve):
     strength = Image.open(io.BytesIO(uploads.draw(uploads.split()[1][0], uploads.ENLARGED))).convert("L")
     ink = Image.new("RGBA", strength.size, "black")
     ink.putalpha(strength)
@@ -61,7 +61,7 @@ def test_transparent_paper_is_white(serve):
     assert serve(file.getvalue())["label"][0].decode() == str(uploads.split()[3][0])
 
 
-def test_a_batch_answers_each_image_as_if_it_were_alone(serve, digit_images, photographs):
+def test_an_image_gets_the_same_answer_in_a_batch_as_alone(serve, digit_images, photographs):
     files = [image.data for image in digit_images[:16]] + photographs
     together = serve(*files)
     for position, data in enumerate(files):
@@ -70,27 +70,27 @@ def test_a_batch_answers_each_image_as_if_it_were_alone(serve, digit_images, pho
         np.testing.assert_allclose(alone["probabilities"][0], together["probabilities"][position], atol=1e-6)
 
 
-def test_probabilities_come_best_first_and_add_up(serve, photographs):
+def test_probabilities_are_sorted_best_first_and_sum_to_one(serve, photographs):
     answer = serve(*photographs)
     assert (np.diff(answer["probabilities"]) <= 0).all()
     np.testing.assert_allclose(answer["probabilities"].sum(axis=1), 1, atol=1e-5)
     assert answer["label"].tolist() == answer["labels"][:, 0].tolist()
 
 
-def test_an_empty_page_is_answered(serve):
+def test_a_blank_image_gets_a_finite_probability(serve):
     for size in ((1, 1), (300, 200), (2000, 3)):
         file = io.BytesIO()
         Image.new("RGB", size, "white").save(file, "PNG")
         assert np.isfinite(serve(file.getvalue())["probability"]).all()
 
 
-def test_what_is_no_image_is_refused_by_the_graph(serve):
+def test_the_graph_refuses_bytes_that_are_not_an_image(serve):
     with pytest.raises(tf.errors.InvalidArgumentError):
         serve(b"no image")
 
 
 def test_a_server_that_runs_the_graph_in_a_session_finds_every_variable(artifacts, serve, digit_images):
-    """TensorFlow Serving does; `tf.saved_model.load` alone does not show a variable that was saved under no name."""
+    """TensorFlow Serving runs a session. `tf.saved_model.load` alone does not reveal variables saved without a name."""
     data = digit_images[0].data
     with tf.compat.v1.Session(graph=tf.Graph()) as session:
         loaded = tf.compat.v1.saved_model.load(session, ["serve"], str(artifacts / "digits" / "1"))
@@ -101,7 +101,7 @@ def test_a_server_that_runs_the_graph_in_a_session_finds_every_variable(artifact
 
 
 @pytest.mark.timeout(300)
-def test_the_same_bytes_come_out_of_every_build(artifacts, tmp_path):
+def test_every_build_writes_the_same_bytes(artifacts, tmp_path):
     subprocess.run([sys.executable, "-m", "models.digits", "--output", tmp_path], cwd=ROOT, check=True)
     manifests = [(folder / "digits" / "1" / "manifest.json").read_text() for folder in (tmp_path, artifacts)]
     assert manifests[0] == manifests[1]

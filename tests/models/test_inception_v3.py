@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from local.processes import ROOT
 
-pytestmark = pytest.mark.timeout(300)  # half a minute of CPU time, however busy the machine is
+pytestmark = pytest.mark.timeout(300)  # a build takes half a minute of CPU time, and more on a busy machine
 
 
 def build(output, weights, **environment):
@@ -25,20 +25,20 @@ def random_model(tmp_path_factory):
     return folder / "inception_v3" / "1"
 
 
-def test_random_weights_are_marked_as_such(random_model):
+def test_the_manifest_says_that_the_weights_are_random(random_model):
     manifest = json.loads((random_model / "manifest.json").read_text())
     assert manifest["weights"] == "random"
     assert len(manifest["labels"]) == 1000
 
 
-def test_a_photograph_gets_ten_labels_of_a_thousand(random_model, photographs):
+def test_a_photograph_gets_the_ten_best_of_a_thousand_labels(random_model, photographs):
     serve = tf.saved_model.load(str(random_model)).signatures["serving_default"]
     answer = serve(image=tf.constant(photographs))
     assert answer["labels"].shape == (2, 10)
     assert (np.diff(answer["probabilities"].numpy()) <= 0).all()
 
 
-def test_without_a_network_imagenet_is_one_clear_line(tmp_path):
+def test_without_a_network_imagenet_fails_with_one_clear_line(tmp_path):
     nowhere = {"https_proxy": "http://127.0.0.1:9", "KERAS_HOME": str(tmp_path / "keras")}
     built = build(tmp_path / "models", "imagenet", **nowhere)
     assert built.returncode == 1

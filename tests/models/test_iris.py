@@ -18,14 +18,14 @@ def test_onnx_and_scikit_learn_agree_on_ten_thousand_rows(artifacts):
     np.testing.assert_allclose(probabilities, iris.train(train_rows, train_classes).predict_proba(rows), atol=1e-5)
 
 
-def test_the_same_bytes_come_out_of_every_build(artifacts, tmp_path):
+def test_every_build_writes_the_same_bytes(artifacts, tmp_path):
     iris.build(tmp_path)
     for name in ("model.onnx", "manifest.json"):
         assert (tmp_path / "iris" / "1" / name).read_bytes() == (artifacts / "iris" / "1" / name).read_bytes()
 
 
-def test_operator_domains_come_in_the_order_of_their_names(tmp_path, monkeypatch):
-    """The converter's own order changes now and then, and with it the bytes."""
+def test_operator_domains_are_sorted_by_name(tmp_path, monkeypatch):
+    """The converter's own order varies between builds, and the bytes would vary with it."""
     graph = iris.to_onnx
 
     def shuffled(*arguments, **options):
@@ -40,7 +40,7 @@ def test_operator_domains_come_in_the_order_of_their_names(tmp_path, monkeypatch
     assert [o.domain for o in onnx.load(tmp_path / "iris" / "1" / "model.onnx").opset_import] == ["", "ai.onnx.ml"]
 
 
-def test_the_manifest_holds_what_a_service_needs(artifacts):
+def test_the_manifest_contains_what_a_service_needs(artifacts):
     manifest = json.loads((artifacts / "iris" / "1" / "manifest.json").read_text())
     assert manifest["inputs"] == [{"name": "float_input", "dtype": "float32", "shape": [None, 4]}]
     assert manifest["outputs"][1] == {"name": "probabilities", "dtype": "float32", "shape": [None, 3]}
@@ -48,7 +48,7 @@ def test_the_manifest_holds_what_a_service_needs(artifacts):
     assert manifest["accuracy"]["held_out"] >= 0.95
 
 
-def test_a_build_below_the_bar_leaves_nothing(monkeypatch, tmp_path):
+def test_a_build_below_the_required_accuracy_leaves_no_files(monkeypatch, tmp_path):
     monkeypatch.setattr(iris, "LEAST_ACCURACY", {"held_out": 1.01})
     with pytest.raises(BuildFailed):
         iris.build(tmp_path)

@@ -6,7 +6,7 @@ import pytest
 from models.manifest import BuildFailed, new_version, require_accuracy, write_manifest
 
 
-def test_a_version_appears_only_when_its_build_has_ended(tmp_path):
+def test_a_version_appears_only_when_its_build_is_complete(tmp_path):
     with pytest.raises(ZeroDivisionError), new_version(tmp_path, "model") as folder:
         (folder / "half").write_bytes(bytes(1 // 0))
     assert list((tmp_path / "model").iterdir()) == []
@@ -32,7 +32,7 @@ def test_the_manifest_lists_every_file_with_its_sha256(tmp_path):
     assert manifest["files"] == {"variables/data": {"sha256": hashlib.sha256(b"weights").hexdigest(), "bytes": 7}}
 
 
-def test_a_model_below_its_bar_is_not_built():
+def test_a_model_below_its_required_accuracy_is_refused():
     require_accuracy({"held_out": 0.95}, {"held_out": 0.95})
     with pytest.raises(BuildFailed, match=r"held_out is 0\.9400, the least allowed is 0\.95"):
         require_accuracy({"held_out": 0.94}, {"held_out": 0.95})
