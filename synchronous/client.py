@@ -9,7 +9,6 @@ import random
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -129,11 +128,16 @@ def connect(protocol: str = "grpc", target: str | None = None, model: str = "dig
 
 def main() -> None:
     """Print one line of JSON for each image file on the command line."""
-    files = [Path(argument) for argument in sys.argv[1:]]
+    files = sys.argv[1:]
     with connect() as client:
-        for file, answer in zip(files, client.predict([file.read_bytes() for file in files]), strict=True):
+        for file, answer in zip(files, client.predict([_read(file) for file in files]), strict=True):
             fields = vars(answer) if isinstance(answer, Prediction) else {"error": str(answer)}
-            print(json.dumps({"file": str(file), **fields}))
+            print(json.dumps({"file": file, **fields}))
+
+
+def _read(file: str) -> bytes:
+    with open(file, "rb") as image:
+        return image.read()
 
 
 if __name__ == "__main__":

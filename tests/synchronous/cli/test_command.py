@@ -95,7 +95,7 @@ def test_metadata_is_json(protocol, digits):
 @BOTH
 def test_an_unreachable_server_is_one_line_and_exit_code_3(protocol, files, free_port):
     target = f"127.0.0.1:{free_port()}"
-    result = run("--format", protocol, "--target", target, "--timeout", 0.5, *files)
+    result = run("--format", protocol, "--target", target, "--timeout", 2, *files)
     assert failure(result, 3).startswith("error: UNAVAILABLE: ")
     assert result.stdout == ""
 
