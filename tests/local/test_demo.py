@@ -11,7 +11,7 @@ import pytest
 from local.processes import ROOT, wait_until
 from local.servers import free_port
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)
 
 
 class Demo:

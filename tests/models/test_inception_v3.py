@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from local.processes import ROOT
 
-pytestmark = pytest.mark.timeout(300)  # a build takes half a minute of CPU time, and more on a busy machine
+pytestmark = pytest.mark.timeout(900)  # a build takes half a minute of CPU time, and more on a busy machine
 
 
 def build(output, weights, **environment):
