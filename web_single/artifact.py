@@ -1,6 +1,6 @@
 """Find a model version on disk and verify that it is the one that was built.
 
-Twin: web_single, synchronous and batch hold this file byte for byte, so that each folder can be copied alone.
+Twin: web_single, serving and batch hold this file byte for byte, so that each folder can be copied alone.
 """
 
 import hashlib
