@@ -1,9 +1,9 @@
-"""What a request that is admitted waits for, at the limit of requests in flight and at five times as many.
+"""How long admitted requests wait, at the limit of requests in flight and at five times as many.
 
-    python -m benchmarks.rows.overload [--rounds N] [--seconds S] [--limit N]
+    python -m benchmarks.web_single.overload [--rounds N] [--seconds S] [--limit N]
 
-One worker with MAX_IN_FLIGHT=N; so many callers, and five times as many, each with one connection and the next request
-as soon as the last is answered. A table on stderr, then one line of JSON.
+One worker with MAX_IN_FLIGHT=N; N clients, then five times as many. Each has one connection, and sends its next request
+as soon as the last one is answered. A table on stderr, then one line of JSON.
 """
 
 import argparse
@@ -21,9 +21,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.figures import percentile
-from benchmarks.web_single import OURS, ROW
 
-from .bed import running
+from .environment import OURS, ROW, running
 
 BODY = json.dumps({"data": [ROW]}).encode()
 HEAD = f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(BODY)}\r\n\r\n"
@@ -50,10 +49,10 @@ async def _load(port: int, callers: int, seconds: float) -> dict[str, float]:
 
 
 def main() -> None:
-    """Let both loads take turns, round by round, on one worker."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.rows.overload", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=9, help="both loads take turns so often (9)")
-    parser.add_argument("--seconds", type=float, default=2, help="of each load (2)")
+    """Run both loads in turn, round by round, on one worker."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.web_single.overload", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=9, help="how often each load runs (9)")
+    parser.add_argument("--seconds", type=float, default=2, help="duration of each load (2)")
     parser.add_argument("--limit", type=int, default=20, help="MAX_IN_FLIGHT (20)")
     plan = parser.parse_args()
     first, *others = sorted(os.sched_getaffinity(0))

@@ -1,4 +1,4 @@
-"""The least that answers: parse the JSON, run the session, write the JSON. Nothing is checked, counted or refused."""
+"""The baseline: parse the JSON, run the session, write the JSON. Nothing is checked, counted or refused."""
 
 import os
 from pathlib import Path
@@ -13,7 +13,7 @@ MODEL = "1/model.onnx"
 
 
 def session(model: Path) -> Any:
-    """Return a session with one thread, as the pattern's own."""
+    """Return a session with one thread, like the pattern's own."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

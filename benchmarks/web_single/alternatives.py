@@ -1,4 +1,4 @@
-"""Three ways in which the same answer is often written, none of which counts, times or limits anything.
+"""Three common ways to write the same service. None of them counts, times or limits anything.
 
 `zipmap`: a `def` endpoint, so each request goes to a thread, over a graph that answers with a list of dicts.
 `models`: an `async def` endpoint with pydantic models in and out. `adapter`: a Starlette endpoint and a `TypeAdapter`.
@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from .limit import MODEL, session
+from .baseline import MODEL, session
 
 
 class Rows(BaseModel):

@@ -1,4 +1,4 @@
-"""How fast `POST /predict` of web_single is, next to the least that answers and to common ways to write it.
+"""How fast `POST /predict` of web_single is, beside a baseline that only answers and common ways to write it.
 
     python -m benchmarks.web_single [--rounds N] [--seconds S] [--only SERVICE]
 
@@ -19,21 +19,19 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import load
 from local.processes import ProgramFailed
 
-from . import load
-from .rows.bed import Service, running
+from .environment import OURS, ROW, Service, running
 
-OURS = ["-c", "web_single/gunicorn.conf.py", "web_single.app:create_app()"]
 BARE = ["-k", "uvicorn_worker.UvicornWorker"]
 SERVICES = {
-    "limit": [*BARE, "benchmarks.rows.limit:create_app()"],
-    "def, zipmap": [*BARE, "benchmarks.rows.habits:zipmap()"],
-    "async def, models": [*BARE, "benchmarks.rows.habits:models()"],
-    "Starlette, TypeAdapter": [*BARE, "benchmarks.rows.habits:adapter()"],
+    "baseline": [*BARE, "benchmarks.web_single.baseline:create_app()"],
+    "def, zipmap": [*BARE, "benchmarks.web_single.alternatives:zipmap()"],
+    "async def, models": [*BARE, "benchmarks.web_single.alternatives:models()"],
+    "Starlette, TypeAdapter": [*BARE, "benchmarks.web_single.alternatives:adapter()"],
     "web_single": OURS,
 }
-ROW = [5.1, 3.5, 1.4, 0.2]
 LOADS = {"1 row, 1 connection": (1, 1), "1 row, 16": (1, 16), "1 row, 64": (1, 64), "1,000 rows, 4": (1000, 4)}
 
 
@@ -56,16 +54,17 @@ class Measured:
         self.ready_after.append(service.ready_after)
 
     def median(self, kind: str, field: str) -> float:
+        """Return the median of a figure over the rounds."""
         return statistics.median(getattr(one, field) for one in self.loads[kind])
 
-    def ratio(self, limit: "Measured", kind: str, field: str) -> float:
-        """The median of the rounds' ratios to `limit`: both sides of a round had the same noise."""
-        pairs = zip(self.loads[kind], limit.loads[kind], strict=True)
+    def ratio(self, baseline: "Measured", kind: str, field: str) -> float:
+        """Return the median of the rounds' ratios to `baseline`: both sides of a round had the same noise."""
+        pairs = zip(self.loads[kind], baseline.loads[kind], strict=True)
         return statistics.median(getattr(ours, field) / getattr(its, field) for ours, its in pairs)
 
 
 def measure(plan: argparse.Namespace) -> dict[str, Measured]:
-    """Let all services take turns, round by round."""
+    """Measure all services in turn, round by round."""
     first, *others = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, others or {first})  # wrk and gunicorn's master inherit it
     found = {name: Measured() for name in SERVICES if name in plan.only}
@@ -80,11 +79,11 @@ def measure(plan: argparse.Namespace) -> dict[str, Measured]:
 def table(found: dict[str, Measured]) -> Table:
     """Return a row for each service and kind of load."""
     shown = Table(title="POST /predict, one worker; medians of the rounds", title_justify="left")
-    for name in ("load", "service", "requests/s", "of the limit", "p50 ms", "p99 ms", "CPU us", "of the limit's"):
+    for name in ("load", "service", "requests/s", "of the baseline", "p50 ms", "p99 ms", "CPU us", "of the baseline's"):
         shown.add_column(name, justify="left" if name in ("load", "service") else "right")
     for kind in LOADS:
         for name, one in found.items():
-            rate, cpu = (one.ratio(found["limit"], kind, field) for field in ("per_second", "cpu"))
+            rate, cpu = (one.ratio(found["baseline"], kind, field) for field in ("per_second", "cpu"))
             p50, p99 = one.median(kind, "p50"), one.median(kind, "p99")
             numbers = [f"{one.median(kind, 'per_second'):,.0f}", f"{rate:.2f}", f"{p50:.2f}", f"{p99:.2f}"]
             shown.add_row(kind, name, *numbers, f"{one.median(kind, 'cpu') * 1000:.0f}", f"{cpu:.2f}")
@@ -105,19 +104,19 @@ def as_json(found: dict[str, Measured]) -> dict[str, object]:
 
 
 def main() -> int:
-    """Run, print, and leave nothing running, also on Ctrl-C and SIGTERM."""
+    """Run, print, and leave nothing running, even after Ctrl-C and SIGTERM."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.web_single", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5, help="all services take turns so often (5)")
-    parser.add_argument("--seconds", type=float, default=3, help="of each kind of load (3)")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each service is measured (5)")
+    parser.add_argument("--seconds", type=float, default=3, help="duration of each kind of load (3)")
     chosen = {"nargs": "+", "choices": SERVICES, "default": list(SERVICES)}
-    parser.add_argument("--only", **chosen, help="the limit must be among them (all)")
+    parser.add_argument("--only", **chosen, help="which services; the baseline must be among them (all)")
     plan = parser.parse_args()
-    if "limit" not in plan.only:
-        parser.error("without the limit there is nothing to compare with")
+    if "baseline" not in plan.only:
+        parser.error("without the baseline there is nothing to compare with")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     busy = os.getloadavg()[0]
     try:
-        load.wrk()  # said now, not after minutes
+        load.wrk()  # a missing wrk is reported now, not after minutes
         found = measure(plan)
     except (load.LoadFailed, ProgramFailed) as error:
         print(error, file=sys.stderr)
