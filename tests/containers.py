@@ -5,6 +5,7 @@ import re
 import tomllib
 
 import yaml
+from pydantic_settings import BaseSettings
 
 from local.processes import ROOT
 
@@ -45,6 +46,14 @@ def exposed(image):
     return {int(port) for name, rest in instructions(dockerfile(image)) if name == "EXPOSE" for port in rest.split()}
 
 
+def settings_fields(pattern):
+    """The fields of a pattern's settings and of those that its optional folders bring."""
+    paths = [path.relative_to(ROOT).with_suffix("") for path in sorted((ROOT / pattern).rglob("settings.py"))]
+    found = [vars(importlib.import_module(".".join(path.parts))).values() for path in paths]
+    classes = [kind for values in found for kind in values if isinstance(kind, type) and issubclass(kind, BaseSettings)]
+    return {name: field for kind in classes for name, field in kind.model_fields.items()}
+
+
 def wrong_variables(image, environment):
     """Return the variables of a container that its program does not know, and required variables that are missing."""
     if image in SERVERS:
@@ -52,7 +61,7 @@ def wrong_variables(image, environment):
     pattern = PATTERNS[image.split("/")[1].split(":")[0]]
     if pattern == "synchronous":
         return set(environment)
-    fields = importlib.import_module(f"{pattern}.settings").Settings.model_fields
+    fields = settings_fields(pattern)
     known = {(field.validation_alias or name).upper(): field.is_required() for name, field in fields.items()}
     missing = {name for name, required in known.items() if required} - set(environment)
     return (set(environment) - set(known) - (GUNICORN_VARIABLES if pattern == "web_single" else set())) | missing

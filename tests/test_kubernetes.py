@@ -53,6 +53,8 @@ def settings_of(monkeypatch):
             if not variable.endswith("_PASSWORD_FILE"):
                 monkeypatch.setenv(variable, value)
         pattern = containers.PATTERNS[container["image"].split("/")[1].split(":")[0]]
+        if pattern == "web_single":
+            return importlib.import_module("web_single.telemetry.settings").TelemetrySettings()
         return importlib.import_module(f"{pattern}.settings").Settings()
 
     return settings_of
@@ -186,7 +188,8 @@ def pause(name):
 def work_seconds(name, settings):
     """Return the seconds that a program's work in progress may still take after SIGTERM."""
     if name == "web-single":
-        return settings.drain_seconds + runpy.run_path(str(ROOT / "web_single/gunicorn.conf.py"))["graceful_timeout"]
+        gunicorn = runpy.run_path(str(ROOT / "web_single/gunicorn.conf.py"))
+        return gunicorn["drain_seconds"] + gunicorn["graceful_timeout"]
     if name == "asynchronous-proxy":
         return max(getattr(limit, "le", 0) for limit in typing.get_args(jobs.Wait)[1].metadata)
     return settings.predict_timeout

@@ -13,7 +13,7 @@ import yaml
 from asynchronous.metrics import render
 from batch import api
 from local.processes import ROOT
-from web_single.metrics import Metrics
+from web_single.telemetry.metrics import Metrics
 
 FOLDER = ROOT / "observability"
 ALERTS = [rule for group in yaml.safe_load((FOLDER / "alerts.yml").read_text())["groups"] for rule in group["rules"]]

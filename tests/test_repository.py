@@ -13,9 +13,8 @@ from local.processes import ROOT
 PATTERNS = ("web_single", "synchronous", "asynchronous", "batch")
 COPIED = (*PATTERNS, "serving")  # folders that a reader copies alone
 TWINS = {
-    "artifact.py": {"web_single", "serving", "batch"},
+    "artifact.py": {"web_single", "serving"},
     "messages.py": {"synchronous", "asynchronous", "serving"},
-    "protocol.py": {"web_single", "asynchronous"},
 }
 LOCKS = [*sorted(ROOT.glob("*/requirements*.txt")), ROOT / "requirements-dev.txt"]
 LARGEST_MODULE, LARGEST_FUNCTION, LARGEST_FILE = 150, 40, 300_000

@@ -6,23 +6,15 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 
-class PredictRequest(BaseModel):
-    """Rows of numbers, and no other field."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-    data: list[list[float]]
-
-
-def request_for(width: int, dtype: str, max_rows: int, sample: list[list[float]]) -> type[PredictRequest]:
-    """Return `PredictRequest` for one graph: 1 to `max_rows` rows of `width` numbers that `dtype` can hold.
-
-    The lists stop at their first fault: a long list of wrong rows must not become a long list of errors.
-    """
+def request_for(width: int, dtype: str, max_rows: int, sample: list[list[float]]) -> type[BaseModel]:
+    """Return the request for one graph: 1 to `max_rows` rows of `width` numbers that `dtype` can hold."""
     limit = float(np.finfo(dtype).max)
     number = Annotated[float, Field(ge=-limit, le=limit)]
+    # The lists stop at their first error, so that many wrong rows do not become as many errors.
     row = Annotated[list[number], Field(min_length=width, max_length=width, fail_fast=True)]
     rows = Annotated[list[row], Field(min_length=1, max_length=max_rows, fail_fast=True, examples=[sample])]
-    return create_model("PredictRequest", __base__=PredictRequest, data=(rows, ...))
+    config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+    return create_model("PredictRequest", __config__=config, data=(rows, ...))
 
 
 class Prediction(BaseModel):
@@ -37,39 +29,20 @@ class LabelPrediction(BaseModel):
     prediction: list[str]
 
 
-class Labels(BaseModel):
-    """The labels in the order of the probabilities."""
-
-    labels: list[str]
-
-
-class Tensor(BaseModel):
-    """An input or output of the graph; null in `shape` stands for the number of rows."""
-
-    name: str
-    dtype: str
-    shape: list[int | None]
-
-
 class Metadata(BaseModel):
-    """The model that is served, what it takes and gives, and the limits of a request."""
+    """The model, its tensors (null in a shape is the number of rows), and the limits of a request (null is none)."""
 
     name: str
     version: int
-    inputs: list[Tensor]
-    outputs: list[Tensor]
+    inputs: list[dict[str, Any]]
+    outputs: list[dict[str, Any]]
     labels: list[str]
     accuracy: dict[str, Any]
     max_rows: int
-    max_body_bytes: int
+    max_body_bytes: int | None = None
 
 
 class Problem(BaseModel):
     """Why a request was refused: the field and the limit."""
 
     detail: str
-
-
-def problem(path: str, reason: str) -> dict[str, str]:
-    """Return the body of a refusal; under /v2 its field has the name that the protocol's clients read."""
-    return {"error" if path.startswith("/v2") else "detail": reason}

@@ -14,9 +14,9 @@ def run(module: str, *arguments: str) -> dict:
     return json.loads(done.stdout)
 
 
-def test_each_kind_of_load_is_measured_for_the_limit_and_for_ours():
-    services = run("benchmarks.web_single", "--rounds=1", "--seconds=1", "--only", "limit", "web_single")["services"]
-    assert set(services) == {"limit", "web_single"}
+def test_each_kind_of_load_is_measured_for_the_baseline_and_for_ours():
+    services = run("benchmarks.web_single", "--rounds=1", "--seconds=1", "--only", "baseline", "web_single")["services"]
+    assert set(services) == {"baseline", "web_single"}
     loads = [
         services["web_single"][kind] for kind in ("1 row, 1 connection", "1 row, 16", "1 row, 64", "1,000 rows, 4")
     ]
@@ -24,6 +24,6 @@ def test_each_kind_of_load_is_measured_for_the_limit_and_for_ours():
 
 
 def test_an_overload_is_refused_and_what_is_admitted_is_timed():
-    found = run("benchmarks.rows.overload", "--rounds=1", "--seconds=0.5", "--limit=4")
+    found = run("benchmarks.web_single.overload", "--rounds=1", "--seconds=0.5", "--limit=4")
     [calm], [overload] = found["rounds"].values()
     assert (calm["refused"], overload["refused"] > 0, overload["p99"] > 0) == (0, True, True)

@@ -13,8 +13,8 @@ from fastapi import FastAPI
 from onnx import TensorProto, helper
 
 from local.processes import Program
-from web_single.app import build_app, load_predictor
-from web_single.predictor import Predictor
+from web_single.app import build_app, load_model
+from web_single.model import Model
 from web_single.settings import Settings
 
 from .running import Service
@@ -52,13 +52,13 @@ def settings(artifacts: Path) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def predictor(settings: Settings) -> Predictor:
-    return load_predictor(settings)
+def model(settings: Settings) -> Model:
+    return load_model(settings)
 
 
 @pytest.fixture
-def client(settings: Settings, predictor: Predictor) -> Client:
-    return Client(build_app(settings, predictor))
+def client(settings: Settings, model: Model) -> Client:
+    return Client(build_app(settings, model))
 
 
 @pytest.fixture

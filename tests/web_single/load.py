@@ -1,4 +1,4 @@
-"""Requests without a pause, every one of them accounted for."""
+"""Requests without a pause, each of them counted."""
 
 import asyncio
 import math
@@ -11,7 +11,7 @@ LASTING, FRESH = HEAD + b"\r\n" + BODY, HEAD + b"connection: close\r\n\r\n" + BO
 
 
 class Load:
-    """Callers in a thread of their own: some keep their connection, some open one for each request.
+    """Clients in their own thread: some keep their connection, some open one for each request.
 
     A request that was sent either has its whole answer in `statuses`, or its failure in `failures`. A connection that
     was refused carried no request: it is in `turned_away`.
@@ -21,8 +21,8 @@ class Load:
         self.statuses: Counter[int] = Counter()
         self.failures: list[str] = []
         self.turned_away = 0
-        self.versions: list[list[int]] = [[] for _ in range(lasting + fresh)]  # of each caller, in order
-        self.hanging_up = threading.Event()  # from now on nobody connects again
+        self.versions: list[list[int]] = [[] for _ in range(lasting + fresh)]  # of each client, in order
+        self.hanging_up = threading.Event()  # from now on no client connects again
         self._port, self.lasting = port, lasting
         self._left: float = total or math.inf
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
@@ -36,7 +36,7 @@ class Load:
         self.wait()
 
     def wait(self) -> "Load":
-        """Return when every caller has come to an end."""
+        """Return when every client has finished."""
         self._thread.join(60)
         assert not self._thread.is_alive()
         return self

@@ -1,4 +1,4 @@
-"""A gunicorn of our own, as the start command runs it."""
+"""The service under gunicorn, as the start command runs it."""
 
 import socket
 import sys
@@ -17,7 +17,7 @@ ROW = b'{"data": [[5.1, 3.5, 1.4, 0.2]]}'
 
 
 class Service:
-    """A gunicorn of our own on a free port."""
+    """The service under gunicorn on a free port."""
 
     def __init__(self, start: Callable[..., Program], port: int, *flags: str, **env: str) -> None:
         # A connection for each request, so that every worker gets some.
@@ -56,6 +56,12 @@ def answer_on(connection: socket.socket) -> Answer:
     response = HTTPResponse(connection)
     response.begin()
     return Answer(response.status, response.headers, response.read())
+
+
+def peak_megabytes(pid: int) -> int:
+    """The most memory that a process has had so far."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) // 1024
 
 
 def counters(pid: int) -> list[Path]:

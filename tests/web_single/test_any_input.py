@@ -1,4 +1,4 @@
-"""Whatever a caller sends: an answer for each row, or a short reason, and the next caller is served."""
+"""Whatever a client sends: an answer for each row or a short reason, and the next client is served."""
 
 import asyncio
 import json
@@ -19,10 +19,10 @@ from hypothesis.extra import numpy as st_numpy
 from local import servers
 from local.processes import Program
 from web_single.app import build_app
-from web_single.predictor import Predictor
+from web_single.model import Model
 from web_single.settings import Settings
 
-from .test_gunicorn import COMMAND, peak_megabytes
+from .running import COMMAND, peak_megabytes
 
 PREDICT, INFER = "/predict", "/v2/models/iris/infer"
 MAX_ROWS, LONGEST_REASON = 6, 300
@@ -31,9 +31,11 @@ Call = Callable[..., tuple[int, bytes]]
 
 
 @pytest.fixture(scope="module")
-def call(predictor: Predictor) -> Iterator[Call]:
+def call(model: Model) -> Iterator[Call]:
     """POST bytes to the application itself, a few thousand times in a second; its failures are raised here."""
-    app = build_app(Settings(max_rows=MAX_ROWS, max_body_bytes=20_000), predictor)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("MAX_BODY_BYTES", "20000")
+        app = build_app(Settings(max_rows=MAX_ROWS), model)
 
     async def post(path: str, body: bytes, *headers: tuple[str, str]) -> tuple[int, bytes]:
         raw = [(name.encode(), value.encode("latin-1")) for name, value in headers]
@@ -67,7 +69,7 @@ def loaded(body: bytes) -> object:
 
 
 def table(rows: object) -> np.ndarray | None:
-    """The rows [n, 4] as the graph takes them, or None if they are not such."""
+    """The rows [n, 4] as the graph takes them, or None if there are no such rows."""
     if not isinstance(rows, list) or not 1 <= len(rows) <= MAX_ROWS:
         return None
     if not all(isinstance(row, list) and len(row) == 4 for row in rows):
@@ -191,21 +193,21 @@ five_thousand = examples(
 
 @five_thousand
 @given(bodies=predict_bodies())
-def test_predict_answers_each_row_or_says_why_not(call: Call, predictor: Predictor, bodies: list[bytes]) -> None:
+def test_predict_answers_each_row_or_says_why(call: Call, model: Model, bodies: list[bytes]) -> None:
     for body in bodies:
         expected = predict_rows(body)
         status, content = call(PREDICT, body, JSON)
-        direct = expected if expected is None else predictor.probabilities(expected)
+        direct = expected if expected is None else model.probabilities(expected)
         check(status, content, "detail", direct, lambda answer: np.array(answer["prediction"], np.float32))
 
 
 @five_thousand
 @given(bodies=infer_bodies())
-def test_infer_answers_each_row_or_says_why_not(call: Call, predictor: Predictor, bodies: list[bytes]) -> None:
+def test_infer_answers_each_row_or_says_why(call: Call, model: Model, bodies: list[bytes]) -> None:
     for body in bodies:
         expected = infer_rows(body)
         status, content = call(INFER, body, JSON)
-        direct = expected if expected is None else predictor.probabilities(expected).ravel()
+        direct = expected if expected is None else model.probabilities(expected).ravel()
         check(status, content, "error", direct, lambda answer: np.array(answer["outputs"][1]["data"], np.float32))
 
 
@@ -219,15 +221,15 @@ def tables(elements: dict[str, object]) -> st.SearchStrategy[np.ndarray]:
     shifts=st.tuples(*[st.sampled_from([0, 0, 0, 0, 1, -1, 16, -16, 10**6])] * 3),
 )
 def test_bytes_behind_json_are_rows_or_refused(
-    call: Call, predictor: Predictor, table: np.ndarray, shifts: tuple[int, int, int]
+    call: Call, model: Model, table: np.ndarray, shifts: tuple[int, int, int]
 ) -> None:
-    """A length, a size or a shape that is not true, or bytes that are no finite numbers, are found out."""
+    """A length, a size or a shape that is not true, or bytes that are not finite numbers, are detected."""
     raw, (length, size, height) = table.astype("<f4").tobytes(), shifts
     input_ = {"name": "float_input", "datatype": "FP32", "shape": [len(table) + height, 4]}
     head = json.dumps({"inputs": [input_ | {"parameters": {"binary_data_size": len(raw) + size}}]}).encode()
     status, content = call(INFER, head + raw, ("inference-header-content-length", str(len(head) + length)))
     right = shifts == (0, 0, 0) and len(table) <= MAX_ROWS and np.isfinite(table).all()
-    direct = predictor.probabilities(table).ravel() if right else None
+    direct = model.probabilities(table).ravel() if right else None
     check(status, content, "error", direct, lambda answer: np.array(answer["outputs"][1]["data"], np.float32))
 
 
@@ -253,7 +255,7 @@ class Server:
             return caller.recv(1000)
 
     def serves(self) -> bool:
-        """Tell whether the next callers get their answers."""
+        """Return whether the next clients get their answers."""
         answers = self.http.post(PREDICT, content=ROW), self.http.post(INFER, content=INPUT)
         return [answer.status_code for answer in answers] == [200, 200]
 
@@ -291,7 +293,7 @@ LENGTHS = {
 
 @pytest.mark.parametrize("path", [PREDICT, INFER])
 @pytest.mark.parametrize("name", LENGTHS)
-def test_a_wrong_length_is_refused_and_the_next_caller_served(server: Server, name: str, path: str) -> None:
+def test_a_wrong_length_is_refused_and_the_next_client_served(server: Server, name: str, path: str) -> None:
     rest, answer = LENGTHS[name]
     assert server.send(path, rest).startswith(answer)
     assert server.send(path, rest, hang_up=True)[:10] in (b"HTTP/1.1 4", b"")
@@ -299,7 +301,7 @@ def test_a_wrong_length_is_refused_and_the_next_caller_served(server: Server, na
 
 
 @pytest.mark.parametrize("path", [PREDICT, INFER])
-def test_a_hundred_megabytes_now_and_then_a_byte_are_cut_off_while_others_are_served(server: Server, path: str) -> None:
+def test_a_body_that_arrives_byte_by_byte_is_cut_off_while_others_are_served(server: Server, path: str) -> None:
     before = peak_megabytes(server.worker)
     with socket.create_connection(("127.0.0.1", server.port)) as slow:
         slow.sendall(HEAD.format(path=path).encode() + b"transfer-encoding: chunked\r\n\r\n6400000\r\n")

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from web_single.app import build_app, load_predictor
+from web_single.app import build_app, load_model
 from web_single.settings import Settings
 
 from .conftest import Client
@@ -25,7 +25,7 @@ def test_labels_are_those_with_the_highest_probability(client: Client) -> None:
     assert likeliest == ["setosa", "virginica", "versicolor"]
 
 
-def test_the_service_brings_a_row_to_try(client: Client) -> None:
+def test_the_service_provides_a_sample_row(client: Client) -> None:
     assert client.get("/predict/test").json() == client.post("/predict", json={"data": ROWS[:1]}).json()
     assert client.get("/predict/test/label").json() == {"prediction": ["setosa"]}
 
@@ -50,12 +50,12 @@ def test_it_is_alive_and_ready(client: Client) -> None:
 
 
 def test_it_is_not_ready_while_the_model_fails_and_ready_again_after(settings: Settings) -> None:
-    predictor = load_predictor(settings)
-    client, labels = Client(build_app(settings, predictor)), predictor.labels
-    predictor.labels = labels[:2]  # as if the model answered with one number too many
+    model = load_model(settings)
+    client, labels = Client(build_app(settings, model)), model.labels
+    model.labels = labels[:2]  # as if the model answered with one number too many
     refused = client.get("/ready")
     assert (refused.status_code, "shape (2, 3)" in refused.json()["detail"]) == (503, True)
-    predictor.labels = labels
+    model.labels = labels
     assert client.get("/ready").status_code == 200
 
 
@@ -84,6 +84,6 @@ def test_openapi_shows_every_endpoint(client: Client) -> None:
 def test_the_newest_version_is_served_unless_one_is_named(model_dir: object, tmp_path: Path) -> None:
     folder = model_dir()  # type: ignore[operator]
     (folder / "3").rename(folder / "12")
-    assert load_predictor(Settings(model_dir=folder)).version == 12
+    assert load_model(Settings(model_dir=folder)).version == 12
     (folder / "9").symlink_to(folder / "12")
-    assert load_predictor(Settings(model_dir=folder, model_version=9)).version == 9
+    assert load_model(Settings(model_dir=folder, model_version=9)).version == 9

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
 from local.processes import ROOT
-from web_single.app import build_app, load_predictor
+from web_single.app import build_app, load_model
 from web_single.settings import Settings
 
-JSON_LENGTH = 300  # of every binary request here, filled up with spaces
+JSON_LENGTH = 300  # of every binary request here, padded with spaces
 BINARY = "application/octet-stream"
 
 
@@ -27,9 +27,9 @@ tables = st_numpy.arrays(
 )
 schemathesis.openapi.media_type(BINARY, tables.map(binary_request))
 
-# Built here and not in a fixture, for pytest asks for the names of the tests before it runs any.
+# Built here and not in a fixture, because pytest collects the tests before it runs any.
 service = Settings(model_dir=ROOT / "models" / "artifacts" / "iris")
-page = schemathesis.openapi.from_asgi("/openapi.json", build_app(service, load_predictor(service)))
+page = schemathesis.openapi.from_asgi("/openapi.json", build_app(service, load_model(service)))
 
 
 @page.parametrize()

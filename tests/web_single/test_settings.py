@@ -2,8 +2,12 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
+from pydantic_settings import BaseSettings
 
+from web_single.limits.settings import LimitsSettings
 from web_single.settings import Settings
+from web_single.telemetry.settings import TelemetrySettings
+from web_single.workers.settings import WorkersSettings
 
 
 def test_the_defaults_run_from_the_root_of_the_repository(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,16 +27,19 @@ def test_settings_come_from_the_environment_and_do_not_change(monkeypatch: pytes
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
+    ("settings", "name", "value"),
     [
-        ("MAX_ROWS", "0"),
-        ("LOG_FORMAT", "xml"),
-        ("MODEL_VERSION", "newest"),
-        ("MAX_IN_FLIGHT", "0"),
-        ("DRAIN_SECONDS", "nan"),
+        (Settings, "MAX_ROWS", "0"),
+        (TelemetrySettings, "LOG_FORMAT", "xml"),
+        (Settings, "MODEL_VERSION", "newest"),
+        (LimitsSettings, "MAX_IN_FLIGHT", "0"),
+        (TelemetrySettings, "ACCESS_LOG", "maybe"),
+        (WorkersSettings, "DRAIN_SECONDS", "nan"),
     ],
 )
-def test_an_impossible_setting_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+def test_an_impossible_setting_is_refused(
+    monkeypatch: pytest.MonkeyPatch, settings: type[BaseSettings], name: str, value: str
+) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(ValidationError, match=name.lower()):
-        Settings()
+        settings()

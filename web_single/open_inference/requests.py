@@ -5,27 +5,27 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, create_model
 
-# What the protocol calls the types that numpy names so.
+# numpy's names of types, and the protocol's.
 DATATYPES = {"bool": "BOOL", "string": "BYTES", "float16": "FP16", "float32": "FP32", "float64": "FP64"}
 DATATYPES |= {f"{kind}{bits}": f"{kind.upper()}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)}
 
 
-class Asked(BaseModel):
-    """A part of a request; fields it does not know are passed over, for the protocol's clients send some of their own.
+class RequestPart(BaseModel):
+    """A part of a request. Unknown fields are ignored, because the protocol's clients send some of their own.
 
-    What a caller would wait for in vain, such as shared memory, stands as a field that can only be null.
+    A feature that is not supported, such as shared memory, is a field that can only be null.
     """
 
     model_config = ConfigDict(strict=True, allow_inf_nan=False)
 
 
-class RequestParameters(Asked):
-    """Whether outputs come as bytes unless they say otherwise."""
+class RequestParameters(RequestPart):
+    """Whether outputs come as bytes unless they ask for something else."""
 
     binary_data_output: bool | None = None
 
 
-class OutputParameters(Asked):
+class OutputParameters(RequestPart):
     """Whether this output comes as bytes."""
 
     binary_data: bool | None = None
@@ -33,22 +33,22 @@ class OutputParameters(Asked):
     shared_memory_region: None = None
 
 
-class InputParameters(Asked):
+class InputParameters(RequestPart):
     """The input is in `data`."""
 
     binary_data_size: None = None
     shared_memory_region: None = None
 
 
-class BinaryParameters(Asked):
-    """The input follows the JSON as so many bytes."""
+class BinaryParameters(RequestPart):
+    """The input is this many bytes behind the JSON."""
 
     binary_data_size: NonNegativeInt
     shared_memory_region: None = None
 
 
-class InferRequest(Asked):
-    """What `requests_for` completes."""
+class InferRequest(RequestPart):
+    """The fields that do not depend on the graph; `requests_for` adds the others."""
 
     id: str | None = None
     parameters: RequestParameters | None = None
@@ -68,20 +68,18 @@ def requests_for(
         "shape": (Annotated[tuple.__class_getitem__(shape), Field(examples=[[1, width]])], ...),
     }
     data = _data(width, float(np.finfo(rows["dtype"]).max), max_rows, sample)
-    there = create_model("Input", __base__=Asked, **fields, parameters=(InputParameters | None, None), data=(data, ...))
-    behind = create_model(
-        "BinaryInput", __base__=Asked, **fields, parameters=(BinaryParameters, ...), data=(None, None)
-    )
+    in_json: dict[str, Any] = {"parameters": (InputParameters | None, None), "data": (data, ...)}
+    in_bytes: dict[str, Any] = {"parameters": (BinaryParameters, ...), "data": (None, None)}
     wanted: dict[str, Any] = {"name": (_one_of(*outputs), ...), "parameters": (OutputParameters | None, None)}
-    output = _list(create_model("RequestedOutput", __base__=Asked, **wanted), 0, len(outputs))
+    output = _list(create_model("RequestedOutput", __base__=RequestPart, **wanted), 0, len(outputs))
     return (
-        create_model(
-            "InferRequest", __base__=InferRequest, inputs=(_list(there, 1, 1), ...), outputs=(output | None, None)
-        ),
-        create_model(
-            "BinaryRequest", __base__=InferRequest, inputs=(_list(behind, 1, 1), ...), outputs=(output | None, None)
-        ),
+        _request("InferRequest", create_model("Input", __base__=RequestPart, **fields, **in_json), output),
+        _request("BinaryRequest", create_model("BinaryInput", __base__=RequestPart, **fields, **in_bytes), output),
     )
+
+
+def _request(name: str, input_: type[RequestPart], output: Any) -> type[InferRequest]:
+    return create_model(name, __base__=InferRequest, inputs=(_list(input_, 1, 1), ...), outputs=(output | None, None))
 
 
 def _data(width: int, limit: float, max_rows: int, sample: list[list[float]]) -> Any:
@@ -92,17 +90,17 @@ def _data(width: int, limit: float, max_rows: int, sample: list[list[float]]) ->
 
 
 def _list(kind: Any, shortest: int, longest: int) -> Any:
-    # It stops at its first fault: a long list of wrong rows must not become a long list of errors.
+    # The list stops at its first error, so that many wrong rows do not become as many errors.
     return Annotated[list[kind], Field(min_length=shortest, max_length=longest, fail_fast=True)]
 
 
 def _one_of(*values: Any) -> Any:
-    # Not with a subscript: mypy takes what stands in one for a type that is known before the program runs.
+    # Without square brackets, in which mypy accepts only types that are known before the program runs.
     return Literal.__getitem__(values)
 
 
 def inlined(part: Any, definitions: dict[str, Any]) -> Any:
-    """Return a JSON schema without `$ref`, which would not lead anywhere inside an OpenAPI page."""
+    """Return a JSON schema without `$ref`, which would point nowhere inside an OpenAPI page."""
     if isinstance(part, list):
         return [inlined(each, definitions) for each in part]
     if not isinstance(part, dict):

@@ -1,0 +1,58 @@
+"""The short way answers what FastAPI's own way answers."""
+
+import itertools
+from unittest.mock import patch
+
+import pytest
+
+from web_single import app as root
+from web_single.model import Model
+from web_single.settings import Settings
+
+from ..conftest import Client
+
+BODIES = [
+    b'{"data": [[1, 2, 3, 4], [5, 6, 7, 8]]}',
+    b'{"data": [[1, 2]]}',
+    b"",
+    b'{"data": [[3.4e38, 1, 1, 1]], "x": 1}',
+]
+
+
+@pytest.fixture
+def plain(settings: Settings, model: Model) -> Client:
+    """The application without the short way."""
+    with patch.object(root, "add_fast"):
+        return Client(root.build_app(settings, model))
+
+
+@pytest.mark.parametrize("path", ["/predict", "/predict/label"])
+@pytest.mark.parametrize("body", BODIES)
+def test_both_ways_give_the_same_answer(client: Client, plain: Client, path: str, body: bytes) -> None:
+    for content_type in ("application/json", "text/plain"):
+        options = {"content": body, "headers": {"content-type": content_type, "x-request-id": "same"}}
+        short, long = client.post(path, **options), plain.post(path, **options)
+        assert (short.status_code, short.content, short.headers) == (long.status_code, long.content, long.headers)
+
+
+def test_both_ways_count_the_same(client: Client, plain: Client) -> None:
+    for one in (client, plain):
+        one.send(BODIES[0])
+        one.send(BODIES[1])
+    kinds = ("http_request_duration_seconds_count", "predicted_rows_total", "refused_requests_total")
+    counts = [
+        [line for line in one.get("/metrics").text.splitlines() if line.startswith(kinds)] for one in (client, plain)
+    ]
+    assert counts[0] == counts[1]
+    assert 'path="/predict",status="200"} 1.0' in "".join(counts[0])
+
+
+def test_the_order_in_which_the_parts_are_added_does_not_matter(settings: Settings, model: Model) -> None:
+    parts = ["add_fast", "add_limits", "add_open_inference", "add_telemetry", "add_workers"]
+    adders = {name: getattr(root, name) for name in parts}
+    orders = set()
+    for permutation in itertools.permutations(parts):
+        with patch.multiple(root, **dict(zip(parts, map(adders.get, permutation), strict=True))):
+            app = root.build_app(settings, model)
+        orders.add(tuple(middleware.cls.__name__ for middleware in app.user_middleware))
+    assert orders == {("DiscardUnreadBody", "RequestLog", "InFlightLimit", "BodyLimits", "FastPath")}

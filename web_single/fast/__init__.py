@@ -1,0 +1,20 @@
+"""The shortest way from the server to the two POST endpoints.
+
+Protects from: the CPU time of FastAPI's own request handling.
+Costs: dependencies that you add to these two routes, to the router or to the application do not run.
+Instead: more workers, or fewer and larger requests.
+Remove: delete this folder and the lines that end with "# optional: fast"
+"""
+
+from functools import partial
+
+from fastapi import FastAPI
+
+from .fast_path import FastPath
+from .stack import build_middleware_stack
+
+
+def add_fast(app: FastAPI) -> None:
+    """Answer POST /predict and POST /predict/label without FastAPI's request handling."""
+    app.add_middleware(FastPath)
+    app.build_middleware_stack = partial(build_middleware_stack, app)  # type: ignore[method-assign]
