@@ -1,4 +1,4 @@
-"""The books of a chaos run: what was promised, what was seen of each job since, and what that comes to."""
+"""The outcomes of a chaos run's jobs: what was promised, what was observed, and which promises were broken."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ ENDS = ("done", "failed", "expired")
 
 
 class Outcome(NamedTuple):
-    """What Redis or the proxy said of a job at one moment."""
+    """A job's state at one moment, from Redis or from the proxy."""
 
     status: str
     label: str = ""
@@ -21,13 +21,13 @@ class Outcome(NamedTuple):
 
     @classmethod
     def of_record(cls, record: Mapping[str, str]) -> "Outcome":
-        """Read a job's hash as it is in Redis."""
+        """Read a job's hash in Redis."""
         label, reason = record.get("label", ""), record.get("reason", "")
         return cls(record.get("status", "unknown"), label, reason, int(record.get("finished_at", 0)))
 
     @classmethod
     def of_answer(cls, answer: httpx.Response) -> "Outcome | None":
-        """Read the answer of `GET /job/{job_id}`; None when it cannot be given at the moment."""
+        """Read the answer of `GET /job/{job_id}`; return None for a 503."""
         if answer.status_code == 503:
             return None
         assert answer.status_code in (200, 202, 404, 410), f"{answer.status_code} {answer.text}"
@@ -37,8 +37,8 @@ class Outcome(NamedTuple):
         return cls.of_record(job)
 
 
-class Ledger:
-    """Written to by all clients at once: each call changes one set or dictionary."""
+class Outcomes:
+    """All clients write to it concurrently; each call changes one set or dictionary."""
 
     def __init__(self) -> None:
         self.promised: dict[str, str] = {}  # the accepted jobs, and the label that the model has for each image
@@ -48,8 +48,8 @@ class Ledger:
         self._seen[job_id] = set()
         self.promised[job_id] = label
 
-    def saw(self, job_id: str, outcome: Outcome, *, last: bool = False) -> None:
-        """Note an end, or that nobody knows the job; that it is still on its way only if this was the `last` look."""
+    def add(self, job_id: str, outcome: Outcome, *, last: bool = False) -> None:
+        """Record a terminal state or an unknown job; with `last`, record an open job as well."""
         if last or outcome.status not in ("pending", "running"):
             self._seen[job_id].add(outcome)
 
@@ -72,14 +72,14 @@ class Ledger:
 
 
 def _is_wrong(outcome: Outcome, label: str) -> bool:
-    """Tell whether this end was not due: every image is good, so only its attempts can have failed it."""
+    """Return whether this outcome is wrong. All images are valid, so a job may fail only by its attempts."""
     given_up = outcome.reason.startswith("given up after 3 attempts")
     return (outcome.status == "done" and outcome.label != label) or (outcome.status == "failed" and not given_up)
 
 
 @dataclass(frozen=True)
 class Report:
-    """How many jobs had which end, how many promises were broken, and how hard it was tried."""
+    """How many jobs had which terminal state, how many promises were broken, and what was done to break them."""
 
     jobs: int
     kills: int
@@ -94,11 +94,11 @@ class Report:
     drained_seconds: float
     attempts_more_than_one: int
     kills_by_kind: dict[str, int]
-    kills_in_the_midst_of_work: int
+    kills_during_work: int
     unanswered_posts: int
-    followed_to_the_end: int
+    followed: int
 
     @property
     def all_kept(self) -> bool:
-        """Tell whether every promise was kept."""
+        """Return whether every promise was kept."""
         return not (self.lost or self.changed or self.wrong or self.expired)

@@ -1,4 +1,4 @@
-"""The programs of a chaos run: each is killed without warning, and started again in the same place."""
+"""The programs of a chaos run: each is killed without warning, and started again with the same settings and ports."""
 
 import contextlib
 import os
@@ -14,11 +14,11 @@ from local.stack import ARTIFACTS, DURABLE, PROXY
 
 from .conftest import children
 
-LEASE = 3  # seconds: short, so that what a killed worker had in hand is soon taken up
+LEASE = 3  # seconds: short, so that the jobs of a killed worker are soon claimed by another
 
 
-class Victims:
-    """Redis, serving program, proxy and worker; as a context manager it leaves nothing running."""
+class Programs:
+    """Redis, TensorFlow Serving's stand-in, proxy and worker; as a context manager it leaves nothing running."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -39,7 +39,7 @@ class Victims:
         """Start `redis`, `serving`, `proxy` or `worker`, for the first time or again; it may not be ready yet."""
         with uninterrupted():
             if kind in self._running:
-                self._running[kind].stop()  # it is dead, but one of its processes may not have noticed yet
+                self._running[kind].stop()  # it is dead, but its child processes may not have ended yet
             self._running[kind] = self._start(kind)
         return self._running[kind]
 
@@ -62,12 +62,12 @@ class Victims:
             return self._running[kind].pid
         worker = self._running["worker"].pid
         wait_until(lambda: children(worker), 20, "the worker's children")
-        victim = chance.choice(children(worker))
-        os.kill(victim, signal.SIGKILL)
-        return victim
+        child = chance.choice(children(worker))
+        os.kill(child, signal.SIGKILL)
+        return child
 
     def wait_ready(self) -> None:
-        """Return when all that was started is ready."""
+        """Return when all started programs are ready."""
         for program in self._running.values():
             program.wait_ready()
 
