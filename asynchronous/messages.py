@@ -1,10 +1,10 @@
-"""TensorFlow Serving's official messages, without the TensorFlow framework behind them.
+"""TensorFlow Serving's official messages, without the TensorFlow framework.
 
-The generated modules in `tensorflow-serving-api` import others from `tensorflow.core`, and importing any of those
-normally runs all of TensorFlow (seconds, hundreds of megabytes). They need only to be found, so a bare package with
-the right search path stands in for the framework while they load, and goes away again after.
+The generated modules in `tensorflow-serving-api` import message modules of `tensorflow.core`. Importing one of those
+normally runs all of TensorFlow, which takes seconds and hundreds of megabytes. They need nothing of it but the folder
+that they are in. So an empty module with that search path replaces `tensorflow` while they are imported.
 
-Twin: synchronous and asynchronous hold this file byte for byte, so that each folder can be copied alone.
+Twin: synchronous, asynchronous and serving hold this file byte for byte, so that each folder can be copied alone.
 """
 
 import importlib.util
@@ -18,7 +18,7 @@ _bare = None
 if "tensorflow" not in sys.modules:
     _spec = importlib.util.find_spec("tensorflow")
     if _spec is None or not _spec.submodule_search_locations:
-        raise ImportError("no folder of the tensorflow package; its *_pb2 modules are needed (not the framework)")
+        raise ImportError("the tensorflow package has no folder; its *_pb2 modules are needed, not the framework")
     _bare = sys.modules["tensorflow"] = types.ModuleType("tensorflow")
     _bare.__path__ = list(_spec.submodule_search_locations)
 try:
@@ -39,7 +39,7 @@ __all__ += ["bytes_tensor", "prediction_service_pb2_grpc", "tensor_values"]
 
 
 def bytes_tensor(values: Iterable[bytes]) -> tensor_pb2.TensorProto:
-    """Return a string tensor of shape [n] that carries each value as it is."""
+    """Return a string tensor of shape [n] with these values, unchanged."""
     tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_STRING, string_val=values)
     tensor.tensor_shape.dim.add(size=len(tensor.string_val))
     return tensor

@@ -70,9 +70,9 @@ def test_asynchronous_alone(lift, start, free_port, artifacts, redis_url, servin
         "-m",
         "uvicorn",
         "--http",
-        "my_service.protocol:Protocol",
+        "my_service.server.http:Protocol",
         "--factory",
-        "my_service.proxy:create_app",
+        "my_service.app:create_app",
         "--port",
         str(port),
     ]

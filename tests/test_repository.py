@@ -14,7 +14,6 @@ PATTERNS = ("web_single", "synchronous", "asynchronous", "batch")
 TWINS = {
     "artifact.py": {"web_single", "synchronous", "batch"},
     "messages.py": {"synchronous", "asynchronous"},
-    "protocol.py": {"web_single", "asynchronous"},
 }
 LOCKS = [*sorted(ROOT.glob("*/requirements*.txt")), ROOT / "requirements-dev.txt"]
 LARGEST_MODULE, LARGEST_FUNCTION, LARGEST_FILE = 150, 40, 300_000

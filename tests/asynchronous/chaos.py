@@ -21,7 +21,7 @@ from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
-from asynchronous.inference import Model
+from asynchronous.model import Model
 from asynchronous.settings import Settings
 from local import samples
 from local.processes import wait_until
