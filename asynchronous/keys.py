@@ -1,61 +1,64 @@
-"""What this pattern keeps in Redis. `job_queue.py` is the proxy's way to it, `consumer.py` the worker's.
+"""What this pattern keeps in Redis, and the script that changes it.
 
-    key               what                                      lifetime
-    {job_id}_image    the image's bytes as they came            until done or refused; DEAD_LETTER_LIFETIME if given up
-    {job_id}_job      hash: status, attempts, times, result     RESULT_LIFETIME after the job's end
-    {sha256}_key      hash: the job of an Idempotency-Key       JOB_LIFETIME + RESULT_LIFETIME
-    jobs              stream, an entry for each living job      longer than any job in it; every new job renews it
-    dead_letters      stream: jobs expired or given up, why     DEAD_LETTER_LIFETIME
-    job_counters      hash: totals for /metrics                 COUNTERS_LIFETIME after the last change
-    jobs_ended        channel: ids of jobs that ended; `jobs_changed`: of all that came to another state
+    key               what                                           lifetime
+    {job_id}_image    the image's bytes, as they were sent           until the job has ended
+    {job_id}_job      hash: status, attempts, times, result          RESULT_LIFETIME after the job's end
+    jobs              stream: an entry for each job that is open     longer than any job in it; every new job renews it
 
-The stream's length is the number of jobs queued or in flight. An entry in a consumer's pending list is a lease: it
-lapses when it is not renewed, and another takes the job up. Every change is one atomic step of `job_queue.lua`.
-Not for Redis Cluster: a step touches several keys.
+The stream's length is the number of jobs queued or in flight. An entry in a consumer's pending list is a lease: when
+the consumer does not renew the lease, it lapses, and another consumer claims the job. Every change is one atomic run
+of `job_queue.lua`. A run touches several keys, so Redis Cluster is not supported.
 """
 
+from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import redis
-from redis.exceptions import NoScriptError, OutOfMemoryError, ReadOnlyError, ResponseError
+from redis.exceptions import NoScriptError, OutOfMemoryError, ReadOnlyError
 
 from .settings import Settings
 
-RECORD, IMAGE, KEY = "_job", "_image", "_key"
-QUEUE, GROUP, NOBODY = "jobs", "workers", "nobody"  # entries that were given back are nobody's
-DEAD_LETTERS, COUNTERS, ENDED, CHANGED = "dead_letters", "job_counters", "jobs_ended", "jobs_changed"
-COUNTERS_LIFETIME, CONSUMER_LIFETIME = 30 * 86_400, 3600  # seconds
-MAX_DEAD_LETTERS = 10_000
-LATENCY_BOUNDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)  # seconds
-BATCH_BOUNDS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+RECORD, IMAGE = "_job", "_image"
+QUEUE, GROUP = "jobs", "workers"
+NO_CONSUMER = "nobody"  # holds the entries that were released
+CONSUMER_LIFETIME = 3600  # seconds that an idle consumer is kept
 
-# Not there, too slow, loading, full, demoted, or started anew between being given the script and being asked to run it:
-# it comes back, so callers wait or answer 503, and nothing crashes.
+# Transient: Redis is down, slow, loading, full or demoted, or it restarted between receiving the script and running it.
 REDIS_AWAY = (redis.ConnectionError, redis.TimeoutError, OutOfMemoryError, ReadOnlyError, NoScriptError)
 
 
-def raise_if_away(error: ResponseError) -> None:
-    """Count a Redis that may not write now, for want of disk or replicas, among REDIS_AWAY."""
-    if str(error).startswith(("MISCONF", "NOREPLICAS")):
-        raise redis.ConnectionError(str(error)) from error
+def is_away(error: Exception) -> bool:
+    """Return whether this error is transient. MISCONF and NOREPLICAS: Redis lacks a disk or replicas to write to."""
+    return isinstance(error, (*REDIS_AWAY, TimeoutError)) or str(error).startswith(("MISCONF", "NOREPLICAS"))
 
 
-def steps(settings: Settings) -> str:
-    """Return the Lua script, with the names above and the limits in `settings` in front of it."""
-    seconds = {"COUNTERS_LIFETIME": COUNTERS_LIFETIME, "CONSUMER_LIFETIME": CONSUMER_LIFETIME, "LEASE": settings.lease}
-    for name in ("job_lifetime", "result_lifetime", "dead_letter_lifetime"):
-        seconds[name.upper()] = getattr(settings, name)
-    values: dict[str, Any] = {name: _milliseconds(value) for name, value in seconds.items()}
-    values |= {"MAX_ATTEMPTS": settings.max_attempts, "MAX_QUEUED_JOBS": settings.max_queued_jobs}
-    values |= {"MAX_DEAD_LETTERS": MAX_DEAD_LETTERS, "RECORD": RECORD, "IMAGE": IMAGE, "KEY": KEY}
-    values |= {"QUEUE": QUEUE, "GROUP": GROUP, "NOBODY": NOBODY, "DEAD_LETTERS": DEAD_LETTERS, "COUNTERS": COUNTERS}
-    values |= {"ENDED": ENDED, "CHANGED": CHANGED}
-    lines = [f"local {name} = {value!r}\n" for name, value in values.items()]
-    for name, bounds in {"LATENCY": map(_milliseconds, LATENCY_BOUNDS), "BATCH": BATCH_BOUNDS}.items():
-        lines.append(f"local {name}_BOUNDS = {{{', '.join(map(str, bounds))}}}\n")
-    return "".join(lines) + Path(__file__).with_name("job_queue.lua").read_text()
-
-
-def _milliseconds(seconds: float) -> int:
+def milliseconds(seconds: float) -> int:
     return round(seconds * 1000)
+
+
+def script(settings: Settings) -> str:
+    """Return `job_queue.lua`, then each `*/NAME.lua` of the optional folders, with the constants from its `NAME.py`.
+
+    The script depends on which files exist, not on what a program imports: all programs must run the same script."""
+    root = Path(__file__).parent
+    text = [_declare(_constants(settings)), (root / "job_queue.lua").read_text()]
+    for path in sorted(root.glob("*/*.lua")):
+        constants = import_module(f".{path.parent.name}.{path.stem}", __package__).constants()
+        text += ["do\n", _declare(constants), path.read_text(), "end\n"]
+    return "".join([*text, "return run(unpack(ARGV))\n"])
+
+
+def _constants(settings: Settings) -> Mapping[str, object]:
+    seconds = {"CONSUMER_LIFETIME": CONSUMER_LIFETIME, "LEASE": settings.lease}
+    seconds |= {"JOB_LIFETIME": settings.job_lifetime, "RESULT_LIFETIME": settings.result_lifetime}
+    limits = {"MAX_ATTEMPTS": settings.max_attempts, "MAX_QUEUED_JOBS": settings.max_queued_jobs}
+    names = {"RECORD": RECORD, "IMAGE": IMAGE, "QUEUE": QUEUE, "GROUP": GROUP, "NO_CONSUMER": NO_CONSUMER}
+    return {name: milliseconds(value) for name, value in seconds.items()} | limits | names
+
+
+def _declare(constants: Mapping[str, object]) -> str:
+    def literal(value: object) -> str:
+        return f"{{{', '.join(map(repr, value))}}}" if isinstance(value, tuple) else repr(value)
+
+    return "".join(f"local {name} = {literal(value)}\n" for name, value in constants.items())

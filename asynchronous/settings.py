@@ -1,12 +1,14 @@
-"""The settings of the proxy and of the worker: environment variables, read once when a program starts."""
+"""The settings of the proxy and the worker: environment variables, read once when a program starts."""
 
 import logging
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Self, TypeVar
 
 from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pythonjsonlogger.json import JsonFormatter
+
+S = TypeVar("S", bound=BaseSettings)
 
 
 class Settings(BaseSettings):
@@ -15,19 +17,16 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True)
 
     redis_url: str = Field(default="redis://127.0.0.1:6379/0", pattern="^(redis|rediss|unix)://")
-    model_dir: Path = Path("models/artifacts/digits")
-    model_version: PositiveInt | None = None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["text", "json"] = "text"
 
-    register_jobs: Literal["before_answer", "background"] = Field(default="before_answer", validation_alias="REGISTER")
     max_queued_jobs: PositiveInt = 10_000
     job_lifetime: PositiveFloat = 300
     result_lifetime: PositiveFloat = 3600
-    dead_letter_lifetime: PositiveFloat = 86_400
 
     serving_grpc: str = Field(default="127.0.0.1:8500", pattern=r"^[^/\s]+:\d+$")
     model_name: str = "digits"
+    model_version: PositiveInt | None = None
     worker_processes: int = Field(default=2, ge=1, le=64)
     batch_size: int = Field(default=32, ge=1, le=512)
     predict_timeout: PositiveFloat = 30
@@ -43,24 +42,23 @@ class Settings(BaseSettings):
         return self
 
 
-def load_settings() -> Settings:
-    """Read the environment and set logging up; a wrong value ends the program with one line that names it."""
+def read_environment(kind: type[S]) -> S:
+    """Return the settings of this class; a wrong value ends the program with one line that names it."""
     try:
-        settings = Settings()
+        return kind()
     except ValidationError as error:
         wrong = (f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}".removeprefix(": ") for e in error.errors())
         raise SystemExit("wrong settings: " + "; ".join(wrong)) from None
-    configure_logging(settings)
-    return settings
 
 
-def configure_logging(settings: Settings) -> None:
-    """Send every line of this process to stderr, in the form that LOG_FORMAT asks for."""
+def load_settings() -> Settings:
+    """Read the environment, and send every log line to stderr in the form that LOG_FORMAT names."""
+    settings = read_environment(Settings)
     fields = "%(asctime)s %(levelname)s %(name)s %(message)s"
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter(fields) if settings.log_format == "json" else logging.Formatter(fields))
     logging.basicConfig(level=settings.log_level, handlers=[handler])
-    for name in ("uvicorn", "uvicorn.access"):  # one form for all lines: uvicorn's go through the same handler
-        logger = logging.getLogger(name)
-        logger.handlers.clear()
-        logger.propagate = True
+    for name in ("uvicorn", "uvicorn.access"):  # uvicorn's lines go through the same handler
+        logging.getLogger(name).handlers.clear()
+        logging.getLogger(name).propagate = True
+    return settings

@@ -14,7 +14,7 @@ from .processes import ROOT, Program, ProgramFailed, uninterrupted
 
 PATTERNS = ("web_single", "synchronous", "asynchronous", "batch")
 ARTIFACTS = ROOT / "models" / "artifacts"
-PROXY = ("uvicorn", "--http", "asynchronous.protocol:Protocol", "--factory", "asynchronous.proxy:create_app")
+PROXY = ("uvicorn", "--http", "asynchronous.server.http:Protocol", "--factory", "asynchronous.app:create_app")
 DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
 
 

@@ -19,6 +19,7 @@ SERVERS = {"redis:7-bookworm": 6379, "mysql:9.7": 3306, "prom/prometheus:v3.5.0"
 SERVER_VARIABLES = {"MYSQL_DATABASE", "MYSQL_USER", "MYSQL_PASSWORD_FILE", "MYSQL_ROOT_PASSWORD_FILE"}
 SERVER_VARIABLES |= {"GF_SECURITY_ADMIN_PASSWORD__FILE", "GF_AUTH_ANONYMOUS_ENABLED", "GF_ANALYTICS_REPORTING_ENABLED"}
 GUNICORN_VARIABLES = {"WEB_CONCURRENCY"}
+UVICORN_VARIABLES = {"UVICORN_HTTP"}
 
 COMPOSE_FILE, EXAMPLE = ROOT / "docker-compose.yml", ROOT / ".env.example"
 VARIABLE = re.compile(r"\$\{(\w+):-([^}]*)\}")
@@ -64,4 +65,5 @@ def wrong_variables(image, environment):
     fields = settings_fields(pattern)
     known = {(field.validation_alias or name).upper(): field.is_required() for name, field in fields.items()}
     missing = {name for name, required in known.items() if required} - set(environment)
-    return (set(environment) - set(known) - (GUNICORN_VARIABLES if pattern == "web_single" else set())) | missing
+    by_server = {"web_single": GUNICORN_VARIABLES, "asynchronous": UVICORN_VARIABLES}.get(pattern, set())
+    return (set(environment) - set(known) - by_server) | missing

@@ -10,7 +10,7 @@ import kubernetes_validate
 import pytest
 from kubernetes_validate.utils import all_versions
 
-from asynchronous import jobs, keys
+from asynchronous import api, keys
 from local.processes import ROOT
 from serving import ports
 
@@ -171,7 +171,7 @@ def test_probes_request_paths_that_the_programs_have(monkeypatch, artifacts):
     monkeypatch.setenv("MODEL_DIR", str(artifacts / "iris"))
     paths = set(importlib.import_module("web_single.app").create_app().openapi()["paths"])
     monkeypatch.setenv("MODEL_DIR", str(artifacts / "digits"))
-    paths |= set(importlib.import_module("asynchronous.proxy").create_app().openapi()["paths"])
+    paths |= set(importlib.import_module("asynchronous.app").create_app().openapi()["paths"])
     (model,) = re.findall("--model_name=([a-z]+)", dict(instructions(ROOT / "synchronous/Dockerfile"))["CMD"])
     paths.add(f"/v1/models/{model}/metadata")
     probes = [probe for _, container in CONTAINERS.values() for name, probe in container.items() if name in PROBES]
@@ -191,7 +191,7 @@ def work_seconds(name, settings):
         gunicorn = runpy.run_path(str(ROOT / "web_single/gunicorn.conf.py"))
         return gunicorn["drain_seconds"] + gunicorn["graceful_timeout"]
     if name == "asynchronous-proxy":
-        return max(getattr(limit, "le", 0) for limit in typing.get_args(jobs.Wait)[1].metadata)
+        return max(getattr(limit, "le", 0) for limit in typing.get_args(api.Wait)[1].metadata)
     return settings.predict_timeout
 
 

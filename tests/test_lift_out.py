@@ -79,9 +79,9 @@ def test_a_copy_of_asynchronous_finishes_a_job(lift, start, free_port, artifacts
         "-m",
         "uvicorn",
         "--http",
-        "my_service.protocol:Protocol",
+        "my_service.server.http:Protocol",
         "--factory",
-        "my_service.proxy:create_app",
+        "my_service.app:create_app",
         "--port",
         str(port),
     ]

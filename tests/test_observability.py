@@ -10,7 +10,7 @@ import httpx
 import pytest
 import yaml
 
-from asynchronous.metrics import render
+from asynchronous.telemetry.metrics import render
 from batch import api
 from local.processes import ROOT
 from web_single.telemetry.metrics import Metrics

@@ -1,4 +1,4 @@
-// The paper to draw a digit on, with mouse, finger, pen or keyboard.
+// A canvas to draw a digit on, with mouse, finger, pen or keyboard.
 
 const $ = (id) => document.getElementById(id);
 const canvas = $("drawing");
@@ -8,9 +8,9 @@ const STEP = canvas.width / 20;
 let pen, down, drawn;
 
 function clear() {
-  ink.fillStyle = "white"; // paper under it: what a model makes of transparency is its own affair
+  ink.fillStyle = "white"; // a white background, because models differ in how they treat transparency
   ink.fillRect(0, 0, canvas.width, canvas.height);
-  // A tenth of the height, about as thick as the strokes that the model learned.
+  // A tenth of the height, about as thick as the strokes in the training data.
   Object.assign(ink, { lineWidth: canvas.width / 10, lineCap: "round", lineJoin: "round", strokeStyle: "black" });
   [pen, down, drawn] = [{ x: canvas.width / 2, y: canvas.height / 2 }, false, false];
   showPen();
@@ -20,7 +20,7 @@ function showPen() {
   Object.assign($("pen").style, { left: `${(100 * pen.x) / canvas.width}%`, top: `${(100 * pen.y) / canvas.height}%` });
   $("pen").classList.toggle("down", down);
   const state = down ? "Pen down" : drawn ? "Pen up" : "Empty";
-  if ($("pen-state").textContent !== state) $("pen-state").textContent = state; // it is read out when it changes
+  if ($("pen-state").textContent !== state) $("pen-state").textContent = state; // screen readers read each change
 }
 
 function moveTo(x, y) {
@@ -28,7 +28,7 @@ function moveTo(x, y) {
   if (down) {
     ink.beginPath();
     ink.moveTo(pen.x, pen.y);
-    ink.lineTo(to.x, to.y); // a line to where it is already makes a dot
+    ink.lineTo(to.x, to.y); // a line of no length makes a dot
     ink.stroke();
     drawn = true;
   }
@@ -37,7 +37,7 @@ function moveTo(x, y) {
 }
 
 function follow(event, press) {
-  if (!event.isPrimary) return; // a second finger draws no lines between the two
+  if (!event.isPrimary) return; // otherwise a second finger would draw lines between the two
   const scale = canvas.width / canvas.clientWidth;
   const [x, y] = [event.offsetX * scale, event.offsetY * scale];
   if (press !== undefined) {
@@ -70,7 +70,7 @@ canvas.addEventListener("keydown", (event) => {
 $("clear").addEventListener("click", clear);
 clear();
 
-/** Have `take` called with each drawing that is sent, as a PNG file, and `refuse` when the paper is empty. */
+/** Call `take` with each drawing that is sent, as a PNG file, and call `refuse` when the canvas is empty. */
 export function onDrawing(take, refuse) {
   $("send").addEventListener("click", () => {
     if (!drawn) return refuse();

@@ -1,23 +1,23 @@
-// Sends images to the proxy, follows their jobs, and shows what becomes of them.
+// Sends images to the proxy, follows their jobs, and shows the results.
 
 import { onDrawing } from "./drawing.js";
 
-const WATCHING = 3; // A browser opens 6 connections to one host over HTTP/1.1: these wait for answers,
-const SENDING = 2; // these send, and one is always free for the reader.
-const ROUND = 5; // Seconds in which every open job has had its turn.
+const WATCHING = 3; // A browser opens 6 connections to one host over HTTP/1.1: 3 wait for results,
+const SENDING = 2; // 2 send, and one stays free for the reader.
+const ROUND = 5; // Seconds in which each open job is looked at once.
 const TYPES = { jpg: "image/jpeg", jpeg: "image/jpeg", png: "image/png", gif: "image/gif", bmp: "image/bmp" };
-const KEPT = ["id", "name", "thumb", "state", "text", "label"]; // what of a job outlives a reload
+const KEPT = ["id", "name", "thumb", "state", "text", "label"]; // the parts of a job that survive a reload
 const STORE = "prediction-jobs";
 const TITLE = document.title;
 
 const $ = (id) => document.getElementById(id);
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-const say = (id, text) => { // changed only when it is another: these texts are read out
+const setText = (id, text) => { // screen readers read each change, so the same text is not set again
   if ($(id).textContent !== text) $(id).textContent = text;
 };
 const isOpen = (job) => ["sending", "accepted", "running"].includes(job.state);
 
-/** Return a function that runs tasks in the order they come, at most `free` of them at a time. */
+/** Return a function that runs tasks in order of arrival, at most `free` of them at a time. */
 function slots(free) {
   const queue = [];
   const next = () => {
@@ -39,14 +39,14 @@ let jobs = []; // oldest first
 function addRow(job) {
   job.row = $("job").content.firstElementChild.cloneNode(true);
   job.row.querySelector(".retry").addEventListener("click", () => {
-    job.row.focus(); // the button goes away, the keyboard's place must not
+    job.row.focus(); // the button disappears, and the keyboard's focus must not
     post(job);
   });
   jobs.push(job);
   $("jobs").prepend(job.row);
 }
 
-/** Change a job, and show and keep what changed. Whatever came from elsewhere is set as text, never as HTML. */
+/** Change a job, show the change and keep it. Texts from elsewhere are set as text, never as HTML. */
 function update(job, change) {
   Object.assign(job, change);
   const part = (name) => job.row.querySelector(`.${name}`);
@@ -62,13 +62,13 @@ function update(job, change) {
 
 function keep() {
   const open = jobs.filter(isOpen).length;
-  say("count", `${open} open, ${jobs.length - open} ended`);
+  setText("count", `${open} open, ${jobs.length - open} ended`);
   $("tidy").hidden = open === jobs.length;
   document.title = open ? `(${open}) ${TITLE}` : TITLE;
   try {
     sessionStorage.setItem(STORE, JSON.stringify(jobs, KEPT));
   } catch {
-    // Full or forbidden: then the list does not outlive a reload, and nothing else is lost.
+    // The storage is full or forbidden: the list does not survive a reload, and nothing else is lost.
   }
 }
 
@@ -76,10 +76,10 @@ function notify(text) {
   const toast = document.createElement("p");
   toast.textContent = text;
   $("toasts").append(toast);
-  setTimeout(() => toast.remove(), 6000); // it stays in the list
+  setTimeout(() => toast.remove(), 6000); // the job stays in the list
 }
 
-/** End a job on this page, and say so. */
+/** End a job on this page, and show a notification. */
 function end(job, state, change) {
   update(job, { state, ...change });
   notify(`${job.name}: ${job.label ?? state}${job.text ? ` – ${job.text}` : ""}`);
@@ -87,7 +87,7 @@ function end(job, state, change) {
 
 // ---- the proxy ------------------------------------------------------------------------------------------------
 
-/** Return the status code and the JSON of an answer; 0 when there is none, whatever the browser calls the reason. */
+/** Return the status code and the JSON of an answer; 0 if there is no answer, for whatever reason. */
 async function ask(url, seconds, options) {
   try {
     const answer = await fetch(url, { cache: "no-store", signal: AbortSignal.timeout(1000 * seconds), ...options });
@@ -98,7 +98,7 @@ async function ask(url, seconds, options) {
 }
 
 function submit(file, name) {
-  // Made here and kept for a retry, so that an answer lost on the way does not make two jobs of one image.
+  // Made here and kept for a retry, so that a lost answer does not make two jobs of one image.
   // Not crypto.randomUUID(): browsers have that on https and localhost only.
   const key = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0"));
   const job = { key: key.join(""), name, file, state: "sending" };
@@ -123,7 +123,7 @@ async function post(job) {
   }
 }
 
-/** Look at a job until it has ended. All open jobs queue for the few slots, so a slow one delays no other. */
+/** Look at a job until it has ended. All open jobs share a few slots, and a slow job delays no other. */
 async function watch(job) {
   while (isOpen(job)) await watching(() => look(job));
 }
@@ -131,14 +131,14 @@ async function watch(job) {
 let pause = 500;
 
 async function look(job) {
-  // The more jobs are open, the shorter each may hold its slot.
+  // The more jobs are open, the shorter each occupies its slot.
   const wait = Math.max(0.5, Math.min(ROUND, (ROUND * WATCHING) / jobs.filter(isOpen).length)).toFixed(1);
   const [code, said] = await ask(`job/${job.id}?wait=${wait}`, ROUND + 10);
   const away = code === 0 || code >= 500;
-  say("trouble", away ? `${said.detail} Still trying.` : "");
+  setText("trouble", away ? `${said.detail} Still trying.` : "");
   $("trouble").hidden = !away;
   if (away) {
-    await sleep(pause * (0.5 + Math.random())); // not all pages in the same moment
+    await sleep(pause * (0.5 + Math.random())); // so that not all pages retry at the same moment
     pause = Math.min(1.3 * pause, 8000);
     return;
   }
@@ -159,7 +159,7 @@ async function look(job) {
 
 // ---- images ---------------------------------------------------------------------------------------------------
 
-/** Return a small picture as a data URL, which unlike an object URL outlives a reload; none of what is no image. */
+/** Return a thumbnail as a data URL, which survives a reload; an empty string if the file is not an image. */
 async function thumbnail(file) {
   try {
     const image = await createImageBitmap(file);
@@ -167,7 +167,7 @@ async function thumbnail(file) {
     const scale = 96 / Math.max(image.width, image.height);
     [small.width, small.height] = [image.width, image.height].map((side) => Math.max(1, Math.round(side * scale)));
     small.getContext("2d").drawImage(image, 0, 0, small.width, small.height);
-    image.close(); // a photograph takes 100 MB unpacked
+    image.close(); // a decoded photograph takes 100 MB
     return small.toDataURL("image/webp", 0.8);
   } catch {
     return "";
@@ -182,7 +182,7 @@ $("files").addEventListener("change", ({ target }) => {
 });
 
 addEventListener("dragover", (event) => {
-  event.preventDefault(); // else the browser opens what is dropped
+  event.preventDefault(); // otherwise the browser opens the dropped file
   document.body.classList.add("dropping");
 });
 addEventListener("dragleave", (event) => event.relatedTarget || document.body.classList.remove("dropping"));
@@ -209,7 +209,7 @@ let kept = [];
 try {
   kept = JSON.parse(sessionStorage.getItem(STORE)) ?? [];
 } catch {
-  // Forbidden: the page starts with an empty list.
+  // Forbidden by the browser: the page starts with an empty list.
 }
 for (const job of kept) {
   addRow(job);

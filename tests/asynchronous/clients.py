@@ -1,4 +1,4 @@
-"""The clients of a chaos run: some post, some follow a job to its end, and one looks into Redis past the proxy."""
+"""The clients of a chaos run: some post, some follow a job to its end, and one reads the records in Redis."""
 
 import queue
 import random
@@ -14,48 +14,48 @@ import redis
 from asynchronous.keys import GROUP, QUEUE, RECORD
 from local.processes import wait_until
 
-from .ledger import Ledger, Outcome
+from .outcomes import Outcome, Outcomes
 
 POSTERS, FOLLOWERS = 4, 4
 SPREAD = 1.5  # seconds over which the jobs around a kill are posted
 
 
 class Clients:
-    """They write down in the `ledger` what they were promised and told; as a context manager they end with it."""
+    """They record in `outcomes` what was promised and answered; as a context manager they end with it."""
 
     def __init__(self, proxy_url: str, redis_port: int, images: Sequence[tuple[bytes, str]], seed: int) -> None:
         self._url, self._redis_port, self._images = proxy_url, redis_port, images
         self._chance = random.Random(seed)
-        self.ledger, self.unanswered, self.followed = Ledger(), 0, 0
+        self.outcomes, self.unanswered, self.followed = Outcomes(), 0, 0
         self._to_post, self._posting, self._over = threading.Semaphore(0), threading.Event(), threading.Event()
         self._latest: queue.LifoQueue[str] = queue.LifoQueue()
 
     def __enter__(self) -> Self:
         clients = [self._watch, *[self._post] * POSTERS, *[self._follow] * FOLLOWERS]
         self._pool = ThreadPoolExecutor(len(clients))
-        self._at_work = [self._pool.submit(client) for client in clients]
+        self._running = [self._pool.submit(client) for client in clients]
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._over.set()
         self._pool.shutdown()
-        for client in self._at_work:
+        for client in self._running:
             client.result()
 
     def post_more(self, jobs: int) -> None:
-        """Have `jobs` more jobs accepted, in the course of a few seconds."""
+        """Let `jobs` more jobs be accepted within a few seconds."""
         self._to_post.release(jobs)
         self._interval = POSTERS * SPREAD / jobs
 
     def _post(self) -> None:
-        """Post until enough was accepted; what was not answered with 202 was not accepted."""
+        """Post until enough jobs are accepted; only an answer of 202 counts as accepted."""
         with httpx.Client(base_url=self._url, timeout=10, headers={"content-type": "image/png"}) as client:
             while not self._over.is_set():
                 if not self._to_post.acquire(timeout=0.1):
                     continue
                 image, label = self._chance.choice(self._images)
                 if job_id := self._accepted(client, image):
-                    self.ledger.accept(job_id, label)
+                    self.outcomes.accept(job_id, label)
                     self._latest.put(job_id)
                 else:
                     self.unanswered += 1
@@ -82,19 +82,19 @@ class Clients:
 
     def _follow_one(self, client: httpx.Client, job_id: str) -> None:
         while not self._over.is_set():
-            told = None
+            observed = None
             with suppress(httpx.HTTPError):
-                told = Outcome.of_answer(client.get(f"/job/{job_id}", params={"wait": 2}))
-            if told is None:
+                observed = Outcome.of_answer(client.get(f"/job/{job_id}", params={"wait": 2}))
+            if observed is None:
                 self._over.wait(0.1)
                 continue
-            self.ledger.saw(job_id, told)
-            if told.status not in ("pending", "running"):
+            self.outcomes.add(job_id, observed)
+            if observed.status not in ("pending", "running"):
                 self.followed += 1
                 return
 
     def _watch(self) -> None:
-        """Look at all accepted jobs in Redis, again and again."""
+        """Read all accepted jobs in Redis, again and again."""
         while not self._over.wait(0.3):
             with suppress(redis.RedisError):
                 self._read_records()
@@ -103,37 +103,37 @@ class Clients:
         return redis.Redis(port=self._redis_port, decode_responses=True, socket_timeout=5)
 
     def _read_records(self, *, last: bool = False) -> list[dict[str, str]]:
-        job_ids = list(self.ledger.promised)
+        job_ids = list(self.outcomes.promised)
         with self._store() as store, store.pipeline(transaction=False) as pipeline:
             for job_id in job_ids:
                 pipeline.hgetall(job_id + RECORD)
             records: list[dict[str, str]] = pipeline.execute()
         for job_id, record in zip(job_ids, records, strict=True):
-            self.ledger.saw(job_id, Outcome.of_record(record), last=last)
+            self.outcomes.add(job_id, Outcome.of_record(record), last=last)
         return records
 
     def read_all(self) -> list[dict[str, str]]:
-        """Take the last look at each job, in Redis and through the proxy; return the records."""
+        """Read each job for the last time, in Redis and through the proxy; return the records."""
         records = self._read_records(last=True)
         with httpx.Client(base_url=self._url, timeout=40) as client:
-            for job_id in self.ledger.promised:
-                told = Outcome.of_answer(client.get(f"/job/{job_id}"))
-                assert told, "everything is up, and the proxy does not know"
-                self.ledger.saw(job_id, told, last=True)
+            for job_id in self.outcomes.promised:
+                observed = Outcome.of_answer(client.get(f"/job/{job_id}"))
+                assert observed, "all programs are up, and the proxy answers 503"
+                self.outcomes.add(job_id, observed, last=True)
         return records
 
     def wait_for_work(self, seconds: float, *, posting: bool) -> bool:
-        """Wait for a moment at which a post is under way, or a job in hand; return False when none came in time."""
+        """Wait until a post is in progress, or a job is claimed; return whether that happened in time."""
         if posting:
             return self._posting.wait(seconds)
         try:
-            wait_until(self._in_hand, seconds)
+            wait_until(self._a_job_is_claimed, seconds)
         except TimeoutError:
             return False
         return True
 
-    def _in_hand(self) -> bool:
+    def _a_job_is_claimed(self) -> bool:
         with suppress(redis.RedisError), self._store() as store:
             held = store.xpending_range(QUEUE, GROUP, "-", "+", 1000)
-            return any(entry["time_since_delivered"] < 300 for entry in held)  # the others' worker was killed
+            return any(entry["time_since_delivered"] < 300 for entry in held)  # older: of a killed worker
         return False

@@ -1,3 +1,5 @@
+import asyncio
+import contextlib
 import hashlib
 import io
 import itertools
@@ -15,15 +17,23 @@ import pytest
 import redis
 from PIL import Image
 
-from asynchronous.keys import steps
+from asynchronous import keys
+from asynchronous.consumer import Consumer, Result
+from asynchronous.idempotency.keyed_submit import submit_with_key
+from asynchronous.job_queue import JobQueue
 from asynchronous.settings import Settings
+from asynchronous.telemetry.metrics import measure
+from asynchronous.waiting.subscription import Subscription
 from local.processes import Program, wait_until
 from local.servers import accepts, answers, free_port
 from local.stack import PROXY
 
+SEVEN = Result("7", 0.9)
+PNG = {"content-type": "image/png"}
+
 
 def png(order: str = "") -> bytes:
-    """A small PNG like no other, followed by what the fake serving program is to do with it."""
+    """A small random PNG, followed by an order to the fake serving program."""
     pixels = random.randbytes(64)
     file = io.BytesIO()
     Image.frombytes("L", (8, 8), pixels).save(file, "PNG")
@@ -31,12 +41,12 @@ def png(order: str = "") -> bytes:
 
 
 def label_of(image: bytes) -> str:
-    """What the fake serving program answers."""
+    """The label that the fake serving program answers."""
     return hashlib.sha256(image).hexdigest()[:16]
 
 
 class FakeServing:
-    """A serving program that does what the images say; `away` is a file, and while it exists nothing is served."""
+    """A serving program that follows the orders in the images; while the file `away` exists, it serves nothing."""
 
     def __init__(self, folder: Path) -> None:
         self._port = free_port()
@@ -100,14 +110,77 @@ def store(redis_url):
 
 @pytest.fixture
 def put(settings, store):
-    """Hand images in as the proxy does and return their job ids."""
+    """Submit images as the proxy does and return their job ids."""
 
     def put(*images: bytes, **limits):
-        script = store.register_script(steps(settings(**limits)))
-        jobs = [[uuid.uuid4().hex, image, "", ""] for image in images]
+        script = store.register_script(keys.script(settings(**limits)))
+        jobs = [[uuid.uuid4().hex, image] for image in images]
         return script(args=["submit", *itertools.chain(*jobs)])
 
     return put
+
+
+@contextlib.asynccontextmanager
+async def opened(settings):
+    """A JobQueue with its subscription, as the proxy has them."""
+    queue = JobQueue(settings)
+    subscription = Subscription(queue)
+    queue.wait, queue.follow = subscription.wait, subscription.follow
+    async with queue.redis, subscription.listening():
+        yield queue
+
+
+class Queue:
+    """The proxy's side of the queue, one call at a time."""
+
+    def __init__(self, settings):
+        self.settings = settings
+
+    def _call(self, call):
+        async def open_and_call():
+            async with opened(self.settings) as queue:
+                return await call(queue)
+
+        return asyncio.run(open_and_call())
+
+    def put(self, image=b"image"):
+        return self._call(lambda queue: queue.submit(uuid.uuid4().hex, image))
+
+    def submit(self, job_id, image):
+        return self._call(lambda queue: queue.submit(job_id, image))
+
+    def submit_with_key(self, image, key):
+        return self._call(lambda queue: submit_with_key(queue, uuid.uuid4().hex, image, key))
+
+    def read(self, job_id):
+        return self._call(lambda queue: queue.read(job_id))
+
+    def wait(self, job_id, seconds):
+        return self._call(lambda queue: queue.wait(job_id, seconds))
+
+    def measure(self):
+        return self._call(measure)
+
+
+@pytest.fixture
+def make(settings):
+    """Return a queue and a function that makes consumers, all with the same settings."""
+
+    def make(**changes):
+        chosen = settings(**changes)
+        return Queue(chosen), lambda name="a": Consumer(chosen, name)
+
+    return make
+
+
+def ids(jobs):
+    return [job.job_id for job in jobs]
+
+
+def lapse(store, job_id):
+    """Let the lease of a job lapse without waiting for it."""
+    entry = store.hget(job_id + keys.RECORD, "entry")
+    store.xclaim("jobs", "workers", "gone", 0, [entry], idle=10**6, justid=True)
 
 
 @pytest.fixture
@@ -120,7 +193,7 @@ def settle(store, record):
     """Wait until all jobs have ended; return their records."""
 
     def settle(ids, seconds=30):
-        wait_until(lambda: store.xlen("jobs") == 0, seconds, "the queue to be worked empty")
+        wait_until(lambda: store.xlen("jobs") == 0, seconds, "all jobs to end")
         return [record(job_id) for job_id in ids]
 
     return settle
@@ -162,6 +235,49 @@ def proxy(tmp_path, redis_url):
     for program, client in started:
         client.close()
         program.stop()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory, redis_port):
+    program, client = launch_proxy(tmp_path_factory.mktemp("proxy"), REDIS_URL=f"redis://127.0.0.1:{redis_port}/0")
+    client.log = program.log
+    yield client
+    client.close()
+    program.stop()
+
+
+@pytest.fixture
+def api(shared, redis_url):
+    """A client of one proxy, for all tests of a module that need no settings of their own."""
+    return shared
+
+
+@pytest.fixture
+def finish(settings):
+    """Claim as many jobs as there are results, as a worker does, and finish them."""
+    consumer = Consumer(settings(), "test")
+
+    def finish(*results):
+        consumer.finish(consumer.claim(5), list(results))
+
+    return finish
+
+
+def post(api, image=None):
+    answer = api.post("/predict", content=image or png(), headers=PNG)
+    assert answer.status_code == 202, answer.text
+    return answer.json()["job_id"]
+
+
+def events(api, job_id, then=lambda: None, **headers):
+    """Read a job's whole stream of events; call `then` after the first."""
+    found = []
+    with api.stream("GET", f"/job/{job_id}/events", headers=headers) as answer:
+        for line in answer.iter_lines():
+            if line.startswith("data: "):
+                found.append(json.loads(line.removeprefix("data: ")))
+                then() if len(found) == 1 else None
+    return answer, found
 
 
 def children(pid: int) -> list[int]:

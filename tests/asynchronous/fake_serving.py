@@ -1,8 +1,8 @@
-"""A small real gRPC server in TensorFlow Serving's place, which does what the images say.
+"""A small gRPC server that replaces TensorFlow Serving and follows the orders at the end of the images.
 
-An image ends in `#!name=value`: `slow=2` (seconds), `refuse`, `blame=2` (refuse it that often), `internal`, `die` (this
-server), `kill` (whoever calls), `nan` (for a probability). Any other image is answered with the first letters of its
-sha256. Each call's labels are written to a file, a line for each call.
+An order is `#!name=value`: `slow=2` (seconds), `refuse`, `blame=2` (refuse it twice), `internal`, `die` (this server),
+`kill` (the calling process), `nan` (for a probability). The label of any other image is the beginning of its sha256.
+The labels of each call are written to a file, one line for each call.
 """
 
 import argparse

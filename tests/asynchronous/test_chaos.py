@@ -1,11 +1,11 @@
-"""Kill everything again and again: the short form of `python -m tests.asynchronous.chaos`, and its judge."""
+"""A short run of `python -m tests.asynchronous.chaos`, and the tests of its verdict."""
 
 import random
 
 import pytest
 
 from .chaos import KINDS, plan, run
-from .ledger import Ledger, Outcome
+from .outcomes import Outcome, Outcomes
 
 DONE = Outcome("done", "7", finished_at=1000)
 
@@ -40,16 +40,16 @@ def test_kills_can_be_planned_again():
         ([], Outcome("failed", reason="its image is no longer in Redis"), {"wrong"}),
     ],
 )
-def test_the_judge_sees_each_broken_promise(seen, last, broken):
-    ledger = Ledger()
-    ledger.accept("a", "7")
+def test_the_verdict_counts_each_broken_promise(seen, last, broken):
+    outcomes = Outcomes()
+    outcomes.accept("a", "7")
     for outcome in seen:
-        ledger.saw("a", outcome)
-    ledger.saw("a", last, last=True)
-    assert {name for name in ("lost", "changed", "wrong") if ledger.verdict()[name]} == broken
+        outcomes.add("a", outcome)
+    outcomes.add("a", last, last=True)
+    assert {name for name in ("lost", "changed", "wrong") if outcomes.verdict()[name]} == broken
 
 
-def test_the_judge_counts_a_job_that_nobody_ever_saw_as_lost():
-    ledger = Ledger()
-    ledger.accept("a", "7")
-    assert (ledger.verdict()["lost"], ledger.ended()) == (1, 0)
+def test_the_verdict_counts_a_job_that_was_never_observed_as_lost():
+    outcomes = Outcomes()
+    outcomes.accept("a", "7")
+    assert (outcomes.verdict()["lost"], outcomes.ended()) == (1, 0)

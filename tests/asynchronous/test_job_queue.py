@@ -1,5 +1,8 @@
+"""The steps of the job queue, with real Redis and with both of its sides in the test's process."""
+
 import asyncio
-import contextlib
+import subprocess
+import sys
 import threading
 import time
 import uuid
@@ -7,56 +10,14 @@ import uuid
 import pytest
 import redis
 
-from asynchronous import consumer, keys, schemas
-from asynchronous.child import Signs
-from asynchronous.consumer import Consumer, Result
-from asynchronous.job_queue import JobQueue, KeyReused, QueueFull
+from asynchronous import consumer, keys
+from asynchronous.consumer import Result
+from asynchronous.job_queue import JobQueue, QueueFull
 from asynchronous.loop import Loop
-from local import servers
+from asynchronous.worker import Heartbeat
 from local.processes import wait_until
 
-SEVEN = Result("7", 0.9)
-
-
-class Queue:
-    """The proxy's side, one call at a time."""
-
-    def __init__(self, settings):
-        self.settings = settings
-
-    def __getattr__(self, name):
-        async def call(*args):
-            queue = JobQueue(self.settings)
-            async with queue.listening():
-                return await getattr(queue, name)(*args)
-
-        return lambda *args: asyncio.run(call(*args))
-
-    def put(self, image=b"image"):
-        job_id = uuid.uuid4().hex
-        self.submit(job_id, image)
-        return job_id
-
-
-@pytest.fixture
-def make(settings):
-    """Return a queue and a function that makes consumers, all with the same settings."""
-
-    def make(**changes):
-        chosen = settings(**changes)
-        return Queue(chosen), lambda name="a": Consumer(chosen, name)
-
-    return make
-
-
-def ids(jobs):
-    return [job.job_id for job in jobs]
-
-
-def lapse(store, job_id):
-    """Let the lease of a job lapse without waiting for it."""
-    entry = store.hget(job_id + keys.RECORD, "entry")
-    store.xclaim("jobs", "workers", "gone", 0, [entry], idle=10**6, justid=True)
+from .conftest import SEVEN, ids, lapse, opened
 
 
 def test_a_job_is_stored_whole_and_its_image_unchanged(make, store, redis_url):
@@ -76,70 +37,6 @@ def test_submitting_again_after_a_lost_answer_makes_no_second_job(make, store):
     assert store.xlen("jobs") == 1
 
 
-def test_one_key_makes_one_job_as_long_as_that_job_is_known(make, store):
-    queue, _ = make()
-    first = queue.submit(uuid.uuid4().hex, b"image", "key")
-    assert queue.submit(uuid.uuid4().hex, b"image", "key") == first
-    with pytest.raises(KeyReused):
-        queue.submit(uuid.uuid4().hex, b"another image", "key")
-    assert store.xlen("jobs") == 1
-    store.delete(f"{first}_job")
-    assert queue.submit(uuid.uuid4().hex, b"image", "key") != first
-
-
-def test_a_key_is_answered_also_when_the_queue_is_full(make):
-    queue, _ = make(max_queued_jobs=1)
-    first = queue.submit(uuid.uuid4().hex, b"image", "key")
-    assert queue.submit(uuid.uuid4().hex, b"image", "key") == first
-    with pytest.raises(QueueFull):
-        queue.submit(uuid.uuid4().hex, b"image", "another key")
-
-
-def test_a_pending_job_knows_its_place(make, store):
-    queue, consumer = make(batch_size=2)
-    jobs = [queue.put() for _ in range(5)]
-    assert [queue.read(job_id).queue_position for job_id in jobs] == [1, 2, 3, 4, 5]
-    one = consumer()
-    one.claim(1)
-    assert [queue.read(job_id).queue_position for job_id in jobs] == [None, None, 1, 2, 3]
-    one.give_back("a fault", counted=True)
-    assert [queue.read(job_id).queue_position for job_id in jobs] == [1, 2, 3, 4, 5]
-    one.claim(1)
-    assert [queue.read(job_id).queue_position for job_id in jobs] == [None, 1, 2, 3, 4]
-
-
-def test_jobs_that_expired_while_they_waited_are_not_in_anyones_way(make, store):
-    queue, _ = make()
-    late = [queue.put() for _ in range(3)]
-    for job_id in late:
-        store.hset(f"{job_id}_job", "expires_at", 0)
-    assert [queue.read(job_id).queue_position for job_id in [*late, queue.put()]] == [None, None, None, 1]
-
-
-def test_who_follows_a_job_sees_each_of_its_states(make):
-    queue, consumer = make()
-    job_id, one = queue.put(), consumer()
-    steps = [
-        lambda: one.claim(1),
-        lambda: one.give_back("a fault", counted=True),
-        lambda: one.finish(one.claim(1), [SEVEN]),
-    ]
-
-    async def follow():
-        shared = JobQueue(queue.settings)
-        async with shared.listening(), asyncio.timeout(10):
-            async for job in shared.follow(await shared.read(job_id)):
-                yield (job.status, job.attempts, job.reason)
-                await asyncio.to_thread(steps.pop(0) if steps else int)
-
-    async def states():
-        return [state async for state in follow()]
-
-    first, second, third, *_, last = asyncio.run(states())
-    assert [first, second, third] == [("pending", 0, None), ("running", 1, None), ("pending", 1, "a fault")]
-    assert last == ("done", 2, None)
-
-
 def test_jobs_are_claimed_in_order_of_arrival_and_up_to_a_batch(make):
     queue, consumer = make(batch_size=3)
     jobs = [queue.put() for _ in range(5)]
@@ -148,7 +45,7 @@ def test_jobs_are_claimed_in_order_of_arrival_and_up_to_a_batch(make):
     assert consumer("b").claim(0.01) == []
 
 
-def test_a_batch_of_large_images_is_cut_short(make, monkeypatch):
+def test_a_batch_of_large_images_is_smaller(make, monkeypatch):
     queue, make_consumer = make()
     jobs = [queue.put(b"x" * 600) for _ in range(4)]
     monkeypatch.setattr(consumer, "MAX_BATCH_BYTES", 1000)
@@ -196,18 +93,20 @@ def test_everything_in_redis_has_a_lifetime(make, store):
     store.hset(f"{jobs[2]}_job", "expires_at", 0)
     assert queue.read(jobs[2]).status == "expired"
     names = store.keys()
-    assert len(names) == 4 + 2 + 3  # records; one image in hand, one of a dead letter; two streams, the totals
+    # Records; the images of a claimed job and of a dead letter; two streams, totals and positions.
+    assert len(names) == 4 + 2 + 4
     assert all(store.ttl(key) > 0 for key in names)
 
 
-def test_redis_is_as_empty_as_before_when_all_lifetimes_are_over(make, put, store):
-    lifetimes = {"job_lifetime": 2, "result_lifetime": 0.2, "dead_letter_lifetime": 0.2}
+def test_redis_is_as_empty_as_before_when_all_lifetimes_are_over(make, put, store, monkeypatch):
+    monkeypatch.setenv("DEAD_LETTER_LIFETIME", "0.2")
+    lifetimes = {"job_lifetime": 2, "result_lifetime": 0.2}
     queue, consumer = make(**lifetimes)
     one = consumer()
     one.claim(0.001)
     before = store.info("memory")["used_memory"]
     put(*[bytes(200_000)] * 50, **lifetimes)
-    queue.submit(uuid.uuid4().hex, b"image", "key")
+    queue.submit_with_key(b"image", "key")
     assert store.info("memory")["used_memory"] - before > 9_000_000
     one.finish(one.claim(1)[:20], [SEVEN] * 20)
     wait_until(lambda: store.keys() == ["job_counters"], 10, "the keys to go")
@@ -218,8 +117,7 @@ def test_the_queue_never_holds_more_than_its_limit(make, store, settings):
     queue, _ = make(max_queued_jobs=10)
 
     async def post_at_once():
-        shared = JobQueue(queue.settings)
-        async with shared.listening():
+        async with opened(queue.settings) as shared:
             posts = [shared.submit(uuid.uuid4().hex, b"x") for _ in range(64)]
             return [type(answer) for answer in await asyncio.gather(*posts, return_exceptions=True)]
 
@@ -228,7 +126,7 @@ def test_the_queue_never_holds_more_than_its_limit(make, store, settings):
     assert len(store.keys("*_image")) == 10
 
 
-def test_of_many_who_finish_a_job_exactly_one_does(make, store):
+def test_of_many_workers_that_finish_a_job_exactly_one_does(make, store):
     queue, consumer = make()
     jobs = [queue.put() for _ in range(10)]
     claims = consumer().claim(1)
@@ -249,7 +147,7 @@ def test_of_many_who_finish_a_job_exactly_one_does(make, store):
     assert int(totals.get("done", 0)) + int(totals.get("failed", 0)) == 10
 
 
-def test_a_lapsed_job_is_taken_up_alone_and_before_new_ones(make, store):
+def test_a_lapsed_job_is_claimed_alone_and_before_new_jobs(make, store):
     queue, consumer = make()
     old = [queue.put() for _ in range(2)]
     consumer("a").claim(1)
@@ -257,7 +155,7 @@ def test_a_lapsed_job_is_taken_up_alone_and_before_new_ones(make, store):
     [lapse(store, job_id) for job_id in old]
     claims = [consumer("b").claim(1) for _ in range(3)]
     assert [ids(claim) for claim in claims] == [[old[0]], [old[1]], [new]]
-    assert [claim[0].again for claim in claims] == [True, True, False]
+    assert [claim[0].retried for claim in claims] == [True, True, False]
 
 
 def test_a_lease_that_is_renewed_does_not_lapse(make):
@@ -271,12 +169,12 @@ def test_a_lease_that_is_renewed_does_not_lapse(make):
     wait_until(lambda: consumer("b").claim(0.05), 5, "the lease to lapse")
 
 
-def test_after_three_attempts_a_job_fails_and_is_kept_with_its_reason(make, store):
+def test_after_three_attempts_a_job_fails_and_its_image_is_kept_with_the_reason(make, store):
     queue, consumer = make()
     job_id, one = queue.put(b"poison"), consumer()
     for _ in range(3):
         assert ids(one.claim(1)) == [job_id]
-        one.give_back("its worker process died", counted=True)
+        one.release("its worker process died", counted=True)
     assert one.claim(0.01) == []
     job = queue.read(job_id)
     assert (job.status, job.attempts) == ("failed", 3)
@@ -286,19 +184,19 @@ def test_after_three_attempts_a_job_fails_and_is_kept_with_its_reason(make, stor
     assert store.get(f"{job_id}_image") == "poison"
 
 
-def test_an_attempt_that_was_not_the_jobs_doing_is_not_counted(make):
+def test_an_attempt_that_failed_for_another_reason_than_the_job_is_not_counted(make):
     queue, consumer = make()
     jobs, one = [queue.put() for _ in range(2)], consumer()
     for _ in range(5):
         one.claim(1)
-        one.give_back("the serving program is away", counted=False)
-        one.give_back("said twice", counted=False)
+        one.release("the serving program is away", counted=False)
+        one.release("said twice", counted=False)
     assert (queue.read(jobs[0]).status, queue.read(jobs[0]).attempts) == ("pending", 0)
     assert [ids(one.claim(1)), ids(one.claim(1))] == [[jobs[0]], [jobs[1]]]
     assert queue.read(jobs[0]).attempts == 1
 
 
-def test_a_job_that_is_over_its_lifetime_is_not_taken_up(make, store):
+def test_a_job_that_has_outlived_its_lifetime_is_not_claimed(make, store):
     queue, consumer = make()
     jobs = [queue.put(b"late") for _ in range(3)]
     for job_id in jobs:
@@ -309,7 +207,7 @@ def test_a_job_that_is_over_its_lifetime_is_not_taken_up(make, store):
     assert [letter["status"] for _, letter in store.xrange("dead_letters")] == ["expired"] * 3
 
 
-def test_jobs_that_no_worker_came_for_expire_and_make_room(make, store):
+def test_jobs_in_a_queue_without_workers_expire_and_make_room(make, store):
     queue, _ = make(job_lifetime=0.001, max_queued_jobs=2)
     jobs = [queue.put() for _ in range(2)]
     time.sleep(0.01)  # they are over their lifetime now
@@ -318,7 +216,7 @@ def test_jobs_that_no_worker_came_for_expire_and_make_room(make, store):
     assert [entry["job_id"] for _, entry in store.xrange("jobs")] == [new]
 
 
-def test_a_job_that_lives_ends_the_search_for_those_that_expired(make, store):
+def test_an_open_job_ends_the_search_for_expired_jobs(make, store):
     queue, consumer = make()
     jobs = [queue.put() for _ in range(4)]
     consumer().claim(1)
@@ -326,57 +224,6 @@ def test_a_job_that_lives_ends_the_search_for_those_that_expired(make, store):
         store.hset(f"{job_id}_job", "expires_at", 0)
     queue.put()
     assert [store.hget(f"{job_id}_job", "status") for job_id in jobs] == ["expired", *["running"] * 3]
-
-
-@pytest.fixture
-def pair(tmp_path, settings, free_port):
-    """Two Redis under one name; return settings for the name, and a function that demotes the first for the second."""
-    name, ports = tmp_path / "name", [free_port(), free_port()]
-    options = [("--unixsocket", str(tmp_path / f"{port}.sock")) for port in ports]
-    started = [servers.redis_server(port, tmp_path / str(port), *options[n]) for n, port in enumerate(ports)]
-    first, second = [program.wait_ready() and option[1] for program, option in zip(started, options, strict=True)]
-    name.symlink_to(first)
-
-    def fail_over():
-        name.unlink()
-        name.symlink_to(second)
-        with redis.Redis(port=ports[0]) as client:
-            client.replicaof("127.0.0.1", ports[1])
-
-    yield settings().model_copy(update={"redis_url": f"unix://{name}"}), fail_over
-    for program in started:
-        program.stop()
-
-
-def test_proxy_and_worker_leave_a_redis_that_was_demoted(pair):
-    chosen, fail_over = pair
-    one = Consumer(chosen, "a")
-
-    async def submit_after():
-        queue = JobQueue(chosen)
-        async with queue.listening():
-            await queue.submit("a" * 32, b"image")
-            assert len(one.claim(1)) == 1
-            fail_over()
-            for _ in range(2):  # the first may still reach the one that was demoted
-                with contextlib.suppress(*keys.REDIS_AWAY):
-                    await queue.submit("b" * 32, b"image")
-            with contextlib.suppress(*keys.REDIS_AWAY):
-                one.give_back("Redis went away", counted=False)
-            return await queue.read("b" * 32), one.claim(1)
-
-    job, claims = asyncio.run(submit_after())
-    assert (job.status, ids(claims)) == ("pending", ["b" * 32])
-
-
-def test_a_redis_that_keeps_starting_anew_is_away(make, store, monkeypatch):
-    one = make()[1]()
-    one.claim(0.01)
-    load = one._redis.script_load
-    monkeypatch.setattr(one._redis, "script_load", lambda script: [load(script), store.script_flush()][0])
-    store.script_flush()
-    with pytest.raises(keys.REDIS_AWAY):
-        one.claim(0.01)
 
 
 def test_an_emptied_redis_is_set_up_again(make, store):
@@ -389,7 +236,7 @@ def test_an_emptied_redis_is_set_up_again(make, store):
     assert ids(one.claim(1)) == [job_id]
 
 
-def test_consumers_that_left_nothing_behind_are_forgotten(make, store, monkeypatch):
+def test_idle_consumers_without_leases_are_dropped(make, store, monkeypatch):
     monkeypatch.setattr(keys, "CONSUMER_LIFETIME", 0.001)
     queue, consumer = make()
     queue.put()
@@ -400,55 +247,17 @@ def test_consumers_that_left_nothing_behind_are_forgotten(make, store, monkeypat
     assert [entry["name"] for entry in store.xinfo_consumers("jobs", "workers")] == ["holder"]
 
 
-def test_a_worker_that_starts_forgets_those_that_left_long_ago(make, store, monkeypatch, fake):
+def test_a_worker_that_starts_drops_consumers_that_left_long_ago(make, store, monkeypatch, fake):
     monkeypatch.setattr(keys, "CONSUMER_LIFETIME", 0.001)
     queue, consumer = make(serving_grpc=fake.target, lease=86_400)
     consumer("left").join()
     store.xgroup_createconsumer("jobs", "workers", "left")
     time.sleep(0.01)  # idle for longer than the lifetime above
-    Loop(queue.settings, "new", Signs()).run(0, burst=True)
+    Loop(queue.settings, "new", Heartbeat()).run(0, burst=True)
     assert "left" not in [entry["name"] for entry in store.xinfo_consumers("jobs", "workers")]
 
 
-def test_figures_count_what_happened(make, store):
-    queue, consumer = make(batch_size=2)
-    _, one = [queue.put() for _ in range(4)], consumer()
-    one.finish(one.claim(1), [SEVEN, Result(refused="no")])
-    one.claim(1)
-    stats = queue.stats()
-    assert {name: stats[name] for name in ("accepted", "done", "failed", "attempts", "batch:2")} == {
-        "accepted": 4, "done": 1, "failed": 1, "attempts": 4, "batch:2": 2,
-    }  # fmt: skip
-    assert (stats["queued"], stats["in_flight"]) == (0, 2)
-    assert 0 <= stats["oldest_seconds"] < 60
-
-
-def test_what_was_given_back_is_queued_and_not_in_flight(make):
-    queue, consumer = make(batch_size=2)
-    _, one = [queue.put() for _ in range(5)], consumer("a")
-    one.claim(1)
-    consumer("b").claim(1)
-    one.give_back("the serving program is away", counted=False)
-    stats = queue.stats()
-    assert (stats["queued"], stats["in_flight"]) == (3, 2)
-
-
-def test_a_wait_ends_as_soon_as_the_job_does(make):
-    queue, consumer = make()
-    job_id = queue.put()
-
-    async def wait_and_finish():
-        shared, one = JobQueue(queue.settings), consumer()
-        async with shared.listening(), asyncio.timeout(10):
-            waits = [asyncio.create_task(shared.wait(job_id, 30)) for _ in range(200)]
-            await asyncio.sleep(0.1)  # most of them wait by now, and those who do not will read that it is done
-            await asyncio.to_thread(lambda: one.finish(one.claim(1), [SEVEN]))
-            return {job.label for job in await asyncio.gather(*waits)}
-
-    assert asyncio.run(wait_and_finish()) == {"7"}
-
-
-def test_nobody_starves_however_many_ask(make):
+def test_no_caller_starves_however_many_there_are(make):
     queue, _ = make()
     job_id, until = queue.put(), time.monotonic() + 2
 
@@ -460,66 +269,40 @@ def test_nobody_starves_however_many_ask(make):
         return asked
 
     async def ask_all():
-        shared = JobQueue(queue.settings)
-        async with shared.listening():
+        async with opened(queue.settings) as shared:
             return await asyncio.gather(*(ask(shared) for _ in range(200)))
 
     asked = asyncio.run(ask_all())
     assert min(asked) > max(asked) / 4
 
 
-def test_who_waits_hears_of_an_end_that_came_while_the_connection_was_broken(make, store, settings):
+def test_room_is_made_for_exactly_as_many_jobs_as_expired(make, store):
+    queue, _ = make(max_queued_jobs=3)
+    jobs = [queue.put() for _ in range(3)]
+    for job_id in jobs[:2]:
+        store.hset(f"{job_id}_job", "expires_at", 0)
+    [queue.put() for _ in range(2)]
+    with pytest.raises(QueueFull):
+        queue.put()
+
+
+def test_a_wait_by_reading_ends_soon_after_the_job_and_when_time_is_up(make):
     queue, consumer = make()
     job_id = queue.put()
-    [claim] = consumer().claim(1)
 
-    async def wait_and_break():
-        shared = JobQueue(queue.settings)
-        async with shared.listening(), asyncio.timeout(10):
-            wait = asyncio.create_task(shared.wait(job_id, 30))
-            await asyncio.to_thread(wait_until, lambda: store.pubsub_numsub(keys.ENDED)[0][1])
-            with store.pipeline() as both:
-                both.client_kill_filter(_type="pubsub")
-                both.eval(keys.steps(settings()), 0, "finish", claim.job_id, "done", "7", "0.9")
-                both.execute()
-            return await wait
+    async def wait_and_finish():
+        one, alone = consumer(), JobQueue(queue.settings)
+        async with alone.redis, asyncio.timeout(10):
+            in_vain = await alone.wait(job_id, 0.05)
+            wait = asyncio.create_task(alone.wait(job_id, 30))
+            await asyncio.to_thread(lambda: one.finish(one.claim(1), [SEVEN]))
+            return in_vain.status, (await wait).label
 
-    assert asyncio.run(wait_and_break()).label == "7"
+    assert asyncio.run(wait_and_finish()) == ("pending", "7")
 
 
-def test_closing_ends_also_while_it_connects(make):
-    queue, _ = make()
-
-    async def close_after(seconds):
-        async with asyncio.timeout(5), JobQueue(queue.settings).listening():
-            await asyncio.sleep(seconds)
-
-    for thousandths in range(8):
-        asyncio.run(close_after(thousandths / 2000))
-
-
-def test_a_wait_ends_when_the_job_expires(make):
-    queue, _ = make(job_lifetime=0.3)
-    assert queue.wait(queue.put(), 20).status == "expired"
-
-
-def test_who_waits_asks_seldom_when_the_proxys_clock_is_ahead(make, monkeypatch):
-    queue, _ = make()
-    job_id = queue.put()
-    ahead = time.time() + 3600
-    monkeypatch.setattr(schemas.time, "time", lambda: ahead)
-
-    async def count_reads():
-        shared, reads = JobQueue(queue.settings), []
-        read = shared.read
-        monkeypatch.setattr(shared, "read", lambda job_id: reads.append(job_id) or read(job_id))
-        async with shared.listening():
-            await shared.wait(job_id, 0.5)
-        return len(reads)
-
-    assert asyncio.run(count_reads()) <= 4  # one of them when the subscription is there
-
-
-def test_a_wait_gives_the_job_as_it_is_when_time_is_up(make):
-    queue, _ = make()
-    assert queue.wait(queue.put(), 0.05).status == "pending"
+def test_the_script_is_the_same_whatever_a_program_has_imported(settings):
+    code = "from asynchronous import keys, settings; print(keys.script(settings.Settings(redis_url=%r)), end='')"
+    argv = [sys.executable, "-c", code % settings().redis_url]
+    alone = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+    assert alone == keys.script(settings())

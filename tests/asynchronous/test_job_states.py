@@ -1,4 +1,4 @@
-"""Whatever happens in whatever order: a terminal state is final, and no job is lost or tried too often."""
+"""In any order of events, a terminal state is final, and no job is lost or tried too often."""
 
 import uuid
 
@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from asynchronous.consumer import Consumer, Result
-from asynchronous.keys import steps
+from asynchronous.keys import script
 
 RESULTS = st.sampled_from([Result("7", 0.9), Result("8", 0.8), Result(refused="no")])
 
 
-class Life(RuleBasedStateMachine):
-    """Two workers, who may come to hold the same job when leases lapse, and one who asks."""
+class Jobs(RuleBasedStateMachine):
+    """Two workers, which may hold the same job when leases lapse, and one client."""
 
     claims = Bundle("claims")
 
@@ -23,14 +23,14 @@ class Life(RuleBasedStateMachine):
         super().__init__()
         self.store = redis.Redis.from_url(settings.redis_url, decode_responses=True)
         self.store.flushall()
-        self.step = self.store.register_script(steps(settings))
+        self.step = self.store.register_script(script(settings))
         self.workers = [Consumer(settings, name) for name in "ab"]
         self.jobs, self.ended = [], {}
 
     @rule()
     def submit(self):
         self.jobs.append(uuid.uuid4().hex)
-        assert self.step(args=["submit", self.jobs[-1], b"image", "", ""]) == [self.jobs[-1]]
+        assert self.step(args=["submit", self.jobs[-1], b"image"]) == [self.jobs[-1]]
 
     @rule(target=claims, worker=st.integers(0, 1))
     def claim(self, worker):
@@ -49,7 +49,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(worker=st.integers(0, 1), counted=st.booleans())
     def give_back(self, worker, counted):
-        self.workers[worker].give_back("a fault", counted=counted)
+        self.workers[worker].release("a fault", counted=counted)
 
     @rule()
     def replay(self):
@@ -83,4 +83,4 @@ class Life(RuleBasedStateMachine):
 def test_a_terminal_state_is_final_and_no_job_is_lost(settings, lease):
     chosen = settings(lease=lease, batch_size=2)
     machine = limits(max_examples=10, stateful_step_count=25, deadline=None)
-    run_state_machine_as_test(lambda: Life(chosen), settings=machine)
+    run_state_machine_as_test(lambda: Jobs(chosen), settings=machine)

@@ -1,3 +1,5 @@
+"""Wrong settings, those of the optional folders included."""
+
 import json
 import logging
 import os
@@ -6,7 +8,8 @@ import sys
 
 import pytest
 
-from asynchronous.settings import Settings, load_settings
+from asynchronous.app import create_app
+from asynchronous.settings import Settings
 
 
 @pytest.mark.parametrize(
@@ -20,12 +23,13 @@ from asynchronous.settings import Settings, load_settings
         ("HANG_AFTER", "20"),
         ("LEASE", "0"),
         ("LOG_FORMAT", "xml"),
+        ("DEAD_LETTER_LIFETIME", "-1"),
     ],
 )
 def test_a_wrong_setting_is_named_in_one_line(monkeypatch, name, value):
     monkeypatch.setenv(name, value)
     with pytest.raises(SystemExit) as ended:
-        load_settings()
+        create_app()
     assert str(ended.value).startswith("wrong settings: ")
     assert name in str(ended.value)
     assert "\n" not in str(ended.value)

@@ -1,4 +1,4 @@
-"""Real workers, real crashes, and a serving program that does what the images say."""
+"""Real workers, real crashes, and a serving program that follows the orders in the images."""
 
 import os
 import re
@@ -10,7 +10,7 @@ import time
 import pytest
 import redis
 
-from asynchronous.keys import steps
+from asynchronous import keys
 from asynchronous.settings import Settings
 from local import servers
 from local.processes import wait_until
@@ -20,7 +20,7 @@ from .conftest import alive, children, kill_child, label_of, png
 POISON = "kill"
 
 
-def test_burst_works_the_queue_empty_and_ends(worker, put, record, fake):
+def test_burst_ends_when_all_jobs_have_ended(worker, put, record, fake):
     images = [png() for _ in range(50)]
     ids = put(*images)
     assert worker("--burst", WORKER_PROCESSES=2).wait() == 0
@@ -40,7 +40,7 @@ def test_a_child_that_is_killed_is_replaced_and_its_batch_is_done(worker, put, r
     assert store.hget("job_counters", "worker_restarts") == "1"
 
 
-def test_a_child_that_is_killed_at_once_is_replaced_and_the_worker_shows_that_it_lives(worker, tmp_path):
+def test_a_child_that_is_killed_at_its_start_is_replaced_and_the_heartbeat_continues(worker, tmp_path):
     heartbeat = tmp_path / "alive"
     program = worker(HEARTBEAT_FILE=heartbeat)
     dead = kill_child(program.pid)
@@ -50,7 +50,7 @@ def test_a_child_that_is_killed_at_once_is_replaced_and_the_worker_shows_that_it
     wait_until(lambda: heartbeat.stat().st_mtime_ns > before, 2)
 
 
-def test_a_killed_worker_takes_its_children_along_and_another_does_its_jobs(worker, put, settle, fake):
+def test_the_children_of_a_killed_worker_end_and_another_worker_runs_its_jobs(worker, put, settle, fake):
     ids = put(*(png("slow=1") for _ in range(2)))
     program = worker(LEASE=1)
     wait_until(fake.batches)
@@ -101,7 +101,7 @@ def test_jobs_wait_for_a_serving_program_that_is_down_and_keep_their_order(worke
     assert [label for batch in fake.batches() for label in batch] == [job["label"] for job in records]
 
 
-def test_jobs_in_hand_when_the_serving_program_stops_serving_are_not_burnt(worker, put, record, settle, fake):
+def test_attempts_are_not_counted_when_the_serving_program_stops_serving(worker, put, record, settle, fake):
     fake.away.touch()
     ids = put(*(png() for _ in range(3)))
     worker()
@@ -113,13 +113,13 @@ def test_jobs_in_hand_when_the_serving_program_stops_serving_are_not_burnt(worke
     assert [job["finished_at"] for job in records] == sorted(job["finished_at"] for job in records)
 
 
-def test_jobs_in_hand_when_the_serving_program_stands_still_are_not_burnt(worker, put, settle, fake):
+def test_attempts_are_not_counted_when_the_serving_program_hangs(worker, put, settle, fake):
     program = worker(PREDICT_TIMEOUT=1)
     settle(put(png()))
     os.kill(fake.program.pid, signal.SIGSTOP)
     try:
         ids = put(*(png() for _ in range(3)))
-        wait_until(lambda: "waiting for it" in program.log.read_text(), 20, "the worker to take it for away")
+        wait_until(lambda: "waiting for it" in program.log.read_text(), 20, "the worker to find it unavailable")
     finally:
         os.kill(fake.program.pid, signal.SIGCONT)
     assert {(job["status"], job["attempts"]) for job in settle(ids)} == {("done", "1")}
@@ -149,7 +149,7 @@ def test_expired_jobs_never_reach_the_model(worker, put, record, fake):
 
 
 @pytest.mark.parametrize("name", [signal.SIGTERM, signal.SIGINT])
-def test_told_to_stop_it_finishes_the_batch_in_hand_and_takes_no_more(worker, put, record, fake, name):
+def test_a_worker_that_is_told_to_stop_finishes_its_batch_and_claims_no_more(worker, put, record, fake, name):
     slow, *others = put(png("slow=1"), *(png() for _ in range(3)))
     program = worker(BATCH_SIZE=1)
     wait_until(fake.batches)
@@ -165,33 +165,33 @@ def test_a_child_that_hangs_is_replaced(worker, put, settle):
     assert not alive(stopped)
 
 
-def test_redis_may_go_and_come_back_with_a_batch_in_hand(worker, free_port, tmp_path, fake):
+def test_a_restart_of_redis_during_a_batch_loses_nothing(worker, free_port, tmp_path, fake):
     port = free_port()
     start = lambda: servers.redis_server(port, tmp_path / "redis", "--appendonly", "yes", "--appendfsync", "always")  # noqa: E731
     server, url = start().wait_ready(), f"redis://127.0.0.1:{port}/0"
     client = redis.Redis.from_url(url, decode_responses=True)
-    script = client.register_script(steps(Settings(redis_url=url)))
-    script(args=["submit", "a" * 32, png("slow=1"), "", ""])
+    script = client.register_script(keys.script(Settings(redis_url=url)))
+    script(args=["submit", "a" * 32, png("slow=1")])
     worker(REDIS_URL=url)
     wait_until(fake.batches)
     server.kill()
     server = start().wait_ready()
     wait_until(lambda: client.hget("a" * 32 + "_job", "status") == "done", 20)
     assert client.hget("a" * 32 + "_job", "attempts") == "1"
-    script(args=["submit", "b" * 32, png(), "", ""])
+    script(args=["submit", "b" * 32, png()])
     wait_until(lambda: client.hget("b" * 32 + "_job", "status") == "done", 20)
     client.close()
     server.stop()
 
 
-def test_it_waits_for_a_redis_that_is_not_there_yet_and_says_so_once(worker, free_port, fake):
+def test_a_worker_waits_for_redis_and_warns_once(worker, free_port, fake):
     program = worker(REDIS_URL=f"redis://127.0.0.1:{free_port()}/0")
     wait_until(lambda: "waiting for it" in program.log.read_text())
     assert program.log.read_text().count("\n") < 6
     assert program.poll() is None
 
 
-def test_a_wrong_setting_ends_it_with_one_line():
+def test_a_wrong_setting_ends_the_worker_with_one_line():
     argv = [sys.executable, "-m", "asynchronous.worker"]
     ended = subprocess.run(argv, env=os.environ | {"BATCH_SIZE": "many"}, check=False, capture_output=True, text=True)
     assert ended.returncode == 1

@@ -137,9 +137,9 @@ def test_no_job_is_lost_whichever_container_dies(composed):
             clients.post_more(50)
             clients.wait_for_work(10, posting=victim in ("asynchronous-proxy", "redis"))
             composed.crash_service(victim)
-        wait_until(lambda: clients.ledger.ended() == 400, 120, "400 jobs to end")
+        wait_until(lambda: clients.outcomes.ended() == 400, 120, "400 jobs to end")
     clients.read_all()
-    verdict = clients.ledger.verdict()
+    verdict = clients.outcomes.verdict()
     broken = verdict["lost"] + verdict["changed"] + verdict["wrong"] + verdict["expired"]
     numbers = (400 + clients.unanswered, verdict["done"] + verdict["failed"], clients.unanswered, broken)
     FIGURES.add_row("asynchronous", *(f"{number:,}" for number in numbers), str(len(victims)))

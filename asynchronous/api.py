@@ -1,0 +1,120 @@
+"""The endpoints: accept an image, and answer what became of its job."""
+
+import re
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated, Any
+
+from fastapi import APIRouter, BackgroundTasks, Depends, Query, Request, Response
+from fastapi.responses import JSONResponse
+
+from .errors import InvalidValue, ServiceError, documented
+from .job_queue import JobQueue, QueueFull, RedisAway
+from .schemas import Accepted, ExpiredJob, Health, Job
+
+router = APIRouter()
+
+MAX_IMAGE_BYTES = 10 * 2**20
+IMAGE_BODY = {"image/*": {"schema": {"type": "string", "format": "binary"}}}
+
+
+class ImageTooLarge(ServiceError):
+    """The image is too large."""
+
+    status = 413
+
+
+class JobUnknown(ServiceError):
+    """The job was never accepted, or was deleted RESULT_LIFETIME after its end."""
+
+    status = 404
+
+
+def job_queue(request: Request) -> JobQueue:
+    queue: JobQueue = request.app.state.queue
+    return queue
+
+
+@asynccontextmanager
+async def read_image(request: Request) -> AsyncIterator[bytes]:
+    """Give the request's raw body. Only the model finds out whether it is an image."""
+    image = bytearray()
+    async for chunk in request.stream():  # FastAPI's own `max_body_size` does not name the limit in its 413
+        image += chunk
+        if len(image) > MAX_IMAGE_BYTES:
+            raise ImageTooLarge(f"image: at most {MAX_IMAGE_BYTES} bytes")
+    if not image:
+        raise InvalidValue("image: is empty")
+    yield bytes(image)
+
+
+async def submit(request: Request, image: bytes, _: BackgroundTasks) -> str:
+    """Submit a job and return its id."""
+    return await job_queue(request).submit(uuid.uuid4().hex, image)
+
+
+def part(request: Request, name: str, default: Any) -> Any:
+    """Return what an optional folder has put on the app's state under this name, else `default`."""
+    return getattr(request.app.state, name, default)
+
+
+async def image_of(request: Request) -> AsyncIterator[bytes]:
+    async with part(request, "read_image", read_image)(request) as image:
+        yield image
+
+
+Queue = Annotated[JobQueue, Depends(job_queue)]
+Wait = Annotated[float, Query(ge=0, le=30, allow_inf_nan=False, description="Seconds to wait for the job's end.")]
+
+
+@router.post(
+    "/predict",
+    status_code=202,
+    openapi_extra={"requestBody": {"required": True, "content": IMAGE_BODY}},
+    responses=documented(ImageTooLarge, InvalidValue, QueueFull, RedisAway),
+)
+async def predict(
+    request: Request, image: Annotated[bytes, Depends(image_of)], tasks: BackgroundTasks, response: Response
+) -> Accepted:
+    """Accept one image, and answer with the id of its job."""
+    submit_job = part(request, "submit", part(request, "submit_without_key", submit))
+    job_id = await submit_job(request, image, tasks)
+    response.headers["Location"] = f"/job/{job_id}"
+    return Accepted(job_id=job_id)
+
+
+async def find_job(job_id: str, queue: JobQueue, wait: float = 0) -> Job:
+    """Return the job as soon as it has ended, else as it is after `wait` seconds."""
+    found = await queue.wait(job_id, wait) if re.fullmatch("[0-9a-f]{32}", job_id) else None
+    if found is None:
+        raise JobUnknown("job_id: unknown, or its result's lifetime is over")
+    return found
+
+
+@router.get(
+    "/job/{job_id}",
+    response_model=Job,
+    responses=documented(JobUnknown, InvalidValue, RedisAway) | {202: {"model": Job}, 410: {"model": ExpiredJob}},
+)
+async def job(job_id: str, queue: Queue, wait: Wait = 0) -> Response:
+    """Return a job: with 202 until it has ended, then with 200 and its label or the reason why it failed."""
+    found = await find_job(job_id, queue, wait)
+    answer = found.model_dump(mode="json", exclude_none=True)
+    if found.status == "expired":
+        return JSONResponse(answer | {"detail": f"job_id: expired, {found.reason}"}, 410)
+    return JSONResponse(answer, 200 if found.ended else 202)
+
+
+@router.get("/health")
+async def health() -> Health:
+    """Answer while this process is alive."""
+    return Health()
+
+
+@router.get("/ready", responses=documented(RedisAway))
+async def ready(request: Request) -> Health:
+    """Answer while jobs can be accepted."""
+    for check in request.app.state.checks:
+        await check()
+    return Health()

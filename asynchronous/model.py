@@ -1,0 +1,102 @@
+"""Ask TensorFlow Serving for labels: one gRPC call for each batch."""
+
+import math
+import random
+import time
+from collections.abc import Sequence
+
+import grpc
+
+from . import messages
+from .consumer import Result
+from .settings import Settings
+
+# TensorFlow Serving cannot serve this model now, whatever the images: it is down, loading or misconfigured.
+_UNAVAILABLE = {"UNAVAILABLE", "CANCELLED", "NOT_FOUND", "FAILED_PRECONDITION", "UNIMPLEMENTED"}
+# One image may be the cause, or the batch is larger than TensorFlow Serving accepts.
+_ONE_BY_ONE = {"INVALID_ARGUMENT", "RESOURCE_EXHAUSTED"}
+_CHANNEL_OPTIONS = [
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.min_reconnect_backoff_ms", 1000),
+    ("grpc.enable_http_proxy", 0),  # a proxy in the environment, as Docker may set it, does not lead to a neighbour
+    ("grpc.use_local_subchannel_pool", 1),  # a new channel opens a new connection
+    ("grpc.max_reconnect_backoff_ms", 1000),  # the default of two minutes would outlast the outage
+]
+
+
+class ServingUnavailable(Exception):
+    """There is no answer, and perhaps no image is the cause. `lost`: the server cannot be reached any more."""
+
+    def __init__(self, reason: str, *, lost: bool) -> None:
+        super().__init__(reason)
+        self.lost = lost
+
+
+class PredictFailed(Exception):
+    """TensorFlow Serving was asked, and did not return one label for each image in time."""
+
+
+class Model:
+    """The model as a worker process sees it. The connection opens at the first call and reconnects by itself."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._connect()
+
+    def _connect(self) -> None:
+        self._channel = grpc.insecure_channel(self._settings.serving_grpc, options=_CHANNEL_OPTIONS)
+        self._prediction = messages.prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
+        self._status = messages.model_service_pb2_grpc.ModelServiceStub(self._channel)
+
+    def is_served(self, seconds: float, *, wait: bool = True) -> bool:
+        """Return whether the model is served; with `wait`, wait up to `seconds` for a connection."""
+        request = messages.get_model_status_pb2.GetModelStatusRequest()
+        request.model_spec.name = self._settings.model_name
+        try:
+            answer = self._status.GetModelStatus(request, timeout=seconds, wait_for_ready=wait)
+        except grpc.RpcError as error:
+            return error.code() is grpc.StatusCode.UNIMPLEMENTED  # reachable, but without this method
+        return any(version.state == version.AVAILABLE for version in answer.model_version_status)
+
+    def predict(self, images: Sequence[bytes]) -> list[Result]:
+        """Return one result for each image, within PREDICT_TIMEOUT; or raise one of the two exceptions above."""
+        return self._predict(images, time.monotonic() + self._settings.predict_timeout)
+
+    def _predict(self, images: Sequence[bytes], deadline: float, tries: int = 3) -> list[Result]:
+        try:
+            return self._call(images, deadline - time.monotonic())
+        except grpc.RpcError as error:
+            code, reason = error.code().name, f"{error.code().name}: {error.details()[:300]}"
+            if code in _ONE_BY_ONE and len(images) > 1:  # so that a bad image affects only itself
+                return [self._predict([image], deadline)[0] for image in images]
+            if code == "INVALID_ARGUMENT" and tries > 1:
+                # With server-side batching, the cause may be an image that another client sent at the same moment.
+                time.sleep(random.uniform(0, 0.05))  # noqa: S311  not for cryptography
+                return self._predict(images, deadline, tries - 1)
+            if code == "INVALID_ARGUMENT":
+                return [Result(refused=reason)]
+            lost = code in ("UNAVAILABLE", "DEADLINE_EXCEEDED") and not self.is_served(1, wait=False)
+            if lost and code == "DEADLINE_EXCEEDED":
+                self._channel.close()  # its machine may be gone, which TCP notices after a quarter of an hour
+                self._connect()
+            if code in _UNAVAILABLE or lost:
+                raise ServingUnavailable(reason, lost=lost) from error
+            raise PredictFailed(reason) from error
+
+    def _call(self, images: Sequence[bytes], seconds: float) -> list[Result]:
+        request = messages.predict_pb2.PredictRequest()
+        request.model_spec.name = self._settings.model_name
+        request.model_spec.signature_name = "serving_default"
+        if self._settings.model_version:
+            request.model_spec.version.value = self._settings.model_version
+        request.inputs["image"].CopyFrom(messages.bytes_tensor(images))
+        outputs = self._prediction.Predict(request, timeout=max(seconds, 0)).outputs
+        if not {"label", "probability"} <= outputs.keys():
+            raise PredictFailed(f"the model's outputs are {sorted(outputs)}, not label and probability")
+        labels, probabilities = messages.tensor_values(outputs["label"]), messages.tensor_values(outputs["probability"])
+        if not len(labels) == len(probabilities) == len(images):
+            raise PredictFailed(f"{len(labels)} labels for {len(images)} images")
+        if not all(map(math.isfinite, probabilities)):
+            raise PredictFailed("a probability is not a number")  # JSON cannot express it
+        return [Result(label.decode(), probability) for label, probability in zip(labels, probabilities, strict=True)]

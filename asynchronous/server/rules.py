@@ -1,0 +1,27 @@
+"""How this proxy ends its connections. `http.py` is the HTTP/1.1 part: uvicorn's option `--http` names it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from .stopping import LastAnswers, delay_stop
+from .unread_body import DiscardUnreadBody
+
+
+def add_server_rules(app: FastAPI) -> None:
+    """Add both middlewares, in whichever order, and answer all waiting clients when the server is told to stop."""
+
+    def answer_waiting_clients() -> None:
+        for action in app.state.at_stop:
+            action()
+
+    @asynccontextmanager
+    async def delayed_stop(_: FastAPI) -> AsyncIterator[None]:
+        delay_stop(app, answer_waiting_clients)
+        yield
+
+    app.state.stopping = False
+    app.state.contexts.append(delayed_stop)
+    app.add_middleware(LastAnswers)
+    app.add_middleware(DiscardUnreadBody)

@@ -1,0 +1,51 @@
+"""Refuse a file that the model could not use, by its header alone."""
+
+import io
+import time
+import warnings
+
+from PIL import Image
+
+from ..api import MAX_IMAGE_BYTES, ImageTooLarge
+from ..errors import InvalidValue
+
+MAX_PIXELS = 50_000_000
+FORMATS = ("JPEG", "PNG", "GIF", "BMP")
+MAX_CPU_SECONDS = 0.1  # a header takes less than a hundredth of it, unless it consists of a million parts
+
+
+class _BoundedReads(io.BytesIO):
+    """Ends the reading of a header that would block all other requests: 10 MiB can hold a million parts."""
+
+    def __init__(self, image: bytes) -> None:
+        super().__init__(image)
+        self._end = time.thread_time() + MAX_CPU_SECONDS
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if time.thread_time() > self._end:
+            raise InvalidValue("image: its header takes too long to read")
+        return super().read(size)
+
+
+def check(image: bytes) -> None:
+    """Return if this is an image of one of FORMATS within the limits.
+
+    Raises:
+        InvalidValue, ImageTooLarge: it is not.
+    """
+    if not image:
+        raise InvalidValue("image: is empty")
+    if len(image) > MAX_IMAGE_BYTES:
+        raise ImageTooLarge(f"image: at most {MAX_IMAGE_BYTES} bytes")
+    too_many = InvalidValue(f"image: at most {MAX_PIXELS} pixels")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(_BoundedReads(image), formats=FORMATS) as opened:
+                pixels = opened.width * opened.height
+    except Image.DecompressionBombError:
+        raise too_many from None
+    except (OSError, ValueError, EOFError, OverflowError, MemoryError, RuntimeError, TypeError) as error:
+        raise InvalidValue(f"image: not a {', '.join(FORMATS[:-1])} or {FORMATS[-1]} file") from error
+    if pixels > MAX_PIXELS:
+        raise too_many

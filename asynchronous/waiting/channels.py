@@ -1,0 +1,10 @@
+"""The channels on which `channels.lua` publishes the ids of jobs."""
+
+from collections.abc import Mapping
+
+ENDED, CHANGED = "jobs_ended", "jobs_changed"
+
+
+def constants() -> Mapping[str, object]:
+    """Return the constants of `channels.lua`."""
+    return {"ENDED": ENDED, "CHANGED": CHANGED}

@@ -1,0 +1,34 @@
+-- A pending job's place in the queue. Jobs have numbers in the order of their acceptance, and POSITIONS holds the last
+-- number and the number of the job that was claimed last.
+
+local claimed, numbered
+
+on('accepted', function(record)
+  table.insert(record, 'number')
+  table.insert(record, redis.call('HINCRBY', POSITIONS, 'number', 1))
+  numbered = true
+end)
+
+on('claimed', function(batch, was_lapsed)
+  if not was_lapsed then claimed = redis.call('HGET', batch[#batch][1] .. RECORD, 'number') end
+end)
+
+on('step_over', function()
+  if claimed then redis.call('HSET', POSITIONS, 'claimed', claimed) end
+  if claimed or numbered then redis.call('PEXPIRE', POSITIONS, JOB_LIFETIME + RESULT_LIFETIME) end
+end)
+
+-- The number of entries up to `last` whose lease has lapsed. They are claimed before all new entries.
+local function lapsed(last)
+  local entries = redis.pcall('XPENDING', QUEUE, GROUP, 'IDLE', LEASE, '-', last, SCAN)
+  return entries.err and 0 or #entries -- an error if no worker has ever joined
+end
+
+on('read', function(job, record)
+  if job.status ~= 'pending' then return end
+  local number = tonumber(redis.call('HGET', job.id .. RECORD, 'number') or 0)
+  local last = tonumber(redis.call('HGET', POSITIONS, 'claimed') or 0)
+  local place = number > last and number - last + lapsed('+') or lapsed(job.entry)
+  table.insert(record, 'queue_position')
+  table.insert(record, math.min(place, redis.call('XLEN', QUEUE))) -- jobs that expired in the queue have left it
+end)

@@ -1,0 +1,11 @@
+"""Which place in the queue a pending job has: `position.lua` keeps the numbers for it.
+
+In Redis, `job_positions` is a hash. Its lifetime is longer than that of any open job.
+"""
+
+from collections.abc import Mapping
+
+
+def constants() -> Mapping[str, object]:
+    """Return the constants of `position.lua`."""
+    return {"POSITIONS": "job_positions"}

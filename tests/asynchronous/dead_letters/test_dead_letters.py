@@ -1,0 +1,112 @@
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from asynchronous.consumer import Consumer
+from asynchronous.dead_letters.stream import DeadLetters
+from asynchronous.keys import script
+from local import servers
+
+from ..conftest import label_of, png
+
+
+@pytest.fixture
+def command(redis_url):
+    """Run the command; return its exit code, its lines on stdout, and its stderr."""
+
+    def run(*arguments, **env):
+        argv = [sys.executable, "-m", "asynchronous.dead_letters", *arguments]
+        env = os.environ | {"REDIS_URL": redis_url} | env
+        ended = subprocess.run(argv, env=env, check=False, capture_output=True, text=True)
+        return ended.returncode, ended.stdout.splitlines(), ended.stderr
+
+    return run
+
+
+@pytest.fixture
+def give_up(put, settings):
+    """Put a job that fails for good after its first attempt."""
+
+    def give_up(image):
+        [job_id] = put(image)
+        consumer = Consumer(settings(max_attempts=1), "test")
+        consumer.claim(1)
+        consumer.release("its worker process died", counted=True)
+        consumer.claim(0.01)
+        return job_id
+
+    return give_up
+
+
+def test_dead_letters_are_listed_with_their_reasons(command, give_up):
+    jobs = [give_up(png()) for _ in range(2)]
+    code, lines, _ = command("list")
+    letters = [json.loads(line) for line in lines]
+    assert (code, [letter["job_id"] for letter in letters]) == (0, jobs)
+    assert letters[0] | {"status": "failed", "attempts": 1} == letters[0]
+    assert letters[0]["reason"] == "given up after 1 attempts: its worker process died"
+
+
+def test_a_replayed_image_gets_its_label_and_the_old_job_keeps_its_end(command, give_up, record, worker, fake, store):
+    image = png()
+    job_id = give_up(image)
+    before = record(job_id)
+    code, [line], _ = command("replay", job_id)
+    new = line.rpartition(" ")[2]
+    assert (code, line) == (0, f"{job_id} replayed as {new}")
+    assert worker("--burst").wait() == 0
+    assert (record(new)["status"], record(new)["label"], record(new)["replay_of"]) == ("done", label_of(image), job_id)
+    assert record(job_id) == before | {"replayed_as": new}
+    assert (command("list")[1], store.keys("*_image")) == ([], [])
+
+
+def test_a_replayed_poison_image_is_a_dead_letter_again(command, give_up, worker, record):
+    job_id = give_up(png("internal"))
+    new = command("replay", "--all")[1][0].rpartition(" ")[2]
+    assert worker("--burst", MAX_ATTEMPTS=2).wait() == 0
+    assert (record(new)["status"], record(new)["attempts"]) == ("failed", "2")
+    assert [json.loads(line)["job_id"] for line in command("list")[1]] == [new]
+    assert record(job_id)["replayed_as"] == new
+
+
+def test_a_dropped_dead_letter_leaves_nothing_behind(command, give_up, store):
+    jobs = [give_up(png()) for _ in range(3)]
+    assert command("drop", jobs[1])[:2] == (0, [f"{jobs[1]} dropped"])
+    assert [json.loads(line)["job_id"] for line in command("list")[1]] == [jobs[0], jobs[2]]
+    assert command("drop", "--all")[0] == 0
+    assert (store.xlen("dead_letters"), store.keys("*_image")) == (0, [])
+
+
+def test_a_replay_sent_again_after_a_lost_answer_makes_no_second_job(give_up, settings, store):
+    job_id, new = give_up(png()), "a" * 32
+    [letter] = DeadLetters(settings())
+    run = store.register_script(script(settings()))
+    assert [run(args=["replay", letter.entry, new]) for _ in range(2)] == [new, new]
+    assert (store.xlen("jobs"), store.hget(f"{job_id}_job", "replayed_as")) == (1, new)
+
+
+def test_a_dead_letter_that_cannot_be_replayed_is_named_and_kept(command, give_up, put):
+    job_id = give_up(png())
+    put(png())
+    code, lines, complaint = command("replay", job_id, "0" * 32, MAX_QUEUED_JOBS="1")
+    assert (code, lines) == (1, [])
+    assert complaint.splitlines() == [
+        f"{'0' * 32}: not among the dead letters",
+        f"{job_id}: the queue is full, try again later",
+    ]
+    assert len(command("list")[1]) == 1
+
+
+@pytest.mark.parametrize("arguments", [["replay"], ["drop"], ["replay", "--all", "0" * 32], []])
+def test_a_command_without_job_ids_does_nothing(command, give_up, arguments):
+    give_up(png())
+    assert command(*arguments)[0] == 2
+    assert len(command("list")[1]) == 1
+
+
+def test_without_redis_the_command_ends_with_one_line(command):
+    code, _, complaint = command("list", REDIS_URL=f"redis://127.0.0.1:{servers.free_port()}/0")
+    assert (code, complaint.count("\n"), complaint[:21]) == (1, 1, "Redis: not available:")

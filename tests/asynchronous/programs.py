@@ -1,0 +1,80 @@
+"""The programs of a chaos run: each is killed without warning, and started again with the same settings and ports."""
+
+import contextlib
+import os
+import random
+import signal
+import sys
+from pathlib import Path
+from typing import Self
+
+from local import servers
+from local.processes import Program, uninterrupted, wait_until
+from local.stack import ARTIFACTS, DURABLE, PROXY
+
+from .conftest import children
+
+LEASE = 3  # seconds: short, so that the jobs of a killed worker are soon claimed by another
+
+
+class Programs:
+    """Redis, TensorFlow Serving's stand-in, proxy and worker; as a context manager it leaves nothing running."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        ports = [servers.free_port() for _ in range(4)]
+        self.redis_port, self._grpc_port, self._rest_port, proxy_port = ports
+        self.serving_grpc, self.proxy_url = f"127.0.0.1:{self._grpc_port}", f"http://127.0.0.1:{proxy_port}"
+        self._settings = {
+            "REDIS_URL": f"redis://127.0.0.1:{self.redis_port}/0",
+            "SERVING_GRPC": self.serving_grpc,
+            "MODEL_DIR": str(ARTIFACTS / "digits"),
+            "WORKER_PROCESSES": "2",
+            "LEASE": str(LEASE),
+        }
+        self._proxy_argv = [*PROXY, "--port", str(proxy_port)]
+        self._running: dict[str, Program] = {}
+
+    def start(self, kind: str) -> Program:
+        """Start `redis`, `serving`, `proxy` or `worker`, for the first time or again; it may not be ready yet."""
+        with uninterrupted():
+            if kind in self._running:
+                self._running[kind].stop()  # it is dead, but its child processes may not have ended yet
+            self._running[kind] = self._start(kind)
+        return self._running[kind]
+
+    def _start(self, kind: str) -> Program:
+        if kind == "redis":
+            return servers.redis_server(self.redis_port, self._folder / "redis", *DURABLE)
+        log = self._folder / f"{kind}.log"
+        if kind == "serving":
+            return servers.serving(self._grpc_port, self._rest_port, ARTIFACTS / "digits", log)
+        if kind == "proxy":
+            ready, argv = (lambda: servers.answers(f"{self.proxy_url}/ready")), self._proxy_argv
+        else:
+            ready, argv = (lambda: True), ["asynchronous.worker"]
+        return Program(kind, [sys.executable, "-m", *argv], ready, log, self._settings)
+
+    def kill(self, kind: str, chance: random.Random) -> int:
+        """SIGKILL a program, or one `child` of the worker; return the id of the process."""
+        if kind != "child":
+            self._running[kind].kill()
+            return self._running[kind].pid
+        worker = self._running["worker"].pid
+        wait_until(lambda: children(worker), 20, "the worker's children")
+        child = chance.choice(children(worker))
+        os.kill(child, signal.SIGKILL)
+        return child
+
+    def wait_ready(self) -> None:
+        """Return when all started programs are ready."""
+        for program in self._running.values():
+            program.wait_ready()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        with uninterrupted(), contextlib.suppress(KeyError):
+            while True:
+                self._running.popitem()[1].stop()

@@ -1,0 +1,151 @@
+import contextlib
+import socket
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from asynchronous.consumer import Result
+from asynchronous.model import Model, PredictFailed, ServingUnavailable
+
+from .conftest import label_of, png
+
+
+@pytest.fixture
+def model(fake, settings):
+    return Model(settings(serving_grpc=fake.target, predict_timeout=1, hang_after=60))
+
+
+def test_a_batch_is_one_call_and_the_images_arrive_unchanged(model, fake):
+    images = [png() for _ in range(5)]
+    assert model.predict(images) == [Result(label_of(image), 0.75) for image in images]
+    assert fake.batches() == [[label_of(image) for image in images]]
+
+
+def test_a_refused_image_affects_only_itself(model):
+    images = [png(), png("refuse"), png()]
+    first, refused, last = model.predict(images)
+    assert (first.label, last.label) == (label_of(images[0]), label_of(images[2]))
+    assert refused.refused == "INVALID_ARGUMENT: cannot decode the image"
+
+
+def test_an_image_that_is_refused_because_of_another_gets_its_label(model):
+    image = png("blame=2")
+    assert model.predict([image]) == [Result(label_of(image), 0.75)]
+
+
+def test_more_than_the_usual_four_megabytes_reach_the_model(model, fake):
+    images = [png() + bytes(9_000_000), png()]
+    assert [result.label for result in model.predict(images)] == [label_of(image) for image in images]
+
+
+@pytest.mark.parametrize(
+    ("order", "reason"),
+    [
+        ("slow=2", "DEADLINE_EXCEEDED"),
+        ("internal", "INTERNAL: something broke"),
+        ("nan", "probability is not a number"),
+    ],
+)
+def test_timeouts_and_unusable_answers_are_failures(model, order, reason):
+    with pytest.raises(PredictFailed, match=reason):
+        model.predict([png(), png(order)])
+
+
+def test_a_serving_program_that_does_not_serve_is_unavailable_but_not_lost(model, fake):
+    fake.away.touch()
+    with pytest.raises(ServingUnavailable, match="not serving") as raised:
+        model.predict([png()])
+    assert not raised.value.lost
+    assert model.is_served(1)
+
+
+def test_a_connection_that_breaks_during_a_call_is_lost_and_reconnects(model, fake):
+    with pytest.raises(ServingUnavailable) as raised:
+        model.predict([png("die")])
+    assert raised.value.lost
+    assert not model.is_served(0.1)
+    fake.restart_after_crash()
+    assert model.is_served(10)
+    assert model.predict([png()])
+
+
+class Relay:
+    """A TCP relay; when it is cut, neither side is told, as when a machine is gone."""
+
+    def __init__(self, target):
+        self._host, _, self._port = target.rpartition(":")
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.target, self._pairs = f"127.0.0.1:{self._listener.getsockname()[1]}", []
+        self._opened = contextlib.ExitStack()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                pair = self._listener.accept()[0], socket.create_connection((self._host, int(self._port)))
+                self._opened.enter_context(pair[0])
+                self._opened.enter_context(pair[1])
+                self._pairs.append(pair)
+                for source, sink in (pair, pair[::-1]):
+                    threading.Thread(target=self._copy, args=(pair, source, sink), daemon=True).start()
+
+    def _copy(self, pair, source, sink):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                if pair in self._pairs:
+                    sink.sendall(data)
+
+    def cut(self):
+        """Stop copying on open connections; new connections work."""
+        self._pairs.clear()
+
+    def close(self):
+        self._listener.shutdown(socket.SHUT_RDWR)  # or the thread would go on accepting
+        self._listener.close()
+        self._opened.close()
+
+
+def test_a_connection_whose_other_end_is_gone_is_lost_and_replaced(fake, settings):
+    with contextlib.closing(Relay(fake.target)) as relay:
+        model = Model(settings(serving_grpc=relay.target, predict_timeout=1))
+        assert model.predict([png()])
+        relay.cut()
+        with pytest.raises(ServingUnavailable, match="DEADLINE_EXCEEDED") as raised:
+            model.predict([png()])
+        assert raised.value.lost
+        assert model.is_served(10)
+        assert model.predict([png()])
+
+
+def test_another_kind_of_model_is_a_failure_with_its_name(settings, serving, digit_images):
+    model = Model(settings(serving_grpc=serving.grpc, model_name="iris"))
+    with pytest.raises(ServingUnavailable, match="NOT_FOUND"):
+        model.predict([digit_images[0].data])
+
+
+def test_the_digits_model_gives_the_labels_that_people_gave(settings, serving, digit_images):
+    model = Model(settings(serving_grpc=serving.grpc))
+    results = model.predict([image.data for image in digit_images])
+    right = sum(result.label == image.label for result, image in zip(results, digit_images, strict=True))
+    assert right >= 0.95 * len(digit_images)
+
+
+def test_an_undecodable_image_among_digits_fails_alone(settings, serving, digit_images):
+    results = Model(settings(serving_grpc=serving.grpc)).predict([digit_images[0].data, png()[:40]])
+    assert results[0].label == digit_images[0].label
+    assert results[1].refused.startswith("INVALID_ARGUMENT")
+
+
+def test_no_program_imports_tensorflow():
+    code = "import sys, asynchronous.app, asynchronous.loop; print('tensorflow' in sys.modules)"
+    printed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert (printed.stdout, printed.stderr) == ("False\n", "")
+
+
+def test_a_worker_imports_no_web_framework():
+    code = "import sys, asynchronous.loop as l, asynchronous.settings as s; l.Consumer(s.Settings(), 'a')"
+    code += "; print({'fastapi', 'prometheus_client', 'PIL'} & set(sys.modules))"
+    printed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert printed.stdout == "set()\n"
