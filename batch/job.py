@@ -1,140 +1,73 @@
-"""Give every row its prediction, then say what was done.
+"""Give every row its prediction, and print what was done.
 
 Exit codes: 0 every row that was tried has its prediction; 2 bad usage or a wrong setting; 3 rows were left failed;
 4 the database is unavailable; 5 the artefact was refused; 6 the deadline was reached; 7 the schema is too old;
-130 Ctrl-C; 143 SIGTERM: it ended after the chunk in hand.
+130 Ctrl-C; 143 SIGTERM: the run ended after the chunk in progress.
 """
 
 import json
-import math
-import sys
-import time
-from collections.abc import Mapping
+import math  # optional: scope
+from contextlib import ExitStack
 from typing import Annotated
 
 import typer
-from sqlalchemy import Engine
 
-from . import selection, settings
-from .artifact import open_artifact
-from .database import connect, readers, retrying
-from .deadline import DeadlineReached, Terminated
-from .exits import Exit, end_on_sigterm, one_line, stopped_by_signals
-from .predictor import MODEL_FILE, load
-from .progress import progress
+from .database import connect
+from .errors import exit_in_one_line
+from .files.progress import show_progress  # optional: files
+from .migrations.schema import upgrade_embedded
+from .model import load_model
+from .policies import Policy, run
+from .queries import Rows
 from .runner import Runner
-from .runs import Record
-from .schema import upgrade_embedded
-from .scope import BadScope, Policy, Scope, moment
-from .tables import State
-from .tally import Tally
+from .runs.record import record  # optional: runs
+from .scope.options import DryRun, MaxRows, Rescore, Seconds, Since, Until, narrow, print_plan  # optional: scope
+from .settings import load_settings
+from .stop import Stop, Stopped, end_on_sigterm, stop_on_signals
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
-def _moment(text: str) -> str:
-    try:
-        return moment(text)
-    except BadScope as error:
-        raise typer.BadParameter(str(error)) from None
-
-
-OnFailure = Annotated[Policy, typer.Option(help="What to do about rows that fail.")]
-MaxAttempts = Annotated[int, typer.Option(min=1, help="Tries of a row; with retry-all, of the run.")]
-Backoff = Annotated[float, typer.Option(min=0, help="Seconds before the second try, doubled each time.")]
-ChunkRows = Annotated[int, typer.Option(min=1, max=5_000, help="Rows in one transaction.")]
-Since = Annotated[str | None, typer.Option(parser=_moment, help="Only rows created at this ISO time (UTC) or later.")]
-Until = Annotated[str | None, typer.Option(parser=_moment, help="Only rows created before this ISO time (UTC).")]
-MaxRows = Annotated[int | None, typer.Option(min=1, max=sys.maxsize, help="Rows to try, at most.")]
-Seconds = Annotated[float, typer.Option("--deadline", min=0, help="Seconds after which no further chunk is begun.")]
-Rescore = Annotated[bool, typer.Option("--rescore", help="In place of the rows that wait, those of an older model.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what there is to do, and change nothing.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")]
-
-
 @app.command(help=__doc__)
 def main(
-    on_failure: OnFailure = Policy.LEAVE,
-    max_attempts: MaxAttempts = Runner.max_attempts,
-    backoff: Backoff = Runner.backoff,
-    chunk_rows: ChunkRows = Runner.chunk_rows,
-    since: Since = None,
-    until: Until = None,
-    max_rows: MaxRows = None,
-    deadline: Seconds = math.inf,
-    rescore: Rescore = False,
-    dry_run: DryRun = False,
-    as_json: AsJson = False,
+    on_failure: Annotated[Policy, typer.Option(help="What to do about rows that fail.")] = Policy.LEAVE,
+    max_attempts: Annotated[int, typer.Option(min=1, help="Tries of a row; with retry-all, of the run.")] = 3,
+    backoff: Annotated[float, typer.Option(min=0, help="Seconds before the second try, doubled each time.")] = 1,
+    chunk_rows: Annotated[int, typer.Option(min=1, max=5_000, help="Rows in one transaction.")] = 1_000,
+    since: Since = None,  # optional: scope
+    until: Until = None,  # optional: scope
+    max_rows: MaxRows = None,  # optional: scope
+    deadline: Seconds = math.inf,  # optional: scope
+    rescore: Rescore = False,  # optional: scope
+    dry_run: DryRun = False,  # optional: scope
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
-    """Parse, run, summarise."""
+    """Parse, run, print the summary."""
     end_on_sigterm()
-    with one_line():
-        scope = Scope(since, until, max_rows, deadline, rescore)
-        configuration = settings.load()
-        predictor = load(open_artifact(configuration.model_dir, configuration.model_version, [MODEL_FILE]))
-        engine, seconds = connect(configuration), configuration.database_retry_seconds
-        if not dry_run:
-            retrying(seconds)(upgrade_embedded, engine)
-        limit = None if on_failure is Policy.RETRY_ALL else max_attempts
-        waiting = retrying(seconds)(_waiting, engine, scope, predictor.version, limit)
-        rows = min(sum(waiting.values()), max_rows or sys.maxsize)
-        if dry_run:
-            by_state = {state.value: count for state, count in waiting.items()}
-            plan = {"rows": rows, "model_version": predictor.version, **by_state}
-            typer.echo(json.dumps(plan) if as_json else _plan(plan, by_state))
-            return
-        started, tally, code = time.monotonic(), Tally(), Exit.DONE
-        if rows:
-            with progress("predicted", rows) as report:
-                runner = Runner(engine, predictor, report, chunk_rows, max_attempts, backoff, seconds, scope)
-                code = _run(runner, on_failure)
-                tally = runner.tally
-        summary = {"waiting": rows} | _summary(tally, time.monotonic() - started, predictor.version)
-        typer.echo(json.dumps(summary) if as_json else _words(summary, scope, code))
-        raise typer.Exit(code)
+    with exit_in_one_line():
+        rows, stop = Rows(None if on_failure is Policy.RETRY_ALL else max_attempts), Stop()
+        rows, stop = narrow(rows, since, until, max_rows, deadline, rescore)  # optional: scope
+        settings = load_settings()
+        model, engine, seconds = load_model(settings), connect(settings), settings.database_retry_seconds
+        runner = Runner(engine, model, rows, stop, chunk_rows, max_attempts, backoff, seconds)
+        if dry_run:  # optional: scope
+            return print_plan(runner, as_json)  # optional: scope
+        _run(runner, on_failure)
+        typer.echo(json.dumps(runner.result.summary()) if as_json else runner.result)
+        raise typer.Exit(runner.result.exit_code)
 
 
-def _waiting(engine: Engine, scope: Scope, model_version: int, max_attempts: int | None) -> dict[State, int]:
-    with readers(engine).begin() as connection:
-        return selection.waiting(connection, scope, model_version, max_attempts)
-
-
-def _run(runner: Runner, policy: Policy) -> Exit:
+def _run(runner: Runner, policy: Policy) -> None:
+    """Run if there is anything to do; `runner.result` holds what was done, also when the run is stopped."""
     try:
-        with stopped_by_signals(runner.deadline.stop), Record(runner, policy):
-            runner.run(policy)
-    except DeadlineReached:
-        return Exit.DEADLINE
-    except Terminated as stopped:
-        return Exit(128 + stopped.number)
-    return Exit.ROWS_FAILED if runner.tally.failed else Exit.DONE
-
-
-def _plan(plan: Mapping[str, int], by_state: Mapping[str, int]) -> str:
-    states = ", ".join(f"{count:,} {state}" for state, count in by_state.items())
-    return "{rows:,} rows would be predicted by model version {model_version}".format(**plan) + f" ({states})"
-
-
-def _summary(tally: Tally, seconds: float, model_version: int) -> dict[str, float]:
-    return {
-        "rows": tally.rows,
-        "done": tally.done,
-        "failed": len(tally.failed),
-        "seconds": round(seconds, 3),
-        "rows_per_second": round(tally.rows / max(seconds, 1e-9)),
-        "model_version": model_version,
-    }
-
-
-def _words(summary: Mapping[str, float], scope: Scope, code: Exit) -> str:
-    names = {Exit.DEADLINE: "deadline reached", Exit.INTERRUPTED: "interrupted", Exit.TERMINATED: "terminated"}
-    early = names.get(code)
-    if not early and not summary["rows"]:
-        within = f" in the scope {scope}" if str(scope) else ""
-        return f"nothing to do: no row waits for a prediction{within}"
-    words = early + ", {rows:,} of {waiting:,} rows tried: " if early else ""
-    words += "{done:,} rows predicted, {failed:,} failed, {seconds:.1f} s, {rows_per_second:,} rows/s, "
-    return (words + "model version {model_version}").format(**summary)
+        runner.retry(upgrade_embedded, runner.engine)
+        if runner.count_waiting():
+            with stop_on_signals(runner.stop), ExitStack() as attached:
+                attached.enter_context(show_progress(runner))  # optional: files
+                attached.enter_context(record(runner, policy))  # optional: runs
+                run(runner, policy)
+    except Stopped as stopped:
+        runner.result.stopped = stopped
 
 
 if __name__ == "__main__":

@@ -1,72 +1,92 @@
-"""Every statement that the job, the seed and the API send; the caller owns the transaction."""
+"""Every statement of the job and the seed; the caller owns the transaction."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Text, case, func, insert, or_, select, type_coerce, update
-from sqlalchemy.orm import Session
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement, Connection, func
 
-from .predictor import Scored
+from .migrations.schema import STORED, require
+from .schemas import Predicted
 from .tables import REASON_LENGTH, Item, State
 
-# MySQL would at times rather walk the whole table by primary key to have the rows in order. SQLite ignores the hint.
-BY_STATE = "FORCE INDEX (items_state_id)"
+
+@dataclass(frozen=True)
+class Part:
+    """Rows that a run claims chunk by chunk, in an order that `index` has."""
+
+    where: tuple[ColumnElement[bool], ...]
+    order: tuple[Any, ...] = (Item.id,)
+    index: str = "items_state_id"
+    grows: bool = False  # rows may be added while a run works on them
 
 
-class Predicted(NamedTuple):
-    """A row that is done; the time is UTC."""
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a run: those that failed and have attempts left (None: any number), then those that wait."""
 
-    id: int
-    values: list[float]
-    label: str
-    prediction: list[float]
-    model_version: int
-    updated_at: datetime
+    max_attempts: int | None = 3
+    max_rows: int | None = None
+
+    def by_state(self, model_version: int) -> dict[State, Part]:
+        left = () if self.max_attempts is None else (Item.attempts < self.max_attempts,)
+        failed, pending = Part((Item.state == State.FAILED, *left)), Part((Item.state == State.PENDING,), grows=True)
+        return {State.FAILED: failed, State.PENDING: pending}
+
+    def parts(self, connection: Connection, model_version: int) -> list[Part]:
+        return list(self.by_state(model_version).values())
+
+    def __str__(self) -> str:
+        return ""
 
 
-def claim(
-    connection: Connection, state: State, after: int, limit: int, max_attempts: int | None = None
-) -> list[tuple[int, Any]]:
-    """Lock up to `limit` rows in `state` with an id above `after`, passing over those that another runner has locked.
+def count(connection: Connection, rows: Rows, model_version: int) -> dict[State, int]:
+    """Count by state what a run can claim; the same statement reads the schema's revision, and refuses an old one."""
+    parts, counts = rows.by_state(model_version), []
+    for part in parts.values():
+        found = sa.select(sa.literal(1)).where(*part.where).with_hint(Item, f"FORCE INDEX ({part.index})")
+        counts.append(sa.select(func.count()).select_from(found.limit(rows.max_rows).subquery()).scalar_subquery())
+    revision, *numbers = connection.execute(sa.select(STORED, *counts)).one()
+    require(revision)
+    return dict(zip(parts, numbers, strict=True))
 
-    Returns each id with `values` as the text that is stored, since a row that came by other means may hold anything.
-    The rows stay this transaction's own until it ends. SQLite has no row locks; there the transaction has the file.
+
+def claim(connection: Connection, part: Part, after: Sequence[Any], limit: int) -> Sequence[Any]:
+    """Lock up to `limit` rows of a part behind the place `after`, except those that another runner has locked.
+
+    Each row is its id, its `values` as the stored text, and its place. The locks last until the transaction ends.
+    SQLite has no row locks: there the transaction has the whole file.
     """
-    query = _from(select(Item.id, type_coerce(Item.values, Text)), state, after, limit)
-    return [(row[0], row[1]) for row in connection.execute(locked(query, max_attempts))]
+    query = sa.select(Item.id, sa.type_coerce(Item.values, sa.Text), *part.order).where(*part.where)
+    if after:
+        query = query.where(_behind(part.order, after))
+    # Without the hint MySQL may walk the whole table by primary key. SQLite ignores hints.
+    query = query.order_by(*part.order).limit(limit).with_hint(Item, f"FORCE INDEX ({part.index})")
+    return connection.execute(query.with_for_update(skip_locked=True)).all()
 
 
-def locked(query: Select[*tuple[Any, ...]], max_attempts: int | None) -> Select[*tuple[Any, ...]]:
-    """Have `query` lock its rows, but those that others hold, and those without attempts left (None: any)."""
-    query = query if max_attempts is None else query.where(Item.attempts < max_attempts)
-    return query.with_for_update(skip_locked=True)
+def _behind(order: Sequence[Any], place: Sequence[Any]) -> ColumnElement[bool]:
+    """Return the condition that a row comes after `place`. MySQL uses no index where two tuples are compared."""
+    further: ColumnElement[bool] = order[0] > place[0]
+    return sa.or_(further, sa.and_(order[0] == place[0], _behind(order[1:], place[1:]))) if order[1:] else further
 
 
-def count_done(connection: Connection) -> int:
-    """Count the rows that have a prediction, out of the index alone."""
-    return int(connection.execute(select(func.count()).where(Item.state == State.DONE)).scalar_one())
+def write_done(connection: Connection, rows: Sequence[Predicted], model_version: int) -> None:
+    """Write predictions, labels, model version and state of many rows in one statement.
 
-
-def predicted(connection: Connection, after: int, limit: int) -> list[Predicted]:
-    """Return up to `limit` rows that have a prediction, with an id above `after`, by rising id."""
-    columns = Item.id, Item.values, Item.label, Item.prediction, Item.model_version, Item.updated_at
-    return [Predicted(*row) for row in connection.execute(_from(select(*columns), State.DONE, after, limit))]
-
-
-def write_done(connection: Connection, scored: Sequence[Scored], model_version: int) -> None:
-    """Write predictions, labels, model version and state of many rows in one statement, and of no other row.
-
-    Ids and predictions stand in the text: whole numbers, and JSON that was made of numbers. Bound as parameters they
-    would take longer to send than the update takes.
+    Ids and predictions are in its text: whole numbers, and JSON made of numbers. Parameters would take longer to send
+    than the update takes.
     """
+    if not rows:
+        return
     by_label: dict[str, list[str]] = {}
-    for row in scored:
+    for row in rows:
         by_label.setdefault(row.label, []).append(str(row.id))
     mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
-    predictions = " ".join([f"WHEN {row.id} THEN '{row.prediction}'" for row in scored])
+    predictions = " ".join([f"WHEN {row.id} THEN '{row.prediction}'" for row in rows])
     labels = " ".join(f"WHEN id IN ({','.join(ids)}) THEN {mark}" for ids in by_label.values())
-    ids = ",".join([str(row.id) for row in scored])
+    ids = ",".join([str(row.id) for row in rows])
     connection.exec_driver_sql(
         f"UPDATE items SET prediction = CASE id {predictions} END, label = CASE {labels} END, state = 'done', "  # noqa: S608
         f"model_version = {mark}, attempts = attempts + 1, reason = NULL, updated_at = CURRENT_TIMESTAMP "
@@ -76,59 +96,25 @@ def write_done(connection: Connection, scored: Sequence[Scored], model_version: 
 
 
 def write_failed(connection: Connection, reasons: Mapping[int, str], model_version: int) -> None:
-    """Keep why rows failed, one statement for each reason.
-
-    A row that meanwhile has this model's prediction is left alone. One with an older model's stays done and keeps it:
-    its readers go on, and its model version tells that it is old.
-    """
+    """Write why rows failed, one statement for each reason; a row with an older model's prediction keeps it."""
     by_reason: dict[str, list[int]] = {}
     for row_id, reason in reasons.items():
         by_reason.setdefault(reason[:REASON_LENGTH], []).append(row_id)
-    state = case((Item.state == State.DONE, State.DONE.value), else_=State.FAILED.value)
+    state = sa.case((Item.state == State.DONE, State.DONE.value), else_=State.FAILED.value)
     for reason, ids in by_reason.items():
-        connection.execute(
-            update(Item)
-            .where(Item.id.in_(ids), not_by(model_version))
-            .values(state=state, reason=reason, attempts=Item.attempts + 1, updated_at=func.now())
-        )
+        values = {"state": state, "reason": reason, "attempts": Item.attempts + 1, "updated_at": func.now()}
+        connection.execute(sa.update(Item).where(Item.id.in_(ids), not_by(model_version)).values(values))
 
 
 def not_by(model_version: int) -> ColumnElement[bool]:
-    """Return the condition that a row has no prediction of `model_version`, or of a newer one.
+    """Return the condition that a row has no prediction of this model version, or of a newer one."""
+    return sa.or_(Item.state != State.DONE, Item.model_version < model_version)
 
-    The state says so and not the version alone: whoever sets a row back to pending may leave its version there.
-    """
-    return or_(Item.state != State.DONE, Item.model_version < model_version)
+
+def done(connection: Connection, ids: Iterable[int], model_version: int) -> set[int]:
+    """Return those of the rows `ids` that have a prediction of this model version, or of a newer one."""
+    return set(connection.scalars(sa.select(Item.id).where(Item.id.in_(ids), ~not_by(model_version))))
 
 
 def seed(connection: Connection, rows: Iterable[Sequence[float]]) -> None:
-    """Add many rows without asking for their ids."""
-    connection.execute(insert(Item), [{"values": row} for row in rows])
-
-
-def add(session: Session, rows: Iterable[Sequence[float]]) -> list[int]:
-    """Add rows and return their ids in the order of the rows."""
-    items = [Item(values=row) for row in rows]
-    session.add_all(items)
-    session.flush()
-    return [item.id for item in items]
-
-
-def page(session: Session, states: Sequence[State] | None, after: int, limit: int) -> tuple[list[Item], int | None]:
-    """Return up to `limit` rows with an id above `after`, by rising id, and the next page's `after` if there is one.
-
-    Each state is read by its own walk along the index. A row that changes state between two walks is taken once.
-    """
-    found = {
-        item.id: item
-        for state in states or (None,)
-        for item in session.scalars(_from(select(Item), state, after, limit + 1))
-    }
-    ids = sorted(found)
-    return [found[row_id] for row_id in ids[:limit]], ids[limit - 1] if len(ids) > limit else None
-
-
-def _from(query: Select[*tuple[Any, ...]], state: State | None, after: int, limit: int) -> Select[*tuple[Any, ...]]:
-    """Restrict `query` to one state (None for any) and to the `limit` rows that follow `after`."""
-    query = query.where(Item.id > after).order_by(Item.id).limit(limit)
-    return query if state is None else query.where(Item.state == state).with_hint(Item, BY_STATE)
+    connection.execute(sa.insert(Item), [{"values": row} for row in rows])

@@ -1,88 +1,77 @@
-"""What a row is, and the shapes of the API's requests and answers."""
+"""What a row is, what the model makes of rows, and what a run has done."""
 
+import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import Annotated, Any
+from dataclasses import dataclass, field
+from typing import Annotated, NamedTuple
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field
+from pydantic import FailFast, Field
 
-from .tables import State
+from .errors import Exit
+from .stop import Stopped
 
 FLOAT32_MAX = 3.4028234663852886e38
-MAX_ROWS = 1_000
-MAX_BODY_BYTES = 1_048_576
-MAX_PAGE = 1_000
-MAX_ID = 2**63 - 1
-MAX_REASON = 300
-
 Float32 = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-FLOAT32_MAX, le=FLOAT32_MAX)]
 # The first fault is enough to refuse a row; a list of all faults could be far larger than the row.
 Row = Annotated[list[Float32], FailFast()]
-Utc = Annotated[datetime, AfterValidator(lambda moment: moment.replace(tzinfo=UTC))]
 
 
 def wrong_width(row: Sequence[object], width: int) -> str | None:
-    """Say what is wrong with the number of values in `row`, if anything is."""
+    """Return what is wrong with the number of values in `row`, if anything."""
     return None if len(row) == width else f"{len(row)} values, the model takes {width}"
 
 
-def first_error(errors: Sequence[Any]) -> str:
-    """Return the first of pydantic's `errors` as one line that names the field; the input is not repeated."""
-    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in errors[0]["loc"])
-    return f"{''.join(parts).lstrip('.')}: {errors[0]['msg']}".removeprefix(": ")[:MAX_REASON]
-
-
-class NewRows(BaseModel):
-    """Rows to add; every row is as wide as the model's input."""
-
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"data": [[5.1, 3.5, 1.4, 0.2]]}]})
-
-    data: Annotated[list[Row], FailFast(), Field(min_length=1, max_length=MAX_ROWS)]
-
-
-class AddedRows(BaseModel):
-    """The new rows' ids, in the order of the request."""
-
-    ids: list[int]
-
-
-class ItemOut(BaseModel):
-    """A row as it is stored: `prediction` holds one probability for each label, `reason` says why a row failed."""
-
-    model_config = ConfigDict(from_attributes=True)
+class Predicted(NamedTuple):
+    """One predicted row; `prediction` is the JSON list of its float32 probabilities, with all digits."""
 
     id: int
-    values: Any
-    state: State
-    prediction: list[float] | None
-    label: str | None
-    model_version: int | None
-    attempts: int
-    reason: str | None
-    created_at: Utc
-    updated_at: Utc
+    prediction: str
+    label: str
 
 
-class Page(BaseModel):
-    """Rows by rising id; `next` is the `after` of the next page, null on the last one."""
+@dataclass
+class Predictions:
+    """The outcome of a chunk: each row is done, or failed with a reason."""
 
-    items: list[ItemOut]
-    next: int | None
-
-
-class Labels(BaseModel):
-    """Class names, in the order of the probabilities."""
-
-    labels: list[str]
+    done: list[Predicted] = field(default_factory=list)
+    failed: dict[int, str] = field(default_factory=dict)
 
 
-class Status(BaseModel):
-    """The answer of a health or readiness probe."""
+@dataclass
+class Result:
+    """What a run has committed so far; `failed` holds the ids of the rows that it tried and that are failed now."""
 
-    status: str
+    model_version: int
+    scope: str = ""
+    waiting: int = 0
+    done: int = 0
+    failed: set[int] = field(default_factory=set)
+    stopped: Stopped | None = None
+    started: float = field(default_factory=time.monotonic)
 
+    @property
+    def rows(self) -> int:
+        return self.done + len(self.failed)
 
-class Problem(BaseModel):
-    """Why a request was not answered; names the field and the limit."""
+    @property
+    def exit_code(self) -> Exit:
+        return self.stopped.exit_code if self.stopped else Exit.ROWS_FAILED if self.failed else Exit.DONE
 
-    detail: str
+    def add(self, predictions: Predictions) -> None:
+        """Count a chunk; a row that failed before and is done now counts as done."""
+        self.done += len(predictions.done)
+        self.failed.update(predictions.failed)
+        self.failed.difference_update(row.id for row in predictions.done)
+
+    def summary(self) -> dict[str, float]:
+        seconds = time.monotonic() - self.started
+        counts = {"waiting": self.waiting, "rows": self.rows, "done": self.done, "failed": len(self.failed)}
+        speed = {"seconds": round(seconds, 3), "rows_per_second": round(self.rows / max(seconds, 1e-9))}
+        return counts | speed | {"model_version": self.model_version}
+
+    def __str__(self) -> str:
+        if not self.rows and not self.stopped:
+            return f"nothing to do: no row waits for a prediction{self.scope and f' in the scope {self.scope}'}"
+        early = f"{self.stopped}, {self.rows:,} of {self.waiting:,} rows tried: " if self.stopped else ""
+        words = "{done:,} rows predicted, {failed:,} failed, {seconds:.1f} s, {rows_per_second:,} rows/s, "
+        return early + (words + "model version {model_version}").format(**self.summary())

@@ -1,21 +1,19 @@
-"""Add rows: Iris-like ones, the same for the same seed, or those of a CSV file.
-
-A line of the file that is no row of the model ends the load with exit code 2; the rows of the chunks before it stay.
-"""
+"""Add Iris-like rows; the same seed gives the same rows."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import typer
 
-from . import csv_rows, queries, settings
-from .artifact import open_artifact
+from . import queries
 from .database import connect, retrying
-from .exits import end_on_sigterm, one_line
-from .progress import progress
-from .schema import upgrade_embedded
+from .errors import exit_in_one_line
+from .files.csv_rows import CsvFile, or_csv  # optional: files
+from .files.progress import with_progress  # optional: files
+from .migrations.schema import upgrade_embedded
+from .settings import load_settings
+from .stop import end_on_sigterm
 
 CHUNK_ROWS = 2_000
 # Sepal length and width, petal length and width, in cm: mean and standard deviation of setosa, versicolor, virginica.
@@ -26,7 +24,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 def flowers(rows: int, seed: int) -> Iterator[list[list[float]]]:
-    """Yield `rows` rows of four lengths in cm, in chunks; a longer run begins with the rows of a shorter one."""
+    """Yield `rows` rows of four lengths in cm, in chunks; a longer result begins with the rows of a shorter one."""
     random = np.random.default_rng(seed)
     for start in range(0, rows, CHUNK_ROWS):
         kinds = random.integers(len(MEANS), size=CHUNK_ROWS)
@@ -38,33 +36,26 @@ def flowers(rows: int, seed: int) -> Iterator[list[list[float]]]:
 def main(
     rows: Annotated[int | None, typer.Option(min=0, help="Iris-like rows to add.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Other numbers give other rows.")] = 0,
-    file: Annotated[Path | None, typer.Option("--csv", help="Rows to add: a file, also .gz, or - for stdin.")] = None,
+    file: CsvFile = None,  # optional: files
 ) -> None:
-    """Parse, add; say how much was added however it ends."""
-    if (rows is None) == (file is None):
-        raise typer.BadParameter("give either --rows or --csv")
+    """Parse, add; print how much was added, however it ends."""
+    chunks = None if rows is None else flowers(rows, seed)
+    chunks = or_csv(chunks, file, CHUNK_ROWS)  # optional: files
+    if chunks is None:
+        raise typer.BadParameter("give --rows")
+    chunks = with_progress("added", chunks, rows)  # optional: files
     end_on_sigterm()
-    with one_line():
-        configuration = settings.load()
-        chunks = flowers(rows or 0, seed) if file is None else _from_file(file, configuration)
-        engine = connect(configuration)
-        retrying(configuration.database_retry_seconds)(upgrade_embedded, engine)
-        added = 0
+    with exit_in_one_line():
+        settings = load_settings()
+        engine, added = connect(settings), 0
+        retrying(settings.database_retry_seconds)(upgrade_embedded, engine)
         try:
-            with progress("added", rows) as report:
-                for chunk in chunks:
-                    with engine.begin() as connection:
-                        queries.seed(connection, chunk)
-                    added += len(chunk)
-                    report(added)
+            for chunk in chunks:
+                with engine.begin() as connection:
+                    queries.seed(connection, chunk)
+                added += len(chunk)
         finally:
             typer.echo(f"{added:,} rows added to {engine.url.render_as_string(hide_password=True)}")
-
-
-def _from_file(file: Path, configuration: settings.Settings) -> Iterator[list[list[float]]]:
-    artifact = open_artifact(configuration.model_dir, configuration.model_version)
-    with csv_rows.open_text(file) as lines:
-        yield from csv_rows.read(lines, artifact.manifest["inputs"][0]["shape"][1], CHUNK_ROWS)
 
 
 if __name__ == "__main__":

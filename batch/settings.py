@@ -1,4 +1,4 @@
-"""What can be set from outside: environment variables, read once by `load()`."""
+"""The settings: environment variables, read once by `load_settings()`."""
 
 import logging
 from pathlib import Path
@@ -10,21 +10,21 @@ from pythonjsonlogger.json import JsonFormatter
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-from .schemas import first_error
+from .errors import ServiceError, first_error
 
 LINE = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
 
-class BadSetting(Exception):
-    """An environment variable has a value that cannot be used; the message is one line that names it."""
+class BadSetting(ServiceError):
+    """An environment variable has a value that cannot be used; the message names the variable."""
 
 
-def _unambiguous(url: str) -> str:
-    """Refuse a password that would end at its first @: its rest, taken for host or port, would stand in every error."""
+def _check_url(url: str) -> str:
+    """Refuse a raw @ in a password: what follows it would be taken for the host, and printed in error messages."""
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
-        raise ValueError("no URL of a database; in a password, @ is written %40, : %3A, / %2F and % %25") from None
+        raise ValueError("not a database URL; in a password, @ is written %40, : %3A, / %2F and % %25") from None
     if parsed.host and "@" in f"{parsed.host}{parsed.database}":
         raise ValueError("an @ too many; in a password it is written %40")
     return url
@@ -35,7 +35,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, hide_input_in_errors=True)
 
-    database_url: Annotated[str, AfterValidator(_unambiguous)] = Field(
+    database_url: Annotated[str, AfterValidator(_check_url)] = Field(
         default="sqlite:///.run/batch.sqlite3", pattern=r"^(sqlite|(mysql|mariadb)\+pymysql)://", repr=False
     )
     database_password_file: FilePath | None = None
@@ -46,20 +46,15 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] = "text"
 
 
-def load() -> Settings:
-    """Read the environment and send all logging, uvicorn's too, to stderr in the chosen format."""
+def load_settings() -> Settings:
+    """Read the environment, and send all logs to stderr in the chosen format."""
     try:
         settings = Settings()
     except ValidationError as error:
-        name, _, fault = first_error(error.errors()).replace(": Value error, ", ": ").partition(": ")
+        name, _, fault = first_error(error).replace(": Value error, ", ": ").partition(": ")
         raise BadSetting(f"{name.upper()}: {fault}") from None
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter(LINE) if settings.log_format == "json" else logging.Formatter(LINE))
     logging.basicConfig(level=settings.log_level, handlers=[handler], force=True)
-    # A connection that breaks as it is given back is a traceback there; whoever needs the next one says so in a line.
-    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
-    for name in ("uvicorn", "uvicorn.access"):
-        logger = logging.getLogger(name)
-        logger.handlers.clear()
-        logger.propagate = True
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)  # tracebacks of connections that were lost
     return settings

@@ -146,5 +146,5 @@ class Stack:
             if done.returncode:
                 raise ProgramFailed(f"batch: {done.stderr.strip().splitlines()[-1]}")
         where = ["--port", str(self.settings.batch_port)]
-        argv = ["uvicorn", "--http", "h11", "--factory", "batch.api:create_app", *where]
+        argv = ["uvicorn", "--factory", "batch.api:create_app", *where]
         self._run_http("batch", argv, "/ready", MODEL_DIR=str(ARTIFACTS / "iris"))

@@ -1,4 +1,4 @@
-"""Runs the migrations on the connection that `schema.upgrade` hands over."""
+"""Run the migrations on the connection that `schema.upgrade` passes."""
 
 from alembic import context
 

@@ -1,4 +1,4 @@
-"""What became of every row, and how often: a trigger in the database logs each update of `items` that is committed."""
+"""The outcome of every row: a trigger in the database logs each committed update of `items`."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ LABELS = ["setosa", "versicolor", "virginica"]
 
 
 class Verdict(NamedTuple):
-    """Rows that broke the promise; all three are 0 when each row was written once, and rightly."""
+    """Rows that broke the promise; all three are 0 when each row was written once and correctly."""
 
     wrong: int
     doubled: int
@@ -31,9 +31,9 @@ def direct(rows: Sequence[Sequence[float]]) -> list[tuple[str, list[float]]]:
 
 
 def install(engine: Engine, seconds: float = 0) -> None:
-    """Log every update of `items` from now on; an update that is taken back takes its line in the log along.
+    """Log every update of `items` from now on; an update that is rolled back removes its line from the log.
 
-    Each takes so many `seconds` longer, so that a runner is longer in the middle of its transaction than it starts up.
+    Each update takes `seconds` longer, so a runner spends more time in its transactions than in its start.
     """
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE updates (item BIGINT NOT NULL, state VARCHAR(10) NOT NULL)"))
@@ -42,7 +42,7 @@ def install(engine: Engine, seconds: float = 0) -> None:
 
 
 def judge(engine: Engine, rows: Sequence[Sequence[float]]) -> Verdict:
-    """Hold the table against a direct run on the `rows` that it was filled with, and against the log."""
+    """Compare the table with a direct run on the `rows` that it was filled with, and with the log."""
     columns = Item.id, Item.state, Item.label, Item.prediction, Item.model_version, Item.attempts
     with readers(engine).connect() as connection:
         updates = Counter(connection.execute(text("SELECT item FROM updates")).scalars())

@@ -17,4 +17,6 @@ def run(module: str, engine: Engine | str, *flags: str, stdin: str = "", **envir
     """Run a module of the pattern to its end on a database."""
     argv = [sys.executable, "-m", f"batch.{module}", *flags]
     env = os.environ | {"DATABASE_URL": url(engine), "DATABASE_RETRY_SECONDS": "0"} | environment
-    return subprocess.run(argv, cwd=ROOT, env=env, input=stdin, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(
+        argv, cwd=ROOT, env=env, input=stdin, capture_output=True, text=True, check=False, timeout=110
+    )

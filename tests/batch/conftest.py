@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 
 from batch import artifact, queries
 from batch.database import connect, readers
-from batch.predictor import Predictor, load
-from batch.schema import REVISION
+from batch.migrations.schema import REVISION
+from batch.model import Model, load
+from batch.runs.tables import Run as Run  # the tables include it
 from batch.seed import flowers
 from batch.settings import Settings
 from batch.tables import Base, Item, State
@@ -24,7 +25,7 @@ from tests.batch.commands import url
 
 def open_engine(url: str) -> Engine:
     engine = connect(Settings(database_url=url))
-    with engine.begin() as connection:  # as the migrations leave it, see test_schema.py, in a tenth of their time
+    with engine.begin() as connection:  # the tables of the migrations, see test_schema.py, in a tenth of their time
         Base.metadata.create_all(connection)
         connection.execute(text(f"CREATE TABLE alembic_version AS SELECT '{REVISION}' AS version_num"))
     return engine
@@ -57,7 +58,7 @@ def sqlite(tmp_path: Path) -> Iterator[Engine]:
 
 @pytest.fixture(params=["mariadb", "sqlite"])
 def engine(request: pytest.FixtureRequest) -> Engine:
-    """What must hold on the server and on the embedded default."""
+    """The server and the embedded default: what the test asserts holds on both."""
     return request.getfixturevalue(request.param)
 
 
@@ -77,7 +78,7 @@ def server(free_port: Callable[[], int], tmp_path: Path) -> Iterator[Callable[[]
 
 
 @pytest.fixture(scope="session")
-def predictor(artifacts: Path) -> Predictor:
+def model(artifacts: Path) -> Model:
     return load(artifact.open_artifact(artifacts / "iris", keep=["model.onnx"]))
 
 
@@ -103,7 +104,7 @@ def states(engine: Engine) -> str:
 
 
 def count(engine: Engine, state: State) -> int:
-    with readers(engine).connect() as connection:  # on SQLite one that writes could keep any other waiting
+    with readers(engine).connect() as connection:  # on SQLite a writer could block it
         return connection.execute(select(func.count()).where(Item.state == state)).scalar_one()
 
 
@@ -127,7 +128,7 @@ def count_of(engine: Engine, table: str) -> int:
 
 @pytest.fixture
 def start_job(start: Callable[..., Program]) -> Callable[..., Program]:
-    """Start a run that goes on by itself."""
+    """Start a run in a process of its own."""
 
     def start_job(engine: Engine, *flags: str, **environment: str) -> Program:
         argv = [sys.executable, "-m", "batch.job", "--json", *flags]

@@ -1,11 +1,10 @@
-"""Runners and their database are killed again and again while they work: has each row exactly one prediction?
+"""Kill runners and their database again and again while they work, and count the predictions of each row.
 
     python -m tests.batch.kills --rows 100000 --runners 4
 
-A kill is SIGKILL for a runner that is connected, most of them with rows in hand; another one takes its place. The
-database server is killed once, in the middle. The exit code is 1 when a row has no prediction, was written twice, or
-differs from what a direct run of the model gives it, or when a runner ended otherwise than with exit code 0 or by our
-hand.
+A kill is SIGKILL for a runner that is connected, in most cases with claimed rows; a new runner replaces it. The
+database server is killed once, half-way. The exit code is 1 if a row has no prediction, was written twice, or differs
+from a direct run of the model, or if a runner that was not killed ended with another exit code than 0.
 """
 
 import argparse
@@ -38,13 +37,13 @@ HOLDERS = text(
     "SELECT user FROM information_schema.innodb_trx JOIN information_schema.processlist ON id = trx_mysql_thread_id "
     "WHERE trx_rows_locked > 0"
 )
-PATIENCE = 900  # seconds until all rows must be done
-UPDATE_SECONDS = 0.001  # that the update of one row takes longer than it would
+MOST_SECONDS = 900  # until all rows must be done
+UPDATE_SECONDS = 0.001  # added to the update of each row
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is done to how many rows; `every` is the seconds between two kills."""
+    """The size of the run; `every` is the seconds between two kills."""
 
     rows: int
     runners: int
@@ -54,11 +53,11 @@ class Plan:
 
 @dataclass(frozen=True)
 class Report:
-    """What came of a run; `crashed` runners ended by themselves with another exit code than 0, or a traceback."""
+    """The result; `crashed` runners ended by themselves with another exit code than 0, or with a traceback."""
 
     rows: int
     kills: int
-    kills_with_rows_in_hand: int
+    kills_with_claimed_rows: int
     server_restarts: int
     crashed: int
     wrong: int
@@ -78,7 +77,7 @@ class Fleet:
         self._folder, self._plan, self._port = folder, plan, servers.free_port()
         self._server: list[Program] = []
         self._runners: dict[str, Program] = {}
-        self.kills = self.in_hand = self.server_restarts = self.crashed = 0
+        self.kills = self.with_claimed_rows = self.server_restarts = self.crashed = 0
 
     def __enter__(self) -> Self:
         return self
@@ -89,7 +88,7 @@ class Fleet:
                 program.stop()
 
     def start(self) -> Engine:
-        """Start the server, fill the table, start the runners, and return an engine for looking on."""
+        """Start the server, fill the table, start the runners, and return an engine for observing them."""
         self._start_server()
         with pymysql.connect(host="127.0.0.1", port=self._port, user="root") as connection:
             connection.cursor().execute("CREATE DATABASE kills CHARACTER SET utf8mb4")
@@ -118,20 +117,20 @@ class Fleet:
             self._runners[name] = Program(name, argv, lambda: True, log, {"DATABASE_URL": self._url(name)})
 
     def restart_server(self) -> None:
-        """SIGKILL, and back with the same data; the runners wait meanwhile."""
+        """Kill the server and restart it with the same data; the runners wait for it."""
         self._server[0].kill()
         self._start_server()
         self.server_restarts += 1
 
     def replace_ended(self) -> None:
-        """Start a runner that had nothing left to claim again: a killed one may have given rows back."""
+        """Restart runners that had nothing left to claim: a killed runner may have released rows."""
         for name, program in list(self._runners.items()):
             if program.poll() is not None:
                 self.crashed += program.poll() != 0
                 self._start_runner(name)
 
     def kill_one(self) -> bool:
-        """SIGKILL a runner that is connected, if there is one; it is stopped first, to see whether it holds rows."""
+        """SIGKILL a runner that is connected, if any; SIGSTOP comes first, to see whether it has claimed rows."""
         connected = self._users(CONNECTED) & {name for name, one in self._runners.items() if one.poll() is None}
         if not connected:
             return False
@@ -139,7 +138,7 @@ class Fleet:
         program = self._runners[name]
         os.kill(program.pid, signal.SIGSTOP)
         time.sleep(0.2)  # a commit on its way arrives, and InnoDB's picture of its transactions is at most 0.1 s old
-        self.in_hand += name in self._users(HOLDERS)
+        self.with_claimed_rows += name in self._users(HOLDERS)
         program.kill()
         self._start_runner(name)
         self.kills += 1
@@ -150,7 +149,7 @@ class Fleet:
             return set(connection.execute(query).scalars())
 
     def settle(self) -> None:
-        """Let the runners find that nothing is left, and look for errors that they did not handle."""
+        """Wait until the runners find nothing left, and count errors that they did not handle."""
         for program in self._runners.values():
             self.crashed += program.wait(60) != 0
         self.crashed += sum(log.read_text().count("Traceback") for log in self._folder.glob("runner*.log"))
@@ -165,8 +164,8 @@ def work(fleet: Fleet, plan: Plan, engine: Engine) -> None:
             fleet.restart_server()
         elif time.monotonic() - killed >= plan.every and fleet.kill_one():
             killed = time.monotonic()
-        if time.monotonic() - began > PATIENCE:
-            raise TimeoutError(f"{done} of {plan.rows} rows are done after {PATIENCE} s")
+        if time.monotonic() - began > MOST_SECONDS:
+            raise TimeoutError(f"{done} of {plan.rows} rows are done after {MOST_SECONDS} s")
         time.sleep(0.05)
 
 
@@ -179,12 +178,12 @@ def run(plan: Plan, folder: Path) -> Report:
         fleet.settle()
         seconds, verdict = time.monotonic() - began, audit.judge(engine, fleet.rows)
         engine.dispose()
-    told = fleet.kills, fleet.in_hand, fleet.server_restarts, fleet.crashed
-    return Report(plan.rows, *told, **verdict._asdict(), seconds=round(seconds, 1))
+    counts = fleet.kills, fleet.with_claimed_rows, fleet.server_restarts, fleet.crashed
+    return Report(plan.rows, *counts, **verdict._asdict(), seconds=round(seconds, 1))
 
 
 def main() -> None:
-    """Run once and print what came of it."""
+    """Run once and print the report."""
     parser = argparse.ArgumentParser(prog="python -m tests.batch.kills", description=__doc__)
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--runners", type=int, default=4)
@@ -202,8 +201,8 @@ def main() -> None:
     for name, value in asdict(report).items():
         table.add_row(name.replace("_", " "), f"{value:,}")
     Console().print(table)
-    if not report.all_kept or not report.kills_with_rows_in_hand:
-        sys.exit(f"a promise was broken, or nobody was killed at work; the logs are in {folder}")
+    if not report.all_kept or not report.kills_with_claimed_rows:
+        sys.exit(f"a promise was broken, or no runner was killed with claimed rows; the logs are in {folder}")
     shutil.rmtree(folder)
 
 

@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import Engine, select, text, update
 from sqlalchemy.exc import DBAPIError
 
-from batch.database import connect, passes, readers, retrying, unavailable
+from batch.database import connect, is_transient, readers, retrying
+from batch.errors import as_service_error
 from batch.settings import Settings
 from batch.tables import Item
 from tests.batch.conftest import add, items
@@ -36,7 +37,7 @@ def test_a_transaction_that_loses_a_deadlock_is_tried_again(mariadb: Engine):
     assert len(tries) == 3
 
 
-def test_a_transaction_that_took_longer_than_the_patience_is_tried_again_all_the_same(mariadb: Engine):
+def test_a_transaction_that_took_longer_than_the_retry_time_is_tried_again_too(mariadb: Engine):
     tries: list[int] = []
 
     def long_and_then_lost() -> None:
@@ -50,7 +51,7 @@ def test_a_transaction_that_took_longer_than_the_patience_is_tried_again_all_the
     assert len(set(tries)) == 2
 
 
-def test_a_lock_that_is_not_given_in_time_passes_and_a_wrong_statement_does_not(mariadb: Engine):
+def test_a_lock_wait_timeout_is_transient_and_a_wrong_statement_is_not(mariadb: Engine):
     add(mariadb, ROW)
     with mariadb.begin() as holder, mariadb.begin() as other:
         holder.execute(update(Item).values(attempts=1))
@@ -59,16 +60,16 @@ def test_a_lock_that_is_not_given_in_time_passes_and_a_wrong_statement_does_not(
             other.execute(update(Item).values(attempts=2))
     with pytest.raises(DBAPIError) as wrong, mariadb.begin() as connection:
         connection.execute(text("SELEC 1"))
-    assert (passes(waited.value), passes(wrong.value), unavailable(wrong.value)) == (True, False, None)
+    assert (is_transient(waited.value), is_transient(wrong.value), as_service_error(wrong.value)) == (True, False, None)
 
 
-def test_a_busy_sqlite_file_passes(sqlite: Engine):
+def test_a_busy_sqlite_file_is_transient(sqlite: Engine):
     with sqlite.begin():
         raw = sqlite3.connect(sqlite.url.database, timeout=0)
         with pytest.raises(sqlite3.OperationalError) as busy:
             raw.execute("BEGIN IMMEDIATE")
         raw.close()
-    assert passes(DBAPIError.instance("BEGIN IMMEDIATE", None, busy.value, sqlite3.Error))
+    assert is_transient(DBAPIError.instance("BEGIN IMMEDIATE", None, busy.value, sqlite3.Error))
 
 
 def test_reading_sqlite_does_not_wait_for_a_writer(sqlite: Engine):

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, text
 from typer.testing import CliRunner
 
 from batch import job as job_module
-from batch.exits import Exit
+from batch.errors import Exit
 from batch.job import app
 from batch.tables import State
 from local.processes import ROOT, Program, wait_until
@@ -27,7 +27,7 @@ def summary(program: Program) -> dict[str, float]:
     return json.loads(program.log.read_text().splitlines()[-1])
 
 
-def test_a_run_says_what_it_did_and_the_next_one_that_there_is_nothing_to_do(sqlite: Engine):
+def test_a_run_prints_what_it_did_and_the_next_run_has_nothing_to_do(sqlite: Engine):
     fill(sqlite, 30)
     first, second = job(sqlite), job(sqlite)
     assert first.stdout.startswith("30 rows predicted, 0 failed, ")
@@ -64,7 +64,7 @@ def test_a_killed_runner_leaves_each_row_untouched_or_done_and_the_next_run_does
     ]
 
 
-def test_sigterm_ends_a_run_after_the_chunk_in_hand_and_it_says_how_far_it_came(mariadb: Engine, start_job):
+def test_sigterm_ends_a_run_after_the_chunk_in_progress_with_its_summary(mariadb: Engine, start_job):
     fill(mariadb, 20_000)
     program = start_job(mariadb, "--chunk-rows", "1")
     wait_until(lambda: count(mariadb, State.DONE), 30)
@@ -85,7 +85,7 @@ def test_sigterm_ends_a_run_that_waits_for_a_lock(mariadb: Engine, start_job):
     assert states(mariadb) == "p" * 10
 
 
-def test_a_run_that_leaves_rows_failed_says_so_with_its_exit_code(mariadb: Engine):
+def test_a_run_that_leaves_rows_failed_has_its_own_exit_code(mariadb: Engine):
     add(mariadb, GOOD, [1.0])
     done = job(mariadb, "--json")
     assert (done.returncode, states(mariadb)) == (3, "df")
@@ -113,14 +113,14 @@ def test_a_wrong_setting_is_one_line_and_exit_code_2():
     )
 
 
-def test_a_database_that_is_not_there_is_one_line_and_exit_code_4(free_port):
+def test_an_unreachable_database_is_one_line_and_exit_code_4(free_port):
     done = job(f"mysql+pymysql://batch:s3cret@127.0.0.1:{free_port()}/batch")
     assert (done.returncode, done.stderr.count("\n")) == (4, 1)
     assert done.stderr.startswith("database unavailable: (2003, ")
     assert "s3cret" not in done.stderr
 
 
-def test_a_database_without_the_tables_is_exit_code_7_and_says_what_to_do(database_url: str):
+def test_a_database_without_the_tables_is_exit_code_7_and_names_the_command(database_url: str):
     done = job(database_url)
     assert (done.returncode, done.stderr.count("\n")) == (7, 1)
     assert "run `python -m batch.migrate`" in done.stderr
@@ -136,7 +136,7 @@ def test_a_refused_artefact_is_one_line_and_exit_code_5(tmp_path: Path, artifact
     assert (other.returncode, other.stderr.count("\n")) == (5, 1)
 
 
-def test_log_lines_are_json_when_asked_for(mariadb: Engine):
+def test_log_lines_are_json_with_log_format_json(mariadb: Engine):
     add(mariadb, [1.0])
     done = job(mariadb, "--on-failure", "retry-failed", "--max-attempts", "2", "--backoff", "0", LOG_FORMAT="json")
     lines = [json.loads(line) for line in done.stderr.splitlines()]
@@ -146,7 +146,7 @@ def test_log_lines_are_json_when_asked_for(mariadb: Engine):
 
 
 @pytest.mark.parametrize("file", ["batch-cronjob.yaml", "batch-backfill.yaml"])
-def test_kubernetes_gives_up_on_the_exit_codes_that_a_second_try_would_not_change(file):
+def test_kubernetes_does_not_retry_exit_codes_that_a_second_try_would_not_change(file):
     job = yaml.safe_load((ROOT / "k8s" / file).read_text())["spec"]
     job = job["jobTemplate"]["spec"] if "jobTemplate" in job else job
     given_up = [

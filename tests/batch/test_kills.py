@@ -1,10 +1,12 @@
-"""Kill runners and their database again and again: the short form of `python -m tests.batch.kills`, and its judge."""
+"""The short form of `python -m tests.batch.kills`, and a test of its verdict."""
 
 import pytest
 from sqlalchemy import Engine, delete, update
 
-from batch.predictor import Predictor
-from batch.runner import Policy, Runner
+from batch import policies
+from batch.model import Model
+from batch.policies import Policy
+from batch.runner import Runner
 from batch.tables import Item, State
 
 from . import audit
@@ -17,7 +19,7 @@ def test_each_row_has_exactly_one_prediction_whatever_is_killed(tmp_path):
     report = run(Plan(rows=8000, runners=4, chunk_rows=10, every=0.5), tmp_path)
     assert (report.wrong, report.doubled, report.missing, report.crashed) == (0, 0, 0, 0), report
     assert report.server_restarts == 1, report
-    assert report.kills_with_rows_in_hand > 0, report
+    assert report.kills_with_claimed_rows > 0, report
 
 
 @pytest.mark.parametrize(
@@ -33,10 +35,10 @@ def test_each_row_has_exactly_one_prediction_whatever_is_killed(tmp_path):
         (update(Item).values(model_version=2), audit.Verdict(wrong=1, doubled=1, missing=0)),
     ],
 )
-def test_the_judge_sees_each_broken_promise(mariadb: Engine, predictor: Predictor, change, verdict):
+def test_the_verdict_names_each_broken_promise(mariadb: Engine, model: Model, change, verdict):
     rows = fill(mariadb, 20)
     audit.install(mariadb)
-    Runner(mariadb, predictor, lambda rows: None).run(Policy.LEAVE)
+    policies.run(Runner(mariadb, model), Policy.LEAVE)
     if change is not None:
         with mariadb.begin() as connection:
             connection.execute(change.where(Item.id == 7))

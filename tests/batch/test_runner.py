@@ -7,121 +7,124 @@ import pytest
 from sqlalchemy import Engine, text, update
 from sqlalchemy.exc import OperationalError
 
-from batch.predictor import Predictor
+from batch import policies
+from batch.model import Model
+from batch.policies import Policy
+from batch.queries import Rows
 from batch.runner import Runner
-from batch.scope import Policy, Scope
 from batch.tables import Item, State
 from tests.batch.conftest import Flaky, add, fill, items, open_engine, states
 
 GOOD, BAD = [5.1, 3.5, 1.4, 0.2], [5.1, None, 1.4, 0.2]
 
 
-def run(engine: Engine, predictor: Predictor, policy: Policy = Policy.LEAVE, **options: Any):
-    defaults = {"chunk_rows": 7, "backoff": 0, "retry_seconds": 5, "report": lambda rows: None}
-    return Runner(engine, predictor, **defaults | options).run(policy)
+def run(engine: Engine, model: Model, policy: Policy = Policy.LEAVE, **options: Any):
+    options = {"chunk_rows": 7, "backoff": 0, "retry_seconds": 5, "max_attempts": 3} | options
+    rows = Rows(None if policy is Policy.RETRY_ALL else options["max_attempts"])
+    return policies.run(Runner(engine, model, rows, **options), policy)
 
 
-def test_every_row_reads_back_as_a_direct_run_gives_it(engine: Engine, predictor: Predictor, expected):
+def test_every_row_reads_back_as_a_direct_run_gives_it(engine: Engine, model: Model, expected):
     rows = fill(engine, 100)
-    assert run(engine, predictor).done == 100
+    assert run(engine, model).done == 100
     stored = items(engine)
     assert [(item.label, item.prediction) for item in stored] == expected(rows)
     assert {(item.state, item.model_version, item.attempts) for item in stored} == {(State.DONE, 1, 1)}
 
 
 @pytest.mark.parametrize("policy", Policy)
-def test_a_second_run_touches_nothing(engine: Engine, predictor: Predictor, policy):
+def test_a_second_run_touches_nothing(engine: Engine, model: Model, policy):
     fill(engine, 20)
-    assert run(engine, predictor, policy).done == 20
+    assert run(engine, model, policy).done == 20
     first = [(item.updated_at, item.attempts) for item in items(engine)]
-    assert run(engine, predictor, policy).rows == 0
+    assert run(engine, model, policy).rows == 0
     assert [(item.updated_at, item.attempts) for item in items(engine)] == first
 
 
-def test_a_row_that_arrived_bad_fails_alone_and_keeps_its_reason(engine: Engine, predictor: Predictor):
+def test_a_row_that_arrived_bad_fails_alone_and_keeps_its_reason(engine: Engine, model: Model):
     add(engine, GOOD, [1.0], "text", GOOD)
-    tally = run(engine, predictor)
-    assert (states(engine), tally.done, tally.failed) == ("dffd", 2, {2, 3})
+    result = run(engine, model)
+    assert (states(engine), result.done, result.failed) == ("dffd", 2, {2, 3})
     assert [item.reason for item in items(engine)][1:3] == [
         "1 values, the model takes 4",
         "Input should be a valid array",
     ]
 
 
-def test_leave_tries_a_failed_row_once_in_each_run_until_its_attempts_are_used_up(engine: Engine, predictor: Predictor):
+def test_leave_tries_a_failed_row_once_in_each_run_until_its_attempts_are_used_up(engine: Engine, model: Model):
     add(engine, GOOD, BAD)
-    assert [run(engine, predictor, max_attempts=3).failed for _ in range(4)] == [{2}, {2}, {2}, set()]
+    assert [run(engine, model, max_attempts=3).failed for _ in range(4)] == [{2}, {2}, {2}, set()]
     assert [item.attempts for item in items(engine)] == [1, 3]
 
 
-def test_a_row_that_was_mended_is_predicted_by_the_next_run(engine: Engine, predictor: Predictor):
+def test_a_corrected_row_is_predicted_by_the_next_run(engine: Engine, model: Model):
     add(engine, BAD)
-    run(engine, predictor)
+    run(engine, model)
     with engine.begin() as connection:
         connection.execute(update(Item).values({Item.values: GOOD}))
-    assert run(engine, predictor).done == 1
+    assert run(engine, model).done == 1
     assert (states(engine), items(engine)[0].reason) == ("d", None)
 
 
 @pytest.mark.parametrize("policy", Policy)
 def test_a_bad_row_that_was_set_back_to_pending_with_its_version_fails_like_any_other(
-    engine: Engine, predictor: Predictor, policy
+    engine: Engine, model: Model, policy
 ):
     add(engine, GOOD, GOOD)
-    run(engine, predictor)
+    run(engine, model)
     with engine.begin() as connection:
         connection.execute(update(Item).where(Item.id == 2).values({Item.values: BAD, Item.state: State.PENDING}))
-    tally = run(engine, predictor, policy, max_attempts=3, scope=Scope(deadline=20))
-    assert (states(engine), tally.failed) == ("df", {2})
+    result = run(engine, model, policy, max_attempts=3)
+    assert (states(engine), result.failed) == ("df", {2})
     assert items(engine)[1].attempts == {Policy.RETRY_FAILED: 3}.get(policy, 2)
 
 
-def test_retry_failed_tries_the_failed_part_again_in_the_same_run(engine: Engine, predictor: Predictor):
+def test_retry_failed_tries_the_failed_part_again_in_the_same_run(engine: Engine, model: Model):
     add(engine, GOOD, BAD, GOOD)
-    flaky = replace(predictor, session=Flaky(predictor.session, failures=3))  # the two together, then each alone
-    tally = run(engine, flaky, Policy.RETRY_FAILED, max_attempts=3)
-    assert (states(engine), tally.done, tally.failed) == ("dfd", 2, {2})
+    flaky = replace(model, session=Flaky(model.session, failures=3))  # the two together, then each alone
+    result = run(engine, flaky, Policy.RETRY_FAILED, max_attempts=3)
+    assert (states(engine), result.done, result.failed) == ("dfd", 2, {2})
     assert [item.attempts for item in items(engine)] == [2, 3, 2]
 
 
-def test_a_failed_row_that_another_runner_sees_to_is_not_left_failed(engine: Engine, predictor: Predictor):
+def test_a_failed_row_that_another_runner_predicts_is_not_left_failed(engine: Engine, model: Model):
     add(engine, GOOD, BAD)
-    flaky = replace(predictor, session=Flaky(predictor.session, failures=2))
-    one = Runner(engine, flaky, lambda rows: None)
-    one.deadline.sleep = lambda seconds: run(engine, predictor)
-    assert (one.run(Policy.RETRY_FAILED).failed, states(engine)) == ({2}, "df")
+    flaky = replace(model, session=Flaky(model.session, failures=2))
+    one = Runner(engine, flaky)
+    one.stop.sleep = lambda seconds: run(engine, model)
+    assert (policies.run(one, Policy.RETRY_FAILED).failed, states(engine)) == ({2}, "df")
 
 
-def test_leave_leaves_the_rows_that_a_model_raised_for_to_the_next_run(engine: Engine, predictor: Predictor):
+def test_leave_leaves_rows_that_the_model_raised_for_to_the_next_run(engine: Engine, model: Model):
     add(engine, GOOD, GOOD)
-    flaky = replace(predictor, session=Flaky(predictor.session, failures=3))
+    flaky = replace(model, session=Flaky(model.session, failures=3))
     assert run(engine, flaky).failed == {1, 2}
     assert {item.reason for item in items(engine)} == {"the model raised RuntimeError: not yet"}
     assert (run(engine, flaky).done, states(engine)) == (2, "dd")
 
 
-def test_retry_all_publishes_nothing_when_a_row_fails(engine: Engine, predictor: Predictor):
+def test_retry_all_publishes_nothing_when_a_row_fails(engine: Engine, model: Model):
     add(engine, *[GOOD] * 10, BAD, *[GOOD] * 5)
-    tally = run(engine, predictor, Policy.RETRY_ALL)
-    assert (states(engine), tally.done, tally.failed) == ("p" * 10 + "f" + "p" * 5, 0, {11})
+    result = run(engine, model, Policy.RETRY_ALL)
+    assert (states(engine), result.done, result.failed) == ("p" * 10 + "f" + "p" * 5, 0, {11})
     assert items(engine)[10].reason == "[1]: Input should be a valid number"
 
 
-def test_retry_all_starts_over_and_then_publishes_everything(engine: Engine, predictor: Predictor):
+def test_retry_all_starts_over_and_then_publishes_everything(engine: Engine, model: Model):
     add(engine, *[GOOD] * 10)
-    flaky = Flaky(predictor.session, failures=2)
-    tally = run(engine, replace(predictor, session=flaky), Policy.RETRY_ALL, chunk_rows=1, max_attempts=3)
-    assert (states(engine), tally.done, tally.failed) == ("d" * 10, 10, set())
+    flaky = Flaky(model.session, failures=2)
+    result = run(engine, replace(model, session=flaky), Policy.RETRY_ALL, chunk_rows=1, max_attempts=3)
+    assert (states(engine), result.done, result.failed) == ("d" * 10, 10, set())
     assert flaky.runs == 12
 
 
-def test_retry_all_takes_the_row_that_failed_an_earlier_run_along(engine: Engine, predictor: Predictor):
+def test_retry_all_includes_rows_that_failed_in_an_earlier_run(engine: Engine, model: Model):
     add(engine, GOOD, BAD)
     for _ in range(4):
-        run(engine, predictor, Policy.RETRY_ALL, max_attempts=1)
+        run(engine, model, Policy.RETRY_ALL, max_attempts=1)
     with engine.begin() as connection:
         connection.execute(update(Item).where(Item.id == 2).values({Item.values: GOOD}))
-    assert run(engine, predictor, Policy.RETRY_ALL, max_attempts=1).done == 2
+    assert run(engine, model, Policy.RETRY_ALL, max_attempts=1).done == 2
     assert states(engine) == "dd"
 
 
@@ -146,15 +149,15 @@ def kill_all_others(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("policy", Policy)
-def test_a_lost_connection_costs_the_chunk_that_is_then_done_again(mariadb: Engine, predictor: Predictor, policy):
+def test_after_a_lost_connection_only_the_open_chunk_is_repeated(mariadb: Engine, model: Model, policy):
     fill(mariadb, 30)
-    saboteur = Saboteur(predictor.session, lambda: kill_all_others(mariadb), times=2)
-    tally = run(mariadb, replace(predictor, session=saboteur), policy)
-    assert (states(mariadb), tally.done) == ("d" * 30, 30)
+    saboteur = Saboteur(model.session, lambda: kill_all_others(mariadb), times=2)
+    result = run(mariadb, replace(model, session=saboteur), policy)
+    assert (states(mariadb), result.done) == ("d" * 30, 30)
     assert {item.attempts for item in items(mariadb)} == {1}
 
 
-def test_a_server_that_is_killed_and_comes_back_costs_the_open_chunk(predictor: Predictor, server):
+def test_after_a_restart_of_the_server_only_the_open_chunk_is_repeated(model: Model, server):
     running = server()
     engine = open_engine(server.url)
     fill(engine, 30)
@@ -163,14 +166,14 @@ def test_a_server_that_is_killed_and_comes_back_costs_the_open_chunk(predictor: 
         running.kill()
         server()
 
-    run(engine, replace(predictor, session=Saboteur(predictor.session, crash)), retry_seconds=20)
+    run(engine, replace(model, session=Saboteur(model.session, crash)), retry_seconds=20)
     assert [(item.state, item.attempts) for item in items(engine)] == [(State.DONE, 1)] * 30
     engine.dispose()
 
 
-def test_a_connection_that_is_lost_again_and_again_ends_the_run(mariadb: Engine, predictor: Predictor):
+def test_a_connection_that_is_lost_repeatedly_ends_the_run(mariadb: Engine, model: Model):
     fill(mariadb, 3)
-    saboteur = Saboteur(predictor.session, lambda: kill_all_others(mariadb), times=10_000)
+    saboteur = Saboteur(model.session, lambda: kill_all_others(mariadb), times=10_000)
     with pytest.raises(OperationalError):
-        run(mariadb, replace(predictor, session=saboteur), retry_seconds=0.5)
+        run(mariadb, replace(model, session=saboteur), retry_seconds=0.5)
     assert states(mariadb) == "ppp"

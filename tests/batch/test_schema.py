@@ -10,8 +10,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, event, inspect, text
 
-from batch import schema
 from batch.database import connect, readers
+from batch.migrations import schema
 from batch.settings import Settings
 from batch.tables import Base
 from local.processes import wait_until
@@ -59,7 +59,7 @@ def test_the_migrations_lead_to_the_tables_that_the_code_describes(empty: Engine
         ("UPDATE alembic_version SET version_num = '0001'",),  # MySQL keeps the tables of an upgrade that was cut off
     ],
 )
-def test_what_is_there_already_is_taken_over_with_its_rows(empty: Engine, earlier):
+def test_existing_tables_are_upgraded_with_their_rows(empty: Engine, earlier):
     schema.upgrade(empty)
     add(empty, ROW, ROW)
     with empty.begin() as connection:
@@ -107,7 +107,7 @@ def test_an_upgrade_is_committed_before_the_next_program_may_begin(database_url:
 
 
 @pytest.mark.parametrize("stopped_by", [signal.SIGTERM, signal.SIGINT, None])
-def test_a_migration_that_is_cut_off_ends_at_a_signal_and_starts_over_after_a_lost_connection(
+def test_an_interrupted_migration_ends_at_a_signal_and_restarts_after_a_lost_connection(
     mariadb: Engine, start, stopped_by
 ):
     waiting = text("SELECT id FROM information_schema.processlist WHERE state LIKE 'Waiting for table metadata%'")
@@ -129,7 +129,7 @@ def test_a_migration_that_is_cut_off_ends_at_a_signal_and_starts_over_after_a_lo
     assert "Traceback" not in program.log.read_text()
 
 
-def test_a_migration_that_another_one_keeps_waiting_says_so(mariadb: Engine, monkeypatch):
+def test_a_migration_that_waits_too_long_for_another_names_the_lock(mariadb: Engine, monkeypatch):
     monkeypatch.setattr(schema, "LOCK_SECONDS", 0)
     with mariadb.connect() as other:
         other.execute(text(f"SELECT GET_LOCK('batch_migrate_{mariadb.url.database}', 0)"))
@@ -148,21 +148,21 @@ def test_a_program_refuses_an_older_schema_with_one_line_and_exit_code_7(mariadb
     assert "run `python -m batch.migrate`" in refused.stderr
 
 
-def test_a_newer_schema_serves(engine: Engine):
+def test_a_newer_schema_is_compatible(engine: Engine):
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '0004'"))
     with readers(engine).connect() as connection:
         schema.check(connection)
 
 
-def test_migrate_says_what_it_did_and_then_that_nothing_is_to_do(database_url: str):
+def test_migrate_prints_the_upgrade_and_then_only_the_schema(database_url: str):
     first, second = run("migrate", database_url), run("migrate", database_url, "--check")
     assert first.stdout == f"upgraded from schema None\n{database_url} has schema 0003\n"
     assert (second.returncode, second.stdout) == (0, f"{database_url} has schema 0003\n")
 
 
 @pytest.mark.parametrize("command", ["seed --rows 1", "job"])
-def test_the_embedded_file_is_migrated_by_whoever_opens_it(tmp_path: Path, command):
+def test_the_embedded_file_is_migrated_by_whichever_program_opens_it(tmp_path: Path, command):
     file = f"sqlite:///{tmp_path}/batch.sqlite3"
     module, *flags = command.split()
     done = run(module, file, *flags)

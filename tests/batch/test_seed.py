@@ -40,7 +40,7 @@ def test_a_csv_file_becomes_rows(mariadb: Engine, tmp_path: Path):
     assert [item.values for item in items(mariadb)] == [[5.1, 3.5, 1.4, 0.2], [6.0, 3.0, 5.0, 2.0]]
 
 
-def test_a_bad_line_ends_the_load_and_what_was_added_before_it_is_said(sqlite: Engine):
+def test_a_bad_line_ends_the_load_and_the_rows_before_it_are_reported(sqlite: Engine):
     done = run("seed", sqlite, "--csv", "-", stdin="1,2,3,4\n" * (CHUNK_ROWS + 5) + "1,2,x,4\n")
     assert done.returncode == 2
     assert done.stderr == "line 2006: column 3: not a number; nothing from line 2001 on was added\n"

@@ -1,6 +1,6 @@
 import pytest
 
-from batch.settings import BadSetting, Settings, load
+from batch.settings import BadSetting, Settings, load_settings
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from batch.settings import BadSetting, Settings, load
 def test_a_wrong_setting_is_one_line_that_names_it_and_does_not_repeat_it(monkeypatch, name, value):
     monkeypatch.setenv(name, value)
     with pytest.raises(BadSetting) as refused:
-        load()
+        load_settings()
     assert str(refused.value).startswith(f"{name}: ")
     assert "s3cret" not in str(refused.value)
     assert "\n" not in str(refused.value)
@@ -30,7 +30,7 @@ def test_a_wrong_setting_is_one_line_that_names_it_and_does_not_repeat_it(monkey
 @pytest.mark.parametrize("url", ["sqlite:////home/a@b/x.sqlite3", "mysql+pymysql://batch:word%40s3cret@[::1]:3306/b"])
 def test_an_at_sign_is_refused_only_where_it_cuts_a_password(monkeypatch, url):
     monkeypatch.setenv("DATABASE_URL", url)
-    assert load().database_url == url
+    assert load_settings().database_url == url
 
 
 def test_an_empty_variable_is_an_unset_one(monkeypatch):
@@ -38,5 +38,5 @@ def test_an_empty_variable_is_an_unset_one(monkeypatch):
     assert Settings().model_version is None
 
 
-def test_credentials_are_not_part_of_the_settings_words():
+def test_the_settings_do_not_print_credentials():
     assert "s3cret" not in repr(Settings(database_url="mysql+pymysql://batch:s3cret@db/batch"))

@@ -1,4 +1,4 @@
-"""The rows. A table that stands already, from before there were migrations, is taken over as it is."""
+"""The rows. A table from before there were migrations is kept as it is."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -7,7 +7,7 @@ revision, down_revision = "0001", None
 
 
 def upgrade() -> None:
-    """Create the table and its index, or what of them is missing."""
+    """Create the table and its index, or the one that is missing."""
     if not sa.inspect(op.get_bind()).has_table("items"):
         op.create_table(
             "items",

@@ -7,7 +7,7 @@ revision, down_revision = "0002", "0001"
 
 
 def upgrade() -> None:
-    """Create the table unless an upgrade that was cut off did: MySQL takes no table back."""
+    """Create the table unless an interrupted upgrade did: MySQL does not roll back a CREATE TABLE."""
     if sa.inspect(op.get_bind()).has_table("runs"):
         return
     outcomes = ("running", "done", "rows failed", "deadline", "database lost", "terminated", "crashed")

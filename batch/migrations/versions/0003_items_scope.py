@@ -1,4 +1,4 @@
-"""The index that a run with a scope and the status read."""
+"""The index for runs with a scope and for the status."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -7,6 +7,6 @@ revision, down_revision = "0003", "0002"
 
 
 def upgrade() -> None:
-    """Add the index; MySQL and MariaDB do so while rows are read and written."""
+    """Add the index; MySQL and MariaDB allow reads and writes meanwhile."""
     if "items_scope" not in {index["name"] for index in sa.inspect(op.get_bind()).get_indexes("items")}:
         op.create_index("items_scope", "items", ["state", "model_version", "created_at", "id"])

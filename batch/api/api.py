@@ -1,0 +1,117 @@
+"""The endpoints. Those that use the database are plain functions, which FastAPI runs in a thread; the others need none.
+
+While the database hangs, requests that wait for it occupy every thread, and the others still answer.
+"""
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import PlainTextResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from sqlalchemy.orm import Session
+
+from ..migrations import schema
+from ..tables import State
+from . import queries
+from .body import read_rows
+from .schemas import MAX_BODY_BYTES, MAX_ID, MAX_PAGE, AddedRows, Labels, NewRows, Page, Problem, Status
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    422: {"model": Problem, "description": "A field is missing, of the wrong type or beyond its limit"},
+    503: {"model": Problem, "description": "The database cannot serve now"},
+}
+REFUSALS = PROBLEMS | {413: {"model": Problem, "description": f"The body has more than {MAX_BODY_BYTES} bytes"}}
+BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": NewRows.model_json_schema()}}}}
+
+
+def get_reader(request: Request) -> Iterator[Session]:
+    """Yield a session for reading."""
+    with Session(request.app.state.readers) as session:
+        yield session
+
+
+def get_writer(request: Request) -> Iterator[Session]:
+    """Yield a session for writing."""
+    with Session(request.app.state.engine) as session:
+        yield session
+
+
+# With the scope `function` the connection is released before the answer is sent, however slowly a client reads.
+Reader = Annotated[Session, Depends(get_reader, scope="function")]
+Writer = Annotated[Session, Depends(get_writer, scope="function")]
+After = Annotated[int, Query(ge=0, le=MAX_ID, description="Only rows with a greater id.")]
+Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="The most rows in the answer.")]
+
+
+def check_schema(request: Request, session: Reader) -> None:
+    """Raise `SchemaTooOld` for an older schema; a schema that is new enough is not read again."""
+    if not request.app.state.schema_checked:
+        schema.check(session)
+        request.app.state.schema_checked = True
+
+
+router = APIRouter()
+checked = [Depends(check_schema)]
+
+
+@router.get("/data/all", responses=PROBLEMS, dependencies=checked)
+def all_rows(session: Reader, after: After = 0, limit: Limit = 100) -> Page:
+    """Every row."""
+    return _page(session, None, after, limit)
+
+
+@router.get("/data/predicted", responses=PROBLEMS, dependencies=checked)
+def predicted(session: Reader, after: After = 0, limit: Limit = 100) -> Page:
+    """Rows that have a prediction."""
+    return _page(session, (State.DONE,), after, limit)
+
+
+@router.get("/data/unpredicted", responses=PROBLEMS, dependencies=checked)
+def unpredicted(session: Reader, after: After = 0, limit: Limit = 100) -> Page:
+    """Rows that wait for a prediction, and rows that failed, with the reason."""
+    return _page(session, (State.PENDING, State.FAILED), after, limit)
+
+
+@router.post("/data", status_code=201, responses=REFUSALS, dependencies=checked, openapi_extra=BODY)
+def add(rows: Annotated[NewRows, Depends(read_rows)], session: Writer) -> AddedRows:
+    """Store rows for the next run of the job; they are committed when the answer arrives."""
+    with session.begin():
+        return AddedRows(ids=queries.add(session, rows.data))
+
+
+@router.get("/health")
+async def health() -> Status:
+    """The process is alive."""
+    return Status(status="alive")
+
+
+@router.get("/ready", responses={503: PROBLEMS[503]})
+def ready(request: Request, session: Reader) -> Status:
+    """The database answers and has the schema. Each call asks it."""
+    request.app.state.schema_checked = False
+    check_schema(request, session)
+    return Status(status="ready")
+
+
+@router.get("/metadata")
+async def metadata(request: Request) -> dict[str, Any]:
+    """The model's manifest."""
+    return {name: value for name, value in request.app.state.manifest.items() if name != "files"}
+
+
+@router.get("/label")
+async def label(request: Request) -> Labels:
+    """The class names."""
+    return Labels(labels=request.app.state.manifest["labels"])
+
+
+@router.get("/metrics", response_class=PlainTextResponse)
+def metrics(request: Request) -> Response:
+    """Prometheus metrics."""
+    return Response(generate_latest(request.app.state.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def _page(session: Session, states: tuple[State, ...] | None, after: int, limit: int) -> Page:
+    items, following = queries.page(session, states, after, limit)
+    return Page.model_validate({"items": items, "next": following})

@@ -1,0 +1,61 @@
+"""The application: settings, the model's manifest, the database, the routes."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+from sqlalchemy import Engine
+from starlette.middleware import Middleware
+
+from ..database import connect, readers
+from ..errors import exit_in_one_line
+from ..migrations.schema import upgrade_embedded
+from ..model import read_artifact
+from ..settings import load_settings
+from .api import router
+from .errors import add_error_handler
+from .metrics import CountRequests, Table
+from .unread_body import DiscardUnreadBody
+
+
+def create_app() -> FastAPI:
+    """Return the service that the environment describes; the database need not be reachable yet."""
+    with exit_in_one_line():
+        settings = load_settings()
+        for name in ("uvicorn", "uvicorn.access"):  # their lines go where all lines go, in the same format
+            logger = logging.getLogger(name)
+            logger.handlers.clear()
+            logger.propagate = True
+        manifest = read_artifact(settings.model_dir, settings.model_version).manifest
+        engine = connect(settings)
+        upgrade_embedded(engine)
+    return build_app(manifest, engine)
+
+
+def build_app(manifest: dict[str, Any], engine: Engine) -> FastAPI:
+    """Return the service for one model's manifest and one database."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        engine.dispose()
+
+    registry = CollectorRegistry()
+    registry.register(Table(engine))
+    outermost_first = [Middleware(DiscardUnreadBody), Middleware(CountRequests, registry)]
+    app = FastAPI(
+        title="batch",
+        summary="Rows of the table, and new rows for the job to predict",
+        version=str(manifest["version"]),
+        lifespan=lifespan,
+        middleware=outermost_first,
+    )
+    app.state.manifest, app.state.registry = manifest, registry
+    app.state.engine, app.state.readers = engine, readers(engine)
+    app.state.schema_checked = False
+    app.include_router(router)
+    add_error_handler(app)
+    return app

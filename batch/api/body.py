@@ -1,0 +1,39 @@
+"""The body of a request, read in bounded memory.
+
+FastAPI's `max_body_size` is not used: where the length is announced it replaces every answer with its own 413 in plain
+text, without the `detail` that names the field and the limit.
+"""
+
+from fastapi import Request
+from pydantic import ValidationError
+from starlette.requests import ClientDisconnect
+
+from ..errors import first_error
+from ..schemas import wrong_width
+from .errors import BodyIncomplete, BodyTooLarge, InvalidRows
+from .schemas import MAX_BODY_BYTES, NewRows
+
+
+async def read_rows(request: Request) -> NewRows:
+    """Return the rows of the body; not more of it is read than the limit, whatever its headers announce."""
+    try:
+        rows = NewRows.model_validate_json(await _read(request))
+    except ValidationError as error:
+        raise InvalidRows(first_error(error)) from None
+    width = request.app.state.manifest["inputs"][0]["shape"][1]
+    for index, row in enumerate(rows.data):
+        if fault := wrong_width(row, width):
+            raise InvalidRows(f"data[{index}]: {fault}")
+    return rows
+
+
+async def _read(request: Request) -> bytearray:
+    body = bytearray()
+    try:
+        async for part in request.stream():
+            body += part
+            if len(body) > MAX_BODY_BYTES:
+                raise BodyTooLarge(f"body: more than {MAX_BODY_BYTES} bytes")
+    except ClientDisconnect:
+        raise BodyIncomplete("body: the connection closed before its end") from None  # for the count of requests
+    return body

@@ -1,0 +1,38 @@
+"""The statements of the API; the caller owns the transaction."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Text, select, type_coerce
+from sqlalchemy.orm import Session
+
+from ..tables import Item, State
+
+# A page shows `values` as the stored text: a row that came by other means may hold JSON that Python cannot read.
+COLUMNS = [column for column in Item.__table__.c if column.name != "values"]
+BY_STATE = "FORCE INDEX (items_state_id)"
+
+
+def add(session: Session, rows: Iterable[Sequence[float]]) -> list[int]:
+    """Add rows and return their ids in the order of the rows."""
+    items = [Item(values=row) for row in rows]
+    session.add_all(items)
+    session.flush()
+    return [item.id for item in items]
+
+
+def page(session: Session, states: Sequence[State] | None, after: int, limit: int) -> tuple[list[Any], int | None]:
+    """Return up to `limit` rows with an id above `after`, by rising id, and the next page's `after` if there is one.
+
+    Each state is one range of the index. A row that changes its state between two statements is taken once.
+    """
+    found = {row.id: row for state in states or (None,) for row in _rows(session, state, after, limit + 1)}
+    ids = sorted(found)
+    return [found[row_id] for row_id in ids[:limit]], ids[limit - 1] if len(ids) > limit else None
+
+
+def _rows(session: Session, state: State | None, after: int, limit: int) -> Sequence[Any]:
+    query = select(*COLUMNS, type_coerce(Item.values, Text).label("values")).where(Item.id > after)
+    if state:
+        query = query.where(Item.state == state).with_hint(Item, BY_STATE)
+    return session.execute(query.order_by(Item.id).limit(limit)).all()

@@ -1,0 +1,83 @@
+"""The shapes of the API's requests and answers."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, FailFast, Field
+from pydantic_core import from_json
+
+from ..schemas import Row
+from ..tables import State
+
+MAX_ROWS = 1_000
+MAX_BODY_BYTES = 1_048_576
+MAX_PAGE = 1_000
+MAX_ID = 2**63 - 1
+
+
+def _readable(stored: str) -> Any:
+    """Return what JSON text holds, or the text itself if Python cannot read it: a page must show every row."""
+    try:
+        return from_json(stored)
+    except ValueError:
+        return stored
+
+
+Utc = Annotated[datetime, AfterValidator(lambda moment: moment.replace(tzinfo=UTC))]
+StoredJson = Annotated[Any, BeforeValidator(_readable)]
+
+
+class NewRows(BaseModel):
+    """Rows to add; every row is as wide as the model's input."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"data": [[5.1, 3.5, 1.4, 0.2]]}]})
+
+    data: Annotated[list[Row], FailFast(), Field(min_length=1, max_length=MAX_ROWS)]
+
+
+class AddedRows(BaseModel):
+    """The ids of the new rows, in the order of the request."""
+
+    ids: list[int]
+
+
+class ItemOut(BaseModel):
+    """A stored row: `prediction` holds one probability for each label, `reason` says why a row failed."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: int
+    values: StoredJson
+    state: State
+    prediction: list[float] | None
+    label: str | None
+    model_version: int | None
+    attempts: int
+    reason: str | None
+    created_at: Utc
+    updated_at: Utc
+
+
+class Page(BaseModel):
+    """Rows by rising id; `next` is the `after` of the next page, null on the last page."""
+
+    items: list[ItemOut]
+    next: int | None
+
+
+class Labels(BaseModel):
+    """Class names, in the order of the probabilities."""
+
+    labels: list[str]
+
+
+class Status(BaseModel):
+    """The answer of a health or readiness probe."""
+
+    status: str
+
+
+class Problem(BaseModel):
+    """Why a request was refused; names the field and the limit."""
+
+    detail: str

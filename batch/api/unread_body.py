@@ -1,0 +1,60 @@
+"""Answer a client before it has sent its whole body, so that the answer arrives.
+
+Twin: web_single/limits, asynchronous/server and batch/api hold this file byte for byte.
+"""
+
+import asyncio
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MAX_BYTES = 64 * 2**20  # read and discarded after an answer, at most
+MAX_SECONDS = 5.0
+
+
+class DiscardUnreadBody:
+    """ASGI middleware, the outermost: after an early answer it reads the rest of the body before the answer ends.
+
+    An answer such as 413 is complete before the body is. Where the client asked for `connection: close`, as Python's
+    urllib does, the server would then close the connection with unread bytes in it. TCP answers those with a reset,
+    and a client that is still sending never sees the answer. A client whose body came too slowly (408) is not waited
+    for again.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
+            return await self._app(scope, receive, send)
+        unread, status = True, 0
+
+        async def receive_body() -> Message:
+            nonlocal unread
+            message = await receive()
+            unread = message["type"] == "http.request" and message.get("more_body", False)
+            return message
+
+        async def send_answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            elif unread and status != 408 and not message.get("more_body", False):
+                await send({**message, "more_body": True})
+                await _discard(receive_body)
+                message = {"type": "http.response.body"}
+            await send(message)
+
+        await self._app(scope, receive_body, send_answer)
+
+
+async def _discard(receive: Receive) -> None:
+    size, more = 0, True
+    try:
+        async with asyncio.timeout(MAX_SECONDS):
+            while more and size < MAX_BYTES:
+                message = await receive()
+                size += len(message.get("body", b""))
+                more = message["type"] == "http.request" and message.get("more_body", False)
+    except TimeoutError:
+        pass

@@ -1,0 +1,78 @@
+"""Errors that carry their exit code and HTTP status, and the one place that turns an error into one line."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+from typing import Any
+
+from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
+
+UNAVAILABLE = (OperationalError, InterfaceError, DatabaseError)
+NO_SUCH_TABLE, NO_SUCH_INDEX = 1146, 1176  # codes of MySQL and MariaDB
+
+
+class Exit(IntEnum):
+    """The exit codes of all commands; 1 is a crash."""
+
+    DONE = 0
+    BAD_USAGE = 2
+    ROWS_FAILED = 3
+    DATABASE = 4
+    ARTEFACT = 5
+    DEADLINE = 6
+    SCHEMA = 7
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+class ServiceError(Exception):
+    """An error that the user or the operator can correct; the message is one line."""
+
+    exit_code = Exit.BAD_USAGE
+    status = 500
+
+
+class DatabaseUnavailable(ServiceError):
+    exit_code, status = Exit.DATABASE, 503
+
+
+class SchemaTooOld(ServiceError):
+    exit_code, status = Exit.SCHEMA, 503
+
+
+def as_service_error(error: BaseException) -> ServiceError | None:
+    """Return `error` without SQL, values and credentials; None for a bug, which needs its traceback."""
+    if isinstance(error, OSError):
+        return ServiceError(str(error))
+    if not isinstance(error, DBAPIError):
+        return error if isinstance(error, ServiceError) else None
+    if "no such table" in str(error.orig) or error_code(error) in (NO_SUCH_TABLE, NO_SUCH_INDEX):
+        return SchemaTooOld(f"the database lacks a table or an index, run `python -m batch.migrate`: {error.orig}")
+    return DatabaseUnavailable(f"database unavailable: {error.orig}") if type(error) in UNAVAILABLE else None
+
+
+def error_code(error: DBAPIError) -> Any:
+    """Return the code that MySQL or MariaDB gave to an error."""
+    return error.orig.args[0] if error.orig and error.orig.args else None
+
+
+@contextmanager
+def exit_in_one_line() -> Iterator[None]:
+    """End the program with one line on stderr and an exit code, unless the error is a bug."""
+    try:
+        yield
+    except Exception as error:
+        known = as_service_error(error)
+        if known is None:
+            raise
+        sys.stderr.write(f"{known}\n")
+        raise SystemExit(known.exit_code) from error
+
+
+def first_error(error: Any, whole: str = "body") -> str:
+    """Return pydantic's first error as `data[0][3]: message`; `whole` names a value that has no parts."""
+    first = error.errors()[0]
+    parts = first["loc"][first["loc"][:1] in (("body",), ("query",), ("path",), ("header",)) :]  # added by FastAPI
+    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".") or whole
+    return f"{place}: {first['msg']}".removeprefix(": ")[:300]

@@ -1,0 +1,33 @@
+"""Upgrade the database to the newest schema; with --check, only look whether it has that schema.
+
+Exit codes: 0 it has; 2 a wrong setting; 4 the database is unavailable; 7 with --check, its schema is older.
+"""
+
+from typing import Annotated
+
+import typer
+
+from ..database import connect, readers, retrying
+from ..errors import exit_in_one_line
+from ..settings import load_settings
+from ..stop import end_on_sigterm
+from . import schema
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command(help=__doc__)
+def main(check: Annotated[bool, typer.Option("--check", help="Change nothing.")] = False) -> None:
+    """Parse, upgrade, print the schema."""
+    end_on_sigterm()
+    with exit_in_one_line():
+        settings = load_settings()
+        engine = connect(settings, read_timeout=None)  # an index on a large table takes its time
+        if check:
+            with readers(engine).connect() as connection:
+                schema.check(connection)
+        else:
+            before = retrying(settings.database_retry_seconds)(schema.upgrade, engine)
+            if schema.is_older(before):
+                typer.echo(f"upgraded from schema {before}")
+        typer.echo(f"{engine.url.render_as_string(hide_password=True)} has schema {schema.REVISION}")

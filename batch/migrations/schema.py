@@ -1,0 +1,102 @@
+"""The schema's revision: the one that this code needs, the one that a database has, and the upgrade between them.
+
+Alembic runs the migrations. Three things it does not do are done here. Loading it takes a third of a second, so every
+program reads the revision with a statement of its own. It takes no lock, so two upgrades at once would collide. Its
+`check` and `current` ask for the exact head, while a program here also accepts a newer schema, as migrations only add.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, String, column, func, inspect, select, table
+from sqlalchemy.orm import Session
+
+from ..database import readers
+from ..errors import DatabaseUnavailable, SchemaTooOld
+
+FOLDER = Path(__file__).parent
+REVISION = max(file.name[:4] for file in FOLDER.glob("versions/0*.py"))
+LOCK_SECONDS = 600
+
+# A subquery, so that a statement with another purpose can read the revision too.
+STORED = select(column("version_num", String)).select_from(table("alembic_version")).scalar_subquery()
+
+
+class MigrationBusy(DatabaseUnavailable):
+    """Another migration of the same database does not end."""
+
+
+def is_older(stored: str | None) -> bool:
+    """Return whether the revision `stored` is older than this code; a newer one is compatible."""
+    return stored is None or stored < REVISION
+
+
+def require(stored: str | None) -> None:
+    """Raise `SchemaTooOld` if the revision `stored` is older than this code."""
+    if is_older(stored):
+        need = f"this program needs {REVISION}: run `python -m batch.migrate`"
+        raise SchemaTooOld(f"the database has schema {stored}, {need}")
+
+
+def check(connection: Connection | Session) -> None:
+    """Read the revision of a database, and raise `SchemaTooOld` if it is older than this code."""
+    require(connection.execute(select(STORED)).scalar_one())
+
+
+def upgrade(engine: Engine) -> str | None:
+    """Upgrade to the newest revision and return the earlier one; several programs may do so at once.
+
+    Raises:
+        MigrationBusy: another program holds the lock for ten minutes.
+    """
+    with engine.connect() as connection, _lock(connection):
+        stored = _upgrade(connection)
+        connection.commit()  # before the lock is released
+        return stored
+
+
+@contextmanager
+def _lock(connection: Connection) -> Iterator[None]:
+    """Keep other migrations out; on SQLite the transaction does so, as it locks the file."""
+    if connection.dialect.name == "sqlite":
+        yield
+        return
+    lock = f"batch_migrate_{connection.engine.url.database}"[:64]
+    if not connection.execute(select(func.get_lock(lock, LOCK_SECONDS))).scalar_one():
+        raise MigrationBusy(f"another migration has held the lock {lock} for {LOCK_SECONDS} s")
+    try:
+        yield
+    finally:
+        if not connection.invalidated:  # the server releases the lock of a connection that is lost
+            connection.execute(select(func.release_lock(lock)))
+
+
+def upgrade_embedded(engine: Engine) -> None:
+    """Upgrade the SQLite file, which belongs to this pattern alone; a server's schema is upgraded by its owner."""
+    if engine.dialect.name == "sqlite":
+        with readers(engine).connect() as connection:
+            older = is_older(_stored(connection))
+        if older:
+            upgrade(engine)
+
+
+def _stored(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision: str | None = connection.execute(select(STORED)).scalar_one()
+    return revision
+
+
+def _upgrade(connection: Connection) -> str | None:
+    stored = _stored(connection)
+    if is_older(stored):
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+        from alembic.command import upgrade
+        from alembic.config import Config
+
+        config = Config(attributes={"connection": connection})
+        config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
+        upgrade(config, "head")
+    return stored

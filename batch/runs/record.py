@@ -1,0 +1,96 @@
+"""The record of a run: a row that is written at its start, every few seconds, and at its end."""
+
+import logging
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import func, insert, update
+from sqlalchemy.exc import DBAPIError
+
+from ..database import is_transient, retrying
+from ..errors import DatabaseUnavailable, Exit, as_service_error
+from ..policies import Policy
+from ..runner import Runner
+from ..stop import Stopped
+from .tables import Outcome, Run
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT_SECONDS = 5
+
+
+@contextmanager
+def record(runner: Runner, policy: Policy) -> Iterator[None]:
+    """Keep a run's row in the table while the context lasts; the end of the context is the outcome of the run."""
+    row = _Row(runner, policy)
+    runner.reports.append(row.heartbeat)
+    error: BaseException | None = None
+    try:
+        yield
+    except BaseException as raised:
+        error = raised
+        raise
+    finally:
+        row.close(_outcome(error, bool(runner.result.failed)))
+
+
+class _Row:
+    def __init__(self, runner: Runner, policy: Policy) -> None:
+        self._runner, self._policy, self._started = runner, policy, time.monotonic()
+        self._last_heartbeat = self._started
+        self._id = retrying(runner.retry_seconds)(self._insert)
+
+    def heartbeat(self, _: int) -> None:
+        """Write every few seconds that the run lives; what fails is written the next time."""
+        runner, now = self._runner, time.monotonic()
+        if now - self._last_heartbeat < HEARTBEAT_SECONDS:
+            return
+        if self._policy is Policy.RETRY_ALL and runner.engine.dialect.name == "sqlite":
+            return  # the run has locked the file until its end, and would wait for itself
+        self._last_heartbeat = now
+        try:
+            self._update()
+        except DBAPIError as error:
+            if not is_transient(error):
+                raise
+
+    def close(self, outcome: Outcome) -> None:
+        """Write how the run ended; if the database is away, log it instead."""
+        try:
+            retrying(1)(self._update, outcome=outcome, finished_at=func.now())
+        except DBAPIError as lost:
+            log.warning("the outcome of this run, %s, is not recorded: %s", outcome.value, lost.orig)
+
+    def _insert(self) -> int:
+        runner = self._runner
+        row = insert(Run).values(
+            model_version=runner.model.version,
+            policy=self._policy.value,
+            scope=str(runner.rows),
+            host=socket.gethostname(),
+            pid=os.getpid(),
+        )
+        with runner.engine.begin() as connection:
+            return int(connection.execute(row).lastrowid)
+
+    def _update(self, **values: Any) -> None:
+        result, seconds = self._runner.result, round(time.monotonic() - self._started, 3)
+        values |= {"rows_done": result.done, "rows_failed": len(result.failed)}
+        values |= {"seconds": seconds, "seen_at": func.now()}
+        with self._runner.engine.begin() as connection:
+            connection.execute(update(Run).where(Run.id == self._id).values(values))
+
+
+def _outcome(error: BaseException | None, rows_failed: bool) -> Outcome:
+    match error:
+        case None:
+            return Outcome.ROWS_FAILED if rows_failed else Outcome.DONE
+        case Stopped(exit_code=Exit.DEADLINE):
+            return Outcome.DEADLINE
+        case Stopped() | SystemExit() | KeyboardInterrupt():
+            return Outcome.TERMINATED
+    return Outcome.DATABASE_LOST if isinstance(as_service_error(error), DatabaseUnavailable) else Outcome.CRASHED

@@ -1,0 +1,68 @@
+"""The lesson end to end, on SQLite: it travels with a copy of the folder and passes without the optional folders."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[1]
+MODEL_DIR = os.environ.get("MODEL_DIR", str(FOLDER.parent / "models" / "artifacts" / "iris"))
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Start a command on a database of the test's own."""
+    env = os.environ | {"DATABASE_URL": f"sqlite:///{tmp_path}/rows.sqlite3", "MODEL_DIR": MODEL_DIR}
+
+    def start(command, *flags):
+        argv = [sys.executable, "-m", f"{FOLDER.name}.{command}", *flags]
+        return subprocess.Popen(argv, cwd=FOLDER.parent, env=env, stdout=subprocess.PIPE, text=True)
+
+    return start
+
+
+@pytest.fixture
+def sql(tmp_path):
+    def sql(statement):
+        with sqlite3.connect(tmp_path / "rows.sqlite3", timeout=30) as connection:
+            return connection.execute(statement).fetchall()
+
+    return sql
+
+
+def finish(program):
+    printed, _ = program.communicate(timeout=300)
+    return program.returncode, printed
+
+
+def test_every_row_gets_its_prediction_once(start, sql):
+    assert finish(start("seed", "--rows", "30"))[1].startswith("30 rows added")
+    assert finish(start("job"))[1].startswith("30 rows predicted, 0 failed")
+    assert sql("SELECT DISTINCT state, model_version, attempts FROM items") == [("done", 1, 1)]
+    assert finish(start("job")) == (0, "nothing to do: no row waits for a prediction\n")
+
+
+@pytest.mark.parametrize(("policy", "states"), [("leave", "df"), ("retry-failed", "df"), ("retry-all", "pf")])
+def test_a_bad_row_is_left_failed_with_its_reason(start, sql, policy, states):
+    finish(start("seed", "--rows", "1"))
+    sql("""INSERT INTO items ("values") VALUES ('[1.0]')""")
+    code, printed = finish(start("job", "--json", "--on-failure", policy, "--backoff", "0"))
+    assert (code, json.loads(printed)["failed"]) == (3, 1)
+    rows = sql("SELECT substr(state, 1, 1), reason FROM items ORDER BY id")
+    assert ("".join(row[0] for row in rows), rows[1][1]) == (states, "1 values, the model takes 4")
+
+
+def test_sigterm_ends_a_run_after_the_chunk_in_progress(start, sql):
+    finish(start("seed", "--rows", "3000"))
+    job = start("job", "--json", "--chunk-rows", "1")
+    while not (done := sql("SELECT COUNT(*) FROM items WHERE state = 'done'")[0][0]):
+        time.sleep(0.01)
+    job.send_signal(signal.SIGTERM)
+    code, printed = finish(job)
+    assert (code, done <= json.loads(printed)["done"] < 3000) == (143, True)

@@ -1,0 +1,172 @@
+import contextlib
+import csv
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow.parquet
+import pymysql
+import pytest
+from sqlalchemy import Engine, event
+from typer.main import get_command
+
+from batch import policies
+from batch.database import retrying
+from batch.files import export
+from batch.files.outputs import ExportRefused, Format, format_of, open_output
+from batch.model import Model
+from batch.policies import Policy
+from batch.runner import Runner
+from batch.settings import Settings
+from local.processes import ROOT
+from tests.batch.commands import run, url
+from tests.batch.conftest import add, fill, items
+
+PROBABILITIES = ["probability_setosa", "probability_versicolor", "probability_virginica"]
+COLUMNS = ["id", "value_1", "value_2", "value_3", "value_4", "label", *PROBABILITIES, "model_version", "updated_at"]
+
+
+def predict(engine: Engine, model: Model) -> list[list]:
+    """Fill the table with rows that are done, one that failed and one that waits; return what an export must hold."""
+    fill(engine, 12)
+    add(engine, [1.0])
+    policies.run(Runner(engine, model), Policy.LEAVE)
+    add(engine, [1, 2, 3, 4])
+    done = [item for item in items(engine) if item.prediction]
+    assert len(done) == 12
+    return [[i.id, *i.values, i.label, *i.prediction, 1, i.updated_at.replace(tzinfo=UTC)] for i in done]
+
+
+def read_csv(text: str) -> tuple[list[str], list[list]]:
+    names, *lines = csv.reader(text.splitlines())
+    kinds = [int, *[float] * 4, str, *[float] * 3, int, datetime.fromisoformat]
+    return names, [[kind(cell) for kind, cell in zip(kinds, line, strict=True)] for line in lines]
+
+
+def test_a_csv_holds_every_prediction_as_the_database_does(engine: Engine, model: Model, tmp_path: Path):
+    rows = predict(engine, model)
+    done = run("export", engine, str(tmp_path / "p.csv"))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", f"12 rows written to {tmp_path}/p.csv\n")
+    assert read_csv((tmp_path / "p.csv").read_text()) == (COLUMNS, rows)
+
+
+def test_a_parquet_file_holds_the_same(mariadb: Engine, model: Model, tmp_path: Path):
+    rows = predict(mariadb, model)
+    done = run("export", mariadb, str(tmp_path / "predictions"), "--format", "parquet")
+    assert done.returncode == 0, done.stderr
+    table = pyarrow.parquet.read_table(tmp_path / "predictions")
+    assert (table.column_names, [list(row.values()) for row in table.to_pylist()]) == (COLUMNS, rows)
+
+
+def test_stdout_gets_csv_and_nothing_else_without_pyarrow(sqlite: Engine, model: Model, tmp_path: Path):
+    rows = predict(sqlite, model)
+    (tmp_path / "pyarrow.py").write_text("raise ImportError")
+    done = run("export", sqlite, "-", PYTHONPATH=str(tmp_path))
+    assert (done.returncode, done.stderr) == (0, "12 rows written to -\n")
+    assert read_csv(done.stdout) == (COLUMNS, rows)
+
+
+def test_pages_hold_every_row_once(monkeypatch, engine: Engine, model: Model):
+    rows = predict(engine, model)
+    monkeypatch.setattr(export, "PAGE_ROWS", 5)
+    pages = list(export.pages(engine, retrying(0)))
+    assert [len(page) for page in pages] == [5, 5, 2]
+    assert [row.id for page in pages for row in page] == [row[0] for row in rows]
+
+
+def test_a_page_that_is_lost_with_its_connection_is_read_again(mariadb: Engine, model: Model):
+    predict(mariadb, model)
+    lost: list[str] = []
+
+    @event.listens_for(mariadb, "before_cursor_execute")
+    def lose(connection, cursor, statement, *_) -> None:
+        if not lost:
+            lost.append(statement)
+            with contextlib.suppress(pymysql.err.OperationalError):
+                cursor.execute("KILL CONNECTION_ID()")
+
+    assert [len(page) for page in export.pages(mariadb, retrying(5))] == [12]
+    assert len(lost) == 1
+
+
+def test_an_unfinished_file_leaves_the_old_file_and_nothing_else(tmp_path: Path):
+    def write(error: type[Exception] | None) -> None:
+        with open_output(tmp_path / "p.csv", Format.CSV, {"id": int}) as write:
+            write([[1]])
+            assert (tmp_path / "p.csv").read_text() == "old"
+            if error:
+                raise error
+
+    (tmp_path / "p.csv").write_text("old")
+    for error, text in ((RuntimeError, "old"), (None, "id\n1\n")):
+        with contextlib.suppress(RuntimeError):
+            write(error)
+        assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("p.csv", text)]
+
+
+def test_rows_of_another_version_are_exported_if_it_has_the_same_columns(
+    sqlite: Engine, model: Model, artifacts: Path, tmp_path: Path
+):
+    rows = predict(sqlite, model)
+    manifest = json.loads((artifacts / "iris" / "1" / "manifest.json").read_text()) | {"files": {}}
+    (tmp_path / "1").symlink_to(artifacts / "iris" / "1")
+    for version, labels in (("2", manifest["labels"]), ("3", ["a", "b", "c"])):
+        (tmp_path / version).mkdir()
+        (tmp_path / version / "manifest.json").write_text(json.dumps(manifest | {"labels": labels}))
+    same, other = (export.Shapes(Settings(model_dir=tmp_path, model_version=version)) for version in (2, 3))
+    (page,) = export.pages(sqlite, retrying(0))
+    assert [same.line(row) for row in page] == rows
+    with pytest.raises(ExportRefused, match=r"^row 1: model version 1 has other inputs or labels$"):
+        other.line(page[0])
+
+
+def test_the_end_of_a_file_name_is_its_format(tmp_path: Path):
+    assert [format_of(Path(name)) for name in ("-", "a.csv", "b.PARQUET")] == ["csv", "csv", "parquet"]
+    for name in ("predictions", "predictions.xlsx"):
+        with pytest.raises(ExportRefused, match=f"^{name}: give a name that ends in .csv or .parquet, or --format$"):
+            format_of(Path(name))
+
+
+def test_an_impossible_output_is_one_line_and_exit_code_2(sqlite: Engine):
+    refused = run("export", sqlite, "-", "--format", "parquet")
+    assert (refused.returncode, refused.stderr) == (2, "only csv can be written to stdout, not parquet\n")
+
+
+def test_rows_that_stdout_did_not_accept_are_not_reported_as_written(sqlite: Engine, model: Model):
+    predict(sqlite, model)
+    read, write = os.pipe()
+    os.close(read)
+    argv = [sys.executable, "-m", "batch.export", "-"]
+    env = os.environ | {"DATABASE_URL": url(sqlite), "PYTHONUNBUFFERED": ""}
+    done = subprocess.run(argv, env=env, cwd=ROOT, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (2, "[Errno 32] Broken pipe\n")
+
+
+def test_a_pipe_and_a_folder_are_not_replaced_by_a_file(tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "folder.csv").mkdir()
+    for path in (tmp_path / "pipe.csv", tmp_path / "folder.csv"):
+        asked = open_output(path, Format.CSV, {"id": int})
+        with pytest.raises(ExportRefused, match=r"^\S+ is not a file, and would be replaced by one; - is stdout$"):
+            asked.__enter__()
+        assert not path.is_file()
+
+
+def test_a_missing_pyarrow_is_one_line_that_names_what_to_install(monkeypatch, tmp_path: Path):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    asked = open_output(tmp_path / "p.parquet", Format.PARQUET, {"id": int})
+    with pytest.raises(ExportRefused, match=r"^parquet needs pyarrow, which is not installed: pip install pyarrow$"):
+        asked.__enter__()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_password_is_in_no_line_and_no_flag_takes_one(secretive: str):
+    told = run("export", secretive, "-", LOG_LEVEL="DEBUG")
+    refused = run("export", secretive.replace("spy:", "root:"), "-", LOG_LEVEL="DEBUG")
+    assert (told.returncode, refused.returncode, "Access denied" in refused.stderr) == (0, 4, True)
+    assert "s3cret" not in told.stdout + told.stderr + refused.stdout + refused.stderr
+    assert {flag.name for flag in get_command(export.app).params} == {"output", "kind"}
