@@ -1,23 +1,49 @@
-"""The house rules of the repository, checked on every file that git knows."""
+"""The rules in CONTRIBUTING.md, checked on every file that git knows."""
 
 import ast
 import re
 import subprocess
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from local.processes import ROOT
 
+from .optional_parts import COPYABLE, MARK, optional_folders
+
 PATTERNS = ("web_single", "synchronous", "asynchronous", "batch")
-COPIED = (*PATTERNS, "serving")  # folders that a reader copies alone
+# The only files that are identical in several folders: the contract between patterns. The docstrings list the folders.
 TWINS = {
-    "artifact.py": {"web_single", "serving"},
-    "messages.py": {"synchronous", "asynchronous", "serving"},
+    "artifact.py": {"web_single", "serving", "batch"},
+    "messages.py": {"synchronous", "serving", "asynchronous"},
+    "unread_body.py": {"web_single/limits", "asynchronous/server", "batch/api"},
+    "stopping.py": {"web_single/workers", "asynchronous/server"},
+    "http.py": {"web_single/workers", "asynchronous/server"},
 }
+# The modules that compose a program. They may import an optional folder, in marked lines.
+COMPOSITION_ROOTS = {"app.py", "worker.py", "job.py", "seed.py", "client.py", "__main__.py", "gunicorn.conf.py"}
+ROLES = {
+    "web_single": "app api model artifact schemas settings errors",
+    "synchronous": "client transport messages",
+    "asynchronous": "app api model worker job_queue schemas settings errors",
+    "batch": "job runner policies queries tables database model artifact schemas settings errors",
+}
+LARGEST_ROOT = {"web_single": 400, "synchronous": 300, "asynchronous": 750, "batch": 820}  # non-blank lines of Python
+LARGEST_SCRIPT = 200  # non-blank lines of asynchronous/job_queue.lua
+LARGEST_MODULE, LARGEST_FUNCTION, LARGEST_README = 150, 40, 80  # lines
+LARGEST_FILE = 300_000  # bytes
+HEADINGS = [
+    "Run",
+    "What you should see",
+    "Read in this order",
+    "Optional parts",
+    "What happens when",
+    "Settings",
+    "Copy it",
+]
 LOCKS = [*sorted(ROOT.glob("*/requirements*.txt")), ROOT / "requirements-dev.txt"]
-LARGEST_MODULE, LARGEST_FUNCTION, LARGEST_FILE = 150, 40, 300_000
 
 
 def tracked() -> list[Path]:
@@ -30,36 +56,82 @@ def modules(folder: str) -> list[Path]:
     return [path for path in tracked() if path.suffix == ".py" and path.relative_to(ROOT).parts[0] == folder]
 
 
+def root_modules(folder: str) -> list[Path]:
+    return [path for path in modules(folder) if path.parent == ROOT / folder]
+
+
 def lines(path: Path) -> int:
     return len(path.read_text().splitlines())
 
 
-def imported(path: Path) -> set[str]:
-    """The first name of every absolute import in a module."""
-    nodes = list(ast.walk(ast.parse(path.read_text())))
-    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
-    names |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and node.level == 0}
-    return {name.split(".")[0] for name in names}
+def imports(path: Path) -> Iterator[tuple[int, str, bool]]:
+    """Yield the line, the dotted name, and whether it is relative to the folder, for every import in a module."""
+    relative_to = path.relative_to(ROOT).parts[1:-1]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name, False) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = [*relative_to[: len(relative_to) - node.level + 1]] if node.level else []
+            names = [node.module] if node.module else [alias.name for alias in node.names]
+            yield from ((node.end_lineno or 0, ".".join([*base, name]), node.level > 0) for name in names)
 
 
-@pytest.mark.parametrize("pattern", COPIED)
-def test_no_import_crosses_a_pattern(pattern):
-    others = {*COPIED, "models", "local", "tests", "benchmarks"}
-    crossing = {path.name: imported(path) & others for path in modules(pattern)}
-    assert not {name: names for name, names in crossing.items() if names}
+@pytest.mark.parametrize("folder", COPYABLE)
+def test_no_import_crosses_a_pattern(folder):
+    others = {*COPYABLE, "models", "local", "tests", "benchmarks"}
+    for path in modules(folder):
+        names = {name.split(".")[0] for _, name, relative in imports(path) if not relative}
+        assert not names & others, path
 
 
-def test_twins_are_equal_and_the_only_ones():
+@pytest.mark.parametrize("folder", COPYABLE)
+def test_the_root_imports_an_optional_folder_only_in_marked_lines_of_composition_roots(folder):
+    optional = set(optional_folders(folder))
+    for path in root_modules(folder):
+        text = path.read_text().splitlines()
+        for line, name, relative in imports(path):
+            if relative and (part := name.split(".")[0]) in optional:
+                assert path.name in COMPOSITION_ROOTS or all(MARK in each for each in text if each.strip()), path
+                assert text[line - 1].endswith(f"{MARK} {part}"), f"{path}:{line}"
+
+
+@pytest.mark.parametrize("folder", COPYABLE)
+def test_an_optional_folder_imports_the_root_and_no_other_optional_folder(folder):
+    for part in optional_folders(folder):
+        others = set(optional_folders(folder)) - {part}
+        for path in modules(folder):
+            if path.relative_to(ROOT / folder).parts[0] == part:
+                wrong = {name for _, name, relative in imports(path) if relative and name.split(".")[0] in others}
+                assert not wrong, path
+
+
+@pytest.mark.parametrize("folder", COPYABLE)
+def test_an_optional_folder_documents_its_purpose_cost_alternative_and_removal(folder):
+    for part in optional_folders(folder):
+        said = ast.get_docstring(ast.parse((ROOT / folder / part / "__init__.py").read_text())) or ""
+        answers = re.findall("^(Protects from|Costs|Instead|Remove): .", said, re.M)
+        assert answers == ["Protects from", "Costs", "Instead", "Remove"], f"{folder}/{part}"
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_the_same_role_has_the_same_file_name(pattern):
+    assert {f"{role}.py" for role in ROLES[pattern].split()} <= {path.name for path in root_modules(pattern)}
+
+
+def test_only_twins_are_identical_and_their_docstrings_list_their_folders():
     holders = defaultdict(set)
-    for pattern in COPIED:
-        for path in modules(pattern):
-            holders[path.name, path.read_bytes()].add(pattern)
+    for folder in COPYABLE:
+        for path in modules(folder):
+            holders[path.name, path.read_bytes()].add(str(path.parent.relative_to(ROOT)))
     shared = {name: held for (name, _), held in holders.items() if len(held) > 1}
     assert {name: held for name, held in shared.items() if name != "__init__.py"} == TWINS
+    for name, held in TWINS.items():
+        said = ast.get_docstring(ast.parse((ROOT / min(held) / name).read_text())) or ""
+        assert all(holder in said.partition("Twin: ")[2] for holder in held), name
 
 
-@pytest.mark.parametrize("folder", [*COPIED, "models", "local", "benchmarks"])
-def test_modules_and_functions_can_be_read_in_one_sitting(folder):
+@pytest.mark.parametrize("folder", [*COPYABLE, "models", "local", "benchmarks"])
+def test_modules_and_functions_are_short(folder):
     for path in modules(folder):
         assert lines(path) <= LARGEST_MODULE, path
         for node in ast.walk(ast.parse(path.read_text())):
@@ -67,20 +139,46 @@ def test_modules_and_functions_can_be_read_in_one_sitting(folder):
                 assert node.end_lineno - node.lineno < LARGEST_FUNCTION, f"{path}: {node.name}"
 
 
-@pytest.mark.parametrize("pattern", COPIED)
-def test_a_readme_fits_on_two_screens(pattern):
-    assert lines(ROOT / pattern / "README.md") <= 80
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_the_root_of_a_pattern_is_short(pattern):
+    text = "\n".join(path.read_text() for path in root_modules(pattern))
+    assert len([line for line in text.splitlines() if line.strip()]) <= LARGEST_ROOT[pattern]
+
+
+def test_the_script_of_the_queue_is_short():
+    text = (ROOT / "asynchronous" / "job_queue.lua").read_text()
+    assert len([line for line in text.splitlines() if line.strip()]) <= LARGEST_SCRIPT
+
+
+def test_contributing_states_exactly_the_limits_that_are_checked():
+    checked = {*LARGEST_ROOT.values(), LARGEST_SCRIPT, LARGEST_MODULE, LARGEST_FUNCTION, LARGEST_README}
+    stated = set(re.findall(r"\b(\d+) (?:non-blank )?lines", (ROOT / "CONTRIBUTING.md").read_text()))
+    assert stated == set(map(str, checked))
+
+
+@pytest.mark.parametrize("folder", COPYABLE)
+def test_a_readme_is_short_and_has_the_same_headings_in_the_same_order(folder):
+    text = (ROOT / folder / "README.md").read_text()
+    assert len(text.splitlines()) <= LARGEST_README
+    assert re.findall(r"^## (.*)", text, re.M) == HEADINGS
+
+
+@pytest.mark.parametrize("folder", COPYABLE)
+def test_a_readme_lists_every_optional_folder(folder):
+    table = (ROOT / folder / "README.md").read_text().partition("## Optional parts")[2].partition("\n## ")[0]
+    first_cells = " ".join(re.findall(r"^\| (`\w+/`.*?) \|", table, re.M))
+    assert set(re.findall(r"`(\w+)/`", first_cells)) == set(optional_folders(folder))
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: str(lock.relative_to(ROOT)))
-def test_locks_hold_hashes_and_no_addresses(lock):
+def test_lock_files_contain_hashes_and_no_urls(lock):
     text = lock.read_text()
     requirements = re.findall(r"^[a-z0-9][^\n]*==[^\n]*\\\n(?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+", text, re.M)
     assert "".join(requirements) == text
     assert "://" not in text
 
 
-def test_all_locks_pin_the_same_versions():
+def test_all_lock_files_pin_the_same_versions():
     pins = defaultdict(set)
     for lock in LOCKS:
         for name, rest in re.findall(r"^([a-z0-9-]+)==([^\\\n]+)", lock.read_text(), re.M):
@@ -88,7 +186,7 @@ def test_all_locks_pin_the_same_versions():
     assert not {name: versions for name, versions in pins.items() if len(versions) > 1}
 
 
-def test_nothing_generated_large_or_private_is_tracked():
+def test_no_generated_large_or_private_file_is_tracked():
     for path in tracked():
         assert path.stat().st_size <= LARGEST_FILE, path
         assert path.suffix not in {".onnx", ".pb", ".pyc", ".sqlite3"}, path
@@ -101,7 +199,7 @@ def test_no_image_is_pulled_by_a_moving_tag():
     assert not [path for path in files if re.search(r"(image:|FROM) *\S*:latest", path.read_text())]
 
 
-def test_every_make_target_has_a_line_of_help_and_stands_in_the_readme():
+def test_every_make_target_in_the_readme_has_a_line_of_help():
     printed = subprocess.run(["make"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
     listed = set(re.findall(r"make ([\w-]+)", printed))
     assert {"demo", "test", "up", "down", "models", "k8s-secrets", "help", "lock", "format", "clean"} <= listed
