@@ -15,7 +15,7 @@ from collections.abc import Callable
 from rich.console import Console
 
 from benchmarks import load
-from benchmarks.figures import Figure, table
+from benchmarks.report import Figure, table
 from local.processes import ProgramFailed
 
 from . import alternatives, idle, images, posts, queue

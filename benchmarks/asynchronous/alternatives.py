@@ -5,7 +5,7 @@ import json
 import random
 
 from asynchronous.keys import RECORD
-from benchmarks.figures import Figure
+from benchmarks.report import Figure
 
 from .environment import Environment, Plan, Proxy, png
 from .posts import body_file, take_turns

@@ -6,7 +6,7 @@ import time
 from datetime import datetime
 from typing import Any
 
-from benchmarks.figures import Figure, percentile
+from benchmarks.report import Figure, percentile
 
 from . import baseline
 from .environment import Environment, Plan, Proxy, png

@@ -9,7 +9,7 @@ from itertools import cycle, islice
 from asynchronous.keys import QUEUE
 from asynchronous.model import Model
 from asynchronous.settings import Settings
-from benchmarks.figures import Figure
+from benchmarks.report import Figure
 from local.demo.samples import digit_images
 from local.processes import wait_until
 

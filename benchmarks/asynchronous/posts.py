@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import load
-from benchmarks.figures import Figure
+from benchmarks.report import Figure
 
 from .environment import Environment, Plan, Proxy, png
 

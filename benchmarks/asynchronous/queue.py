@@ -13,7 +13,7 @@ from asynchronous.job_queue import JobQueue
 from asynchronous.keys import RECORD
 from asynchronous.settings import Settings
 from asynchronous.throughput.grouped_submit import group_submits
-from benchmarks.figures import Figure
+from benchmarks.report import Figure
 
 from . import baseline
 from .environment import CPU_FILE, CPU_TIMES, MAX_QUEUED_JOBS, Environment, Plan, png

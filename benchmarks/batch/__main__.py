@@ -16,7 +16,7 @@ from rich.console import Console
 from local.processes import ProgramFailed
 from local.servers import ServerMissing
 
-from ..figures import Figure, table
+from ..report import Figure, table
 from . import alternatives, runners
 from .environment import Environment
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from batch import queries
 from batch.schemas import Predicted
 
-from ..figures import Figure
+from ..report import Figure
 from .baseline import update
 from .environment import Environment
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ..figures import Figure
+from ..report import Figure
 from .baseline import update
 from .environment import Environment, Run
 

@@ -16,7 +16,7 @@ from collections.abc import Callable
 import grpc
 from rich.console import Console
 
-from benchmarks.figures import Figure, table
+from benchmarks.report import Figure, table
 from local.processes import ProgramFailed
 
 from . import many_clients, one_client

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks.figures import Figure, table
+from benchmarks.report import Figure, table
 
 OURS = "synchronous.client"
 COMMAND = "synchronous.cli.command"

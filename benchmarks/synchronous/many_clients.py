@@ -2,8 +2,8 @@
 
 import asyncio
 
-from benchmarks.figures import Figure
 from benchmarks.load import cpu_seconds
+from benchmarks.report import Figure
 
 from . import clients
 from .environment import DIGITS, WIDTH, Environment, Plan, Server, median, photograph

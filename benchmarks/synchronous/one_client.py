@@ -7,8 +7,8 @@ from pathlib import Path
 
 import grpc
 
-from benchmarks.figures import Figure
 from benchmarks.load import cpu_seconds
+from benchmarks.report import Figure
 
 from . import clients
 from .environment import DIGITS, WIDTH, Baseline, Environment, Plan, Server, Side, median, photograph

@@ -20,7 +20,7 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.figures import percentile
+from benchmarks.report import percentile
 
 from .environment import OURS, ROW, running
 
