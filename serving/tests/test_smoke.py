@@ -27,6 +27,11 @@ def free_port():
         return listener.getsockname()[1]
 
 
+def accepts(port):
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
 @pytest.fixture(scope="module")
 def ports():
     """The gRPC and REST ports of a running server."""
@@ -34,15 +39,16 @@ def ports():
     argv = [sys.executable, "-m", PACKAGE.name, f"--port={port}", f"--rest_api_port={rest_port}"]
     argv += [f"--model_name={MODEL.name}", f"--model_base_path={MODEL}"]
     with subprocess.Popen(argv, cwd=PACKAGE.parent) as server:
-        deadline = time.monotonic() + 90
-        while server.poll() is None and time.monotonic() < deadline:
-            with socket.socket() as client:
-                if client.connect_ex(("127.0.0.1", rest_port)) == 0:
-                    break
-            time.sleep(0.1)
-        yield port, rest_port
-        server.terminate()
-        assert server.wait(20) == 0
+        try:
+            deadline = time.monotonic() + 180
+            while not accepts(rest_port):
+                assert server.poll() is None, "the server ended"
+                assert time.monotonic() < deadline, "the server did not start in time"
+                time.sleep(0.1)
+            yield port, rest_port
+        finally:
+            server.terminate()
+    assert server.returncode == 0
 
 
 def test_grpc_answers_predict(ports):
