@@ -46,7 +46,8 @@ def asked(expression):
 
 
 async def metrics_of(app):
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+    transport = httpx.ASGITransport(app)  # it does not run the lifespan, which closes the database
+    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://t") as client:
         return (await client.get("/metrics")).text
 
 
