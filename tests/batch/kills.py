@@ -156,14 +156,18 @@ class Fleet:
 
 
 def work(fleet: Fleet, plan: Plan, engine: Engine) -> None:
-    """Kill as planned until every row is done."""
-    began = killed = time.monotonic()
+    """Kill as planned until every row is done.
+
+    A busy machine may take longer to start a runner than the time between two kills, so rows must be done in between.
+    """
+    began, killed, done_before = time.monotonic(), time.monotonic(), 0
     while (done := retrying(30)(count, engine, State.DONE)) < plan.rows:
         fleet.replace_ended()
+        due = time.monotonic() - killed >= plan.every and done - done_before >= 10 * plan.chunk_rows
         if done >= plan.rows / 2 and not fleet.server_restarts:
             fleet.restart_server()
-        elif time.monotonic() - killed >= plan.every and fleet.kill_one():
-            killed = time.monotonic()
+        elif due and fleet.kill_one():
+            killed, done_before = time.monotonic(), done
         if time.monotonic() - began > MOST_SECONDS:
             raise TimeoutError(f"{done} of {plan.rows} rows are done after {MOST_SECONDS} s")
         time.sleep(0.05)

@@ -14,7 +14,7 @@ from .conftest import fill
 from .kills import Plan, run
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_each_row_has_exactly_one_prediction_whatever_is_killed(tmp_path):
     report = run(Plan(rows=8000, runners=4, chunk_rows=10, every=0.5), tmp_path)
     assert (report.wrong, report.doubled, report.missing, report.crashed) == (0, 0, 0, 0), report
