@@ -157,6 +157,29 @@ def test_addresses_in_variables_are_those_of_services_in_compose_and_in_kubernet
         assert int(port) in {offered["port"] for offered in SERVICES[host]["spec"]["ports"]}
 
 
+def objects_in(value):
+    """Yield a manifest and every object inside it."""
+    if isinstance(value, dict):
+        yield value
+    for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from objects_in(part)
+
+
+@pytest.mark.parametrize("file", MANIFESTS)
+def test_a_second_apply_finds_nothing_to_change(file):
+    """The API server drops empty lists, and adds protocols and strategy types. Each apply would take that back."""
+    found = list(objects_in(MANIFESTS[file]))
+    ports = [item for item in found if isinstance(item.get("port", item.get("containerPort")), int)]
+    assert not [item for item in found if [] in item.values()]
+    assert all("protocol" in port for port in ports)
+    assert all("type" in item["strategy"] for item in found if "strategy" in item)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_has_an_address_while_its_pods_are_away(name):
+    assert SERVICES[name]["spec"].get("clusterIP") != "None"  # the name of a headless service would not resolve
+
+
 # How pods start, stop and move
 
 

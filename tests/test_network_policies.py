@@ -25,7 +25,9 @@ def selects(selector, labels):
 def rules(name, direction):
     """Return the rules for a pod in one direction, from all policies that select the pod."""
     about = [policy for policy in POLICIES if selects(policy["podSelector"], PODS[name][0])]
-    return [rule for policy in about if direction in policy["policyTypes"] for rule in policy[direction.lower()]]
+    return [
+        rule for policy in about if direction in policy["policyTypes"] for rule in policy.get(direction.lower(), [])
+    ]
 
 
 def allows(rule, side, labels, port):
