@@ -5,8 +5,10 @@ import yaml
 from local.processes import ROOT
 
 FOLDER = ROOT / "k8s"
-MANIFESTS = {path.name: list(yaml.safe_load_all(path.read_text())) for path in sorted(FOLDER.glob("*.yaml"))}
-(KUSTOMIZATION,) = MANIFESTS.pop("kustomization.yaml")
+FILES = {str(path.relative_to(FOLDER)): list(yaml.safe_load_all(path.read_text())) for path in FOLDER.rglob("*.yaml")}
+(KUSTOMIZATION,) = FILES.pop("kustomization.yaml")
+COMPONENTS = {name.split("/")[1]: FILES.pop(name)[0] for name in list(FILES) if name.endswith("kustomization.yaml")}
+MANIFESTS = dict(sorted(FILES.items()))
 OBJECTS = [resource for resources in MANIFESTS.values() for resource in resources]
 
 

@@ -8,6 +8,7 @@ import typing
 
 import kubernetes_validate
 import pytest
+import yaml
 from kubernetes_validate.utils import all_versions
 
 from asynchronous import api, keys
@@ -17,6 +18,7 @@ from serving import ports
 from . import containers
 from .containers import exposed, instructions, wrong_variables
 from .manifests import (
+    COMPONENTS,
     CONFIG_MAPS,
     CONTAINERS,
     DEPLOYMENTS,
@@ -32,7 +34,7 @@ from .manifests import (
 )
 
 VERSIONS = sorted({version for version in all_versions() if tuple(map(int, version.split("."))) >= (1, 30)})
-BY_HAND = {"asynchronous-keda.yaml", "batch-backfill.yaml"}  # not applied by `kubectl apply -k`
+OF_OTHERS = ("keda.sh/", "monitoring.coreos.com/")  # kinds that Kubernetes itself does not have
 SCALED = of_kind("HorizontalPodAutoscaler", "ScaledObject")
 PROBES = {"startupProbe", "readinessProbe", "livenessProbe"}
 WITHOUT_SETTINGS = {*containers.SERVERS, containers.SERVICES["serving"]["image"]}
@@ -63,15 +65,50 @@ def settings_of(monkeypatch):
 @pytest.mark.parametrize("version", VERSIONS)
 def test_manifests_follow_the_schemas_of_every_supported_kubernetes_version(version):
     for resource in OBJECTS:
-        if not resource["apiVersion"].startswith("keda.sh/"):
+        if not resource["apiVersion"].startswith(OF_OTHERS):
             kubernetes_validate.validate(resource, version, strict=True)
 
 
-def test_every_file_is_applied_with_the_others_or_by_hand_and_is_in_the_readme():
+def test_every_file_is_applied_and_is_in_the_readme():
     readme = (FOLDER / "README.md").read_text()
-    assert set(KUSTOMIZATION["resources"]) == set(MANIFESTS) - BY_HAND
-    assert set(re.findall(r"^\| `(\S+)` \|", readme, re.M)) == set(MANIFESTS)
+    assert set(KUSTOMIZATION["resources"]) == {file for file in MANIFESTS if "/" not in file}
+    assert set(re.findall(r"^\| `(\S+)` \|", readme, re.M)) == {*KUSTOMIZATION["resources"], *COMPONENTS}
     assert len(readme.splitlines()) <= 80
+
+
+@pytest.mark.parametrize("name", COMPONENTS)
+def test_a_component_applies_its_files_and_is_enabled_by_one_line(name):
+    component, folder = COMPONENTS[name], FOLDER / "components" / name
+    assert {f"components/{name}/{file}" for file in component.get("resources", [])} == {
+        file for file in MANIFESTS if file.startswith(f"components/{name}/")
+    }
+    assert f"  # - components/{name}\n" in (FOLDER / "kustomization.yaml").read_text()
+    title, empty, *lines = (folder / "README.md").read_text().splitlines()
+    assert (title.partition(":")[0], empty, len(lines)) == (f"# {name}", "", 3)
+
+
+def test_the_small_component_lowers_what_every_pod_requests():
+    """The number in its README: two pods of each Deployment, one of each StatefulSet, and the hourly job."""
+    base = {name for name in PODS if name not in {"batch-seed", "batch-backfill"}}
+    before = sum(millicores(PODS[name][1]) * (2 if name in DEPLOYMENTS else 1) for name in base)
+    after = 50 * sum(2 if name in DEPLOYMENTS else 1 for name in base)
+    readme = (FOLDER / "components/small/README.md").read_text()
+    assert f"request {after:,}m instead of {before:,}m" in readme
+
+
+def test_the_rules_in_kubernetes_are_those_of_the_composed_prometheus():
+    (rules,) = MANIFESTS["components/monitoring/rules.yaml"]
+    assert rules["spec"] == yaml.safe_load((ROOT / "observability/alerts.yml").read_text())
+    jobs = yaml.safe_load((ROOT / "observability/prometheus.yml").read_text())["scrape_configs"]
+    paths = {job["job_name"]: job.get("metrics_path") for job in jobs}
+    endpoints = [monitor["spec"]["endpoints"][0] for monitor in of_kind("ServiceMonitor").values()]
+    assert {end["relabelings"][0]["replacement"]: end.get("path") for end in endpoints} == paths
+
+
+def test_prometheus_finds_the_port_that_a_monitor_names():
+    for name, monitor in of_kind("ServiceMonitor").items():
+        assert monitor["spec"]["selector"]["matchLabels"] == SERVICES[name]["metadata"]["labels"]
+        assert monitor["spec"]["endpoints"][0]["port"] in {port["name"] for port in SERVICES[name]["spec"]["ports"]}
 
 
 @pytest.mark.parametrize("file", MANIFESTS)
@@ -85,6 +122,11 @@ def test_a_file_contains_the_config_maps_and_pods_that_it_refers_to(file):
     for resource in of_kind("Service", "PodDisruptionBudget", among=MANIFESTS[file]).values():
         selector = resource["spec"]["selector"]
         assert any(selector.get("matchLabels", selector).items() <= found.items() for found in labels)
+
+
+def millicores(spec):
+    cpu = spec["containers"][0]["resources"]["requests"]["cpu"]
+    return int(cpu.removesuffix("m"))
 
 
 # Privileges
@@ -281,7 +323,7 @@ def test_the_batch_job_runs_every_hour_and_its_runs_never_overlap():
     assert cronjob["spec"]["concurrencyPolicy"] == "Forbid"
 
 
-@pytest.mark.parametrize("file", ["batch-cronjob.yaml", "batch-backfill.yaml"])
+@pytest.mark.parametrize("file", ["batch-cronjob.yaml", "components/backfill/job.yaml"])
 def test_a_batch_job_stops_itself_before_the_cluster_stops_it_and_is_deleted_later(file):
     (resource,) = MANIFESTS[file]
     spec = resource["spec"]["jobTemplate"]["spec"] if resource["kind"] == "CronJob" else resource["spec"]

@@ -82,5 +82,5 @@ def test_only_the_web_services_are_open_to_the_cluster_and_serving_is_open_to_it
     every = [(name, rule, port) for name in PODS for rule in rules(name, "Ingress") for port in PORTS[name]]
     cluster = {(name, port) for name, rule, port in every if {"namespaceSelector": {}} in rule["from"]}
     namespace = {(name, port) for name, rule, port in every if allows(rule, "from", {"of": "a stranger"}, port)}
-    assert cluster == {("web-single", 8000), ("asynchronous-proxy", 8001)}
+    assert cluster == {("web-single", 8000), ("asynchronous-proxy", 8001), ("batch-api", 8002)}
     assert namespace == cluster | {("serving", 8500), ("serving", 8501)}

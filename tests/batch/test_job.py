@@ -145,7 +145,7 @@ def test_log_lines_are_json_with_log_format_json(mariadb: Engine):
     ]
 
 
-@pytest.mark.parametrize("file", ["batch-cronjob.yaml", "batch-backfill.yaml"])
+@pytest.mark.parametrize("file", ["batch-cronjob.yaml", "components/backfill/job.yaml"])
 def test_kubernetes_does_not_retry_exit_codes_that_a_second_try_would_not_change(file):
     job = yaml.safe_load((ROOT / "k8s" / file).read_text())["spec"]
     job = job["jobTemplate"]["spec"] if "jobTemplate" in job else job
