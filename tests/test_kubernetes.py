@@ -244,6 +244,14 @@ def test_probes_request_paths_that_the_programs_have(monkeypatch, artifacts):
     assert {"/ready", "/health"} <= asked <= paths
 
 
+@pytest.mark.parametrize("name", ["asynchronous-proxy", "batch-api"])
+def test_pods_that_share_a_store_stay_in_their_service_while_it_is_away(name):
+    """All of them would fail `/ready` at once, and callers would get a refused connection instead of 503."""
+    (container,) = PODS[name][1]["containers"]
+    assert container["startupProbe"]["httpGet"]["path"] == "/ready"
+    assert container["readinessProbe"]["httpGet"]["path"] == "/health"
+
+
 def pause(name):
     """Return the seconds between the decision to stop a pod and its SIGTERM."""
     (container,) = PODS[name][1]["containers"]
