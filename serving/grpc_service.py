@@ -1,6 +1,6 @@
 """TensorFlow Serving's gRPC services: PredictionService and ModelService, without what only other APIs use."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -20,7 +20,11 @@ LONGEST_SECONDS = 86_400.0
 
 
 def create_server(
-    service: Service, health: HealthServicer, threads: int, more: Mapping[str, tuple[Answer, Any]]
+    service: Service,
+    health: HealthServicer,
+    threads: int,
+    more: Mapping[str, tuple[Answer, Any]],
+    options: Sequence[tuple[str, int | str]] = (),
 ) -> grpc.Server:
     """Return a server, neither bound nor started, for messages of any size. `more` are methods of ModelService."""
     prediction = {
@@ -35,7 +39,7 @@ def create_server(
     }
     model |= {name: _method(answer, message) for name, (answer, message) in more.items()}
     # With so_reuseport a second server on the same port would start, and each would get some of the calls.
-    server = grpc.server(ThreadPoolExecutor(threads, "grpc"), options=[*NO_LIMIT, ("grpc.so_reuseport", 0)])
+    server = grpc.server(ThreadPoolExecutor(threads, "grpc"), options=[*NO_LIMIT, ("grpc.so_reuseport", 0), *options])
     for name, methods in (("PredictionService", prediction), ("ModelService", model)):
         handler = grpc.method_handlers_generic_handler(f"tensorflow.serving.{name}", methods)
         server.add_generic_rpc_handlers((handler,))

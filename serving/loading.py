@@ -12,6 +12,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from .artifact import ArtifactRefused, open_artifact
 from .errors import LoadFailed, RequestRefused
+from .flags import Flags
 from .hooks import Observer
 from .model import Model
 
@@ -19,7 +20,7 @@ WARM_UP_SECONDS = 600.0
 log = logging.getLogger(__name__)
 
 
-def open_model(path: Path, observer: Observer, prepare: Iterable[Callable[[Model], None]] = ()) -> Model:
+def open_model(path: Path, flags: Flags, observer: Observer, prepare: Iterable[Callable[[Model], None]] = ()) -> Model:
     """Load, `prepare` and warm up the SavedModel in the version folder `path`. If it has a manifest, it must match.
 
     Raises:
@@ -28,7 +29,7 @@ def open_model(path: Path, observer: Observer, prepare: Iterable[Callable[[Model
     try:
         if (path / "manifest.json").exists():
             open_artifact(path.parent, int(path.name))
-        model = Model(path)
+        model = Model(path, flags.saved_model_tags)
         observer.loaded(path, "success")
     except Exception as error:  # the files may make TensorFlow raise anything; other models are still served
         observer.loaded(path, "fail")
@@ -37,7 +38,7 @@ def open_model(path: Path, observer: Observer, prepare: Iterable[Callable[[Model
         for change in prepare:
             change(model)
         begin = time.perf_counter()
-        if warm_up(model, path / "assets.extra" / "tf_serving_warmup_requests"):
+        if flags.enable_model_warmup and warm_up(model, path / "assets.extra" / "tf_serving_warmup_requests"):
             observer.warmed_up(path, time.perf_counter() - begin)
     except Exception as error:
         model.close()

@@ -2,7 +2,7 @@
 
 import ctypes
 import gc
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import grpc
@@ -18,19 +18,23 @@ _MALLOC_TRIM = getattr(ctypes.CDLL(None), "malloc_trim", lambda pad: 0)  # only 
 
 
 class Model:
-    """A loaded SavedModel; safe to use from many threads.
+    """A loaded SavedModel, the graph that has exactly these `tags`; safe to use from many threads.
 
     Raises:
         OSError, RuntimeError, ValueError, tf.errors.OpError: the folder does not hold a SavedModel that loads.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, tags: Sequence[str]) -> None:
         graph = tf.Graph()
         self._session = tf.compat.v1.Session(graph=graph)
         with graph.as_default():
-            meta = tf.compat.v1.saved_model.loader.load(self._session, [tf.saved_model.SERVING], str(path))
-        graph.finalize()
+            meta = tf.compat.v1.saved_model.loader.load(self._session, [*tags], str(path))
         self.signatures = dict(meta.signature_def)
+        for signature in self.signatures.values():
+            for name in (info.name for info in signature.inputs.values() if info.name):
+                # The session would compare each feed with the shape in the graph. TensorFlow Serving does not.
+                graph.get_tensor_by_name(name)._shape_val = tf.TensorShape(None)
+        graph.finalize()
         self.execute: Run = self._execute  # optional folders may wrap it
         self.before_close: list[Callable[[], None]] = []
 
@@ -78,14 +82,14 @@ class Model:
         return {k: np.asarray(v, object if isinstance(v, bytes) else None) for k, v in results.items()}
 
     def _checked(self, signature: str, inputs: Arrays) -> Arrays:
-        expected = self.signatures[signature].inputs
-        missing, extra = set(expected) - set(inputs), set(inputs) - set(expected)
+        expected, defaults = self.signatures[signature].inputs, self.signatures[signature].defaults
+        inputs = {alias: from_proto(defaults[alias], alias) for alias in defaults if alias not in inputs} | {**inputs}
         if len(inputs) != len(expected):
-            message = (
-                f"input size does not match signature: {len(inputs)}!={len(expected)}. Sent extra: {_names(extra)}."
-            )
+            missing, extra = set(expected) - set(inputs), set(inputs) - set(expected)
+            sizes = f"{len(inputs)}!={len(expected)} len({_names(inputs)}) != len({_names(expected)})"
+            message = f"input size does not match signature: {sizes}. Sent extra: {_names(extra)}."
             raise invalid(f"{message} Missing but required: {_names(missing)}.")
-        if extra:
+        if extra := set(inputs) - set(expected):
             message = f"input tensor alias not found in signature: {min(extra)}. Inputs expected to be in the set"
             raise invalid(f"{message} {_names(expected)}.")
         for alias, array in inputs.items():

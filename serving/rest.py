@@ -1,23 +1,30 @@
 """TensorFlow Serving's REST API: status, metadata and predict under /v1/models."""
 
+import asyncio
 import json
 import re
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import unquote
 
 import grpc
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 from tensorflow_serving.apis import model_pb2
 
 from .errors import RequestRefused, invalid
+from .flags import Flags
+from .http_body import unpacked
 from .messages import get_model_metadata_pb2 as metadata_pb2
 from .messages import get_model_status_pb2 as status_pb2
 from .service import Service
+from .versions import HIGHEST
 
 _VERSION = r"(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
 _MODEL = rf"/v1/models/(?P<name>[^/:]+){_VERSION}"
@@ -42,29 +49,35 @@ _HTTP_STATUS = {
 }
 
 
-def create_app(service: Service, timeout: float, more: Iterable[Route]) -> Starlette:
-    """Return the API of `service`, with `more` routes. A predict call may run for `timeout` seconds."""
+def create_app(service: Service, flags: Flags, more: Iterable[Route]) -> Starlette:
+    """Return the API of `service`, with `more` routes."""
+    timeout, threads = flags.rest_api_timeout_in_ms / 1000, ThreadPoolExecutor(flags.rest_api_num_threads, "rest")
+    cors = Middleware(CORSMiddleware, allow_origins="*", allow_methods=["POST", "GET"], allow_headers=["Content-Type"])
 
     async def answer(request: Request) -> Response:
+        if not request.url.path.lower().startswith("/v1/"):
+            return Response("Not Found", 404, media_type="text/plain")
         if request.method != "POST":
             return _reply(_get(service, request))
         try:
             body = await request.body()
         except ClientDisconnect as error:
             raise RequestRefused(grpc.StatusCode.CANCELLED, "the client disconnected") from error
-        return _reply(await run_in_threadpool(_post, service, request, body, timeout))
+        loop = asyncio.get_running_loop()
+        return _reply(await loop.run_in_executor(threads, _post, service, request, body, timeout))
 
     return Starlette(
-        routes=[Route("/v1/{rest:path}", answer, methods=_METHODS), *more],
+        routes=[*more, Route("/{rest:path}", answer, methods=_METHODS)],
+        middleware=[cors] if flags.rest_api_enable_cors_support else [],
         exception_handlers={RequestRefused: _refuse},  # type: ignore[dict-item]
     )
 
 
 def _get(service: Service, request: Request) -> bytes:
-    spec, method = _model_spec(_GET if request.method in ("GET", "HEAD") else None, request)
+    spec, method = _model_spec(_GET if request.method == "GET" else None, request)
     if not spec.name:
         raise invalid("Missing model name in request.")
-    if method is None:
+    if method != "metadata":
         return _to_json(service.status(status_pb2.GetModelStatusRequest(model_spec=spec)))
     wanted = metadata_pb2.GetModelMetadataRequest(model_spec=spec, metadata_field=["signature_def"])
     return _to_json(service.metadata(wanted))
@@ -72,22 +85,41 @@ def _get(service: Service, request: Request) -> bytes:
 
 def _post(service: Service, request: Request, body: bytes, timeout: float) -> bytes:
     spec, method = _model_spec(_POST, request)
+    if method not in ("classify", "regress", "predict"):  # the letters' case is ignored in the path, but not here
+        raise _malformed(request)
     if method != "predict":
         message = f"this server does not answer {method}, only predict"
         raise RequestRefused(grpc.StatusCode.UNIMPLEMENTED, message)
-    return service.predict_json(spec, body, timeout)
+    return service.predict_json(spec, unpacked(body, request.headers.get("content-encoding", "")), timeout)
 
 
 def _model_spec(pattern: re.Pattern[str] | None, request: Request) -> tuple[model_pb2.ModelSpec, str | None]:
-    found = pattern.fullmatch(request.url.path) if pattern else None
+    found = pattern.fullmatch(_path(request)) if pattern else None
     if found is None:
-        raise invalid(f"Malformed request: {request.method} {request.url.path}")
-    spec = model_pb2.ModelSpec(name=found["name"], version_label=found["label"])
+        raise _malformed(request)
+    spec = model_pb2.ModelSpec()
+    try:
+        spec.name = unquote(found["name"] or "", errors="strict")
+        spec.version_label = unquote(found["label"] or "", errors="strict")
+    except UnicodeDecodeError as error:
+        raise invalid(f"Failed to decode model name:{found['name']}") from error
+    if found["label"] is None:
+        spec.ClearField("version_label")
     if found["version"]:
-        if len(found["version"]) > 18:
+        if len(found["version"]) > 19 or int(found["version"]) > HIGHEST:
             raise invalid(f"Failed to convert version: {found['version']} to numeric.")
         spec.version.value = int(found["version"])
-    return spec, found["method"] and found["method"].lower()
+    return spec, found["method"]
+
+
+def _path(request: Request) -> str:
+    """Return the path as it was sent, with the query: a name in it may hold %2F, and no URL of the API has a query."""
+    path, query = request.scope["raw_path"].decode("latin-1"), request.scope["query_string"].decode("latin-1")
+    return f"{path}?{query}" if query else path
+
+
+def _malformed(request: Request) -> RequestRefused:
+    return invalid(f"Malformed request: {request.method} {_path(request)}")
 
 
 def _to_json(message: Message) -> bytes:

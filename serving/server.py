@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
+import grpc
 from grpc_health.v1.health import HealthServicer
 from starlette.routing import Route
 
@@ -16,7 +17,7 @@ from .catalogue import Catalogue
 from .errors import LoadFailed, RequestRefused
 from .flags import FlagParser, Flags
 from .hooks import Answer, Observer
-from .ports import check_free, listening
+from .ports import check_free, listen, listening
 from .versions import ModelConfig
 
 if TYPE_CHECKING:
@@ -46,6 +47,9 @@ class Server:
         self.prepare_model: list[Callable[[Model], None]] = []  # each gets every loaded model before its warm-up
         self.methods: dict[str, tuple[Answer, Any]] = {}  # of the gRPC ModelService, with their request messages
         self.routes: list[Route] = []  # of the REST port
+        self.grpc_options: list[tuple[str, int | str]] = []
+        self.grpc_credentials: grpc.ServerCredentials | None = None  # None: without TLS
+        self.sockets: list[str] = []  # more addresses for gRPC, always without TLS
         self.background: list[Callable[[], None]] = []  # each has a thread while the server listens
 
     def run(self) -> None:
@@ -59,20 +63,22 @@ class Server:
         # Not at the top: these import TensorFlow, which takes seconds, and a wrong flag is reported before that.
         from . import grpc_service, health, loading, manager, rest, service
 
-        load = partial(loading.open_model, observer=self.observer, prepare=self.prepare_model)
-        self._start(manager.Manager(self.catalogue, load, self.flags.file_system_poll_wait_seconds))
+        flags = self.flags
+        load = partial(loading.open_model, flags=flags, observer=self.observer, prepare=self.prepare_model)
+        self._start(manager.Manager(self.catalogue, load, flags.file_system_poll_wait_seconds))
         answers, status = service.Service(self.catalogue, self.observer), HealthServicer()
-        calls = grpc_service.create_server(answers, status, self.flags.grpc_max_threads, self.methods)
-        app = rest.create_app(answers, self.flags.rest_api_timeout_in_ms / 1000, self.routes)
+        calls = grpc_service.create_server(answers, status, flags.grpc_max_threads, self.methods, self.grpc_options)
+        listen(calls, flags, self.grpc_credentials, self.sockets)
+        app = rest.create_app(answers, flags, self.routes)
         signals: list[int] = []
         on_signal(lambda number, _: signals.append(number))
-        with listening(calls, app, self.flags):
+        with listening(calls, app, flags):
             _in_background(partial(health.follow, self.catalogue, status))
             for target in self.background:
                 _in_background(target)
             names = ", ".join(self.catalogue.models) or "no models"
-            where = f"gRPC on {self.flags.bind_address}:{self.flags.port}, REST on port"
-            log.info("%s: %s %s", names, where, self.flags.rest_api_port or "none")
+            where = f"gRPC on {flags.bind_address}:{flags.port}, REST on port"
+            log.info("%s: %s %s", names, where, flags.rest_api_port or "none")
             while not signals:
                 time.sleep(0.1)
             status.enter_graceful_shutdown()

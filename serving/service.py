@@ -8,7 +8,9 @@ from tensorflow_serving.apis import model_pb2
 from .catalogue import Catalogue
 from .errors import RequestRefused, invalid
 from .hooks import Observer
-from .json_tensors import inputs_from, outputs_to, parse
+from .json_inputs import inputs_from
+from .json_outputs import outputs_to
+from .json_parser import parse, quoted
 from .messages import get_model_metadata_pb2 as metadata_pb2
 from .messages import get_model_status_pb2 as status_pb2
 from .messages import predict_pb2
@@ -34,13 +36,15 @@ class Service:
         """Answer a REST predict request within `timeout` seconds."""
         with self._observer.request(self._known(spec.name), "predict", "REST"):
             wanted = parse(body)
+            given = wanted.get("signature_name", "")
+            if not isinstance(given, str):
+                message = f"JSON Value: {quoted(wanted)} not formatted correctly. 'signature_name' key must be a "
+                raise invalid(message + "string value.")
             with self._catalogue.use(spec) as (_, model):
-                signature = wanted.get("signature_name", "serving_default")
-                if not isinstance(signature, str):
-                    raise invalid("'signature_name' key must be a string value.")
+                signature = given or "serving_default"
                 if signature not in model.signatures:
                     raise invalid(f'Serving signature name: "{signature}" not found in signature def')
-                inputs = inputs_from(wanted, model.signatures[signature].inputs)
+                inputs = inputs_from(wanted, given, model.signatures[signature].inputs)
                 return outputs_to(model.run(signature, inputs, (), timeout), by_row="instances" in wanted)
 
     def metadata(self, request: metadata_pb2.GetModelMetadataRequest) -> metadata_pb2.GetModelMetadataResponse:

@@ -7,12 +7,13 @@ Remove: delete this folder and the lines that end with "# optional: batching"
 """
 
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..flags import BOOLEAN, FlagParser, Flags
 from ..server import Server
 from .batcher import Batcher
-from .parameters import BatchingParameters, read
+from .parameters import BatchingParameters, read_parameters
 
 if TYPE_CHECKING:
     from ..model import Model
@@ -24,7 +25,7 @@ class Batching:
     def add_flags(self, parser: FlagParser) -> None:
         """Add the flags."""
         parser.add_argument("--enable_batching", **BOOLEAN, help="run requests in batches (false)")
-        parser.add_argument("--batching_parameters_file", type=read, dest="batching", help="see batching.config")
+        parser.add_argument("--batching_parameters_file", type=Path, help="see batching.config")
         parser.checks.append(_check)
 
     def attach(self, server: Server) -> None:
@@ -35,12 +36,14 @@ class Batching:
 
 def parameters_of(flags: Flags) -> BatchingParameters | None:
     """Return the parameters in the file, or the defaults, or None while batching is off."""
-    parameters: BatchingParameters | None = flags.batching
-    return (parameters or BatchingParameters()) if flags.enable_batching else None
+    if not flags.enable_batching:
+        return None
+    file = flags.batching_parameters_file
+    return read_parameters(file) if file else BatchingParameters()
 
 
 def _check(flags: Flags) -> str | None:
-    if flags.batching and not flags.enable_batching:
+    if flags.batching_parameters_file and not flags.enable_batching:
         return "--batching_parameters_file is set without setting --enable_batching to true"
     return None
 

@@ -1,12 +1,14 @@
 """The file of `--batching_parameters_file`: TensorFlow Serving's BatchingParameters in protobuf's text format."""
 
-import argparse
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format, wrappers_pb2
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, wrappers_pb2
+
+from ..errors import ConfigRefused
+from ..flags import read_file
 
 _FIELD = descriptor_pb2.FieldDescriptorProto
 # The numbers are those of session_bundle_config.proto. thread_pool_name is accepted and has no effect.
@@ -40,18 +42,19 @@ class BatchingParameters:
         return next((allowed for allowed in self.allowed_batch_sizes if allowed >= size), size)
 
 
-def read(path: str) -> BatchingParameters:
+def read_parameters(path: Path) -> BatchingParameters:
     """Return the parameters in a file.
 
     Raises:
-        argparse.ArgumentTypeError: the file cannot be read, has an unknown field, or a value is out of range.
+        ConfigRefused: the file cannot be read, has an unknown field, or a value is out of range.
     """
+    message = _message()
+    read_file(path, message)
+    given: dict[str, Any] = {name: getattr(message, name).value for name in _INTEGERS if message.HasField(name)}
     try:
-        message = text_format.Parse(Path(path).read_text(), _message())
-        given: dict[str, Any] = {name: getattr(message, name).value for name in _INTEGERS if message.HasField(name)}
         return BatchingParameters(**given, allowed_batch_sizes=tuple(message.allowed_batch_sizes))
-    except (OSError, ValueError, text_format.ParseError) as error:
-        raise argparse.ArgumentTypeError(f"{path}: {error}") from error
+    except ValueError as error:
+        raise ConfigRefused(f"{path}: {error}") from error
 
 
 def _message() -> Any:

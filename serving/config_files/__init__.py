@@ -6,6 +6,7 @@ Instead: one server for each model, and a new container for each change.
 Remove: delete this folder and the lines that end with "# optional: config_files"
 """
 
+import logging
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from ..server import Server
 from .config import read_models
 from .follow import follow
 from .reload import ReloadConfigRequest, reload
+
+log = logging.getLogger(__name__)
 
 
 class ConfigFiles:
@@ -37,6 +40,8 @@ class ConfigFiles:
         flags = server.flags
         if flags.model_config_file:
             server.models = read_models(flags.model_config_file)
+            if not server.models:
+                log.warning("%s lists no models; nothing is served until it does", flags.model_config_file)
         if interval := flags.model_config_file_poll_wait_seconds:
             server.background.append(partial(follow, server.catalogue, flags.model_config_file, interval))
         server.catalogue.allow_labels_for_unavailable_versions = flags.allow_version_labels_for_unavailable_models

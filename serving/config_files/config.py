@@ -21,9 +21,9 @@ def read_models(path: Path) -> list[ModelConfig]:
 
 
 def models_in(config: model_server_config_pb2.ModelServerConfig) -> list[ModelConfig]:
-    """Return the models of a configuration, checked as TensorFlow Serving checks it."""
-    if config.WhichOneof("config") != "model_config_list":
-        raise ConfigRefused("only a model_config_list is supported")
+    """Return the models of a configuration, checked as TensorFlow Serving checks it. An empty one has no models."""
+    if config.WhichOneof("config") == "custom_model_config":
+        raise ConfigRefused("custom_model_config is not supported")
     models = [_model(model) for model in config.model_config_list.config]
     names = [model.name for model in models]
     for name in names:
@@ -35,8 +35,8 @@ def models_in(config: model_server_config_pb2.ModelServerConfig) -> list[ModelCo
 def _model(model: model_server_config_pb2.ModelConfig) -> ModelConfig:
     if not model.name:
         raise ConfigRefused("a model has no name")
-    if model.model_platform != "tensorflow":
-        raise ConfigRefused(f"model_platform of {model.name} is {model.model_platform!r}, must be 'tensorflow'")
+    if (platform := _platform(model)) != "tensorflow":
+        raise ConfigRefused(f"model_platform of {model.name} is {platform!r}, must be 'tensorflow'")
     if model.HasField("logging_config"):
         raise ConfigRefused(f"logging_config of {model.name} is not supported")
     base_path = Path(model.base_path)
@@ -44,6 +44,17 @@ def _model(model: model_server_config_pb2.ModelConfig) -> ModelConfig:
         message = f"Expected model {model.name} to have an absolute path or URI; got base_path()={model.base_path}"
         raise ConfigRefused(message)
     return ModelConfig(model.name, base_path, _policy(model.model_version_policy), dict(model.version_labels))
+
+
+def _platform(model: model_server_config_pb2.ModelConfig) -> str:
+    """Return the platform. Old files name it with `model_type`, which is deprecated."""
+    if model.model_type and model.model_platform:
+        raise ConfigRefused("Illegal setting both ModelServerConfig::model_type (deprecated) and ::model_platform.")
+    if not (model.model_type or model.model_platform):
+        raise ConfigRefused("Illegal setting neither ModelServerConfig::model_type (deprecated) nor ::model_platform.")
+    if model.model_type == model_server_config_pb2.TENSORFLOW:
+        return "tensorflow"
+    return str(model.model_platform or model_server_config_pb2.ModelType.Name(model.model_type))
 
 
 def _policy(policy: Any) -> Policy:

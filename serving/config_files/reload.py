@@ -18,6 +18,9 @@ def reload(
     Raises:
         RequestRefused: the configuration is invalid, or a new model failed or is not served within `timeout` seconds.
     """
+    if request.config.WhichOneof("config") != "model_config_list":
+        message = "ServerModelConfig type not supported by HandleReloadConfigRequest. Only ModelConfigList is currently"
+        raise invalid(f"{message} supported")
     try:
         models = models_in(request.config)
     except ConfigRefused as error:

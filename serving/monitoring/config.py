@@ -23,7 +23,9 @@ def read_metrics_path(path: Path) -> str | None:
 
 def _message() -> Any:
     """Return an empty MonitoringConfig message. tensorflow-serving-api has no generated module for it."""
-    file = descriptor_pb2.FileDescriptorProto(name="monitoring_config.proto", package="serving", syntax="proto3")
+    file = descriptor_pb2.FileDescriptorProto(
+        name="monitoring_config.proto", package="tensorflow.serving", syntax="proto3"
+    )
     field = descriptor_pb2.FieldDescriptorProto
     prometheus = file.message_type.add(name="PrometheusConfig")
     prometheus.field.add(name="enable", number=1, type=field.TYPE_BOOL, label=field.LABEL_OPTIONAL)
@@ -33,8 +35,8 @@ def _message() -> Any:
         number=1,
         type=field.TYPE_MESSAGE,
         label=field.LABEL_OPTIONAL,
-        type_name=".serving.PrometheusConfig",
+        type_name=".tensorflow.serving.PrometheusConfig",
     )
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("serving.MonitoringConfig"))()
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("tensorflow.serving.MonitoringConfig"))()

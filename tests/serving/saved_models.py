@@ -26,6 +26,10 @@ class Sample(tf.Module):
     def strings(self, text):
         return {"text": tf.strings.upper(text), "image_bytes": text}
 
+    @tf.function(input_signature=[tf.TensorSpec([None, 1], tf.float32, "x")])
+    def half_plus_two(self, x):
+        return {"y": x / 2 + 2}
+
     @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, "x")])
     def mean(self, x):
         return {"mean": tf.reduce_mean(x)}
@@ -104,7 +108,7 @@ def main(folder: Path) -> None:
     sample = Sample()
     sample.echoes = {f"echo_{name}": echo(name) for name in TYPES}
     signatures = {"serving_default": sample.two_inputs, "strings": sample.strings, "mean": sample.mean}
-    signatures |= {"count": sample.count, **sample.echoes}
+    signatures |= {"count": sample.count, "half_plus_two": sample.half_plus_two, **sample.echoes}
     save(sample, folder / "sample" / "10", **signatures)
     (folder / "sample" / "9").mkdir()  # not the newest, although it sorts after 10 as text
     save_warm_up(folder / "sample" / "10", [("count", {}), ("count", {})])

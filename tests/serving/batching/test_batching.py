@@ -5,6 +5,7 @@ import itertools
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
 
 import grpc
 import httpx
@@ -18,8 +19,8 @@ from local.servers import answers
 from serving.__main__ import parse_flags
 from serving.batching import parameters_of
 from serving.batching.batcher import Batcher
-from serving.batching.parameters import BatchingParameters, read
-from serving.errors import RequestRefused, invalid
+from serving.batching.parameters import BatchingParameters, read_parameters
+from serving.errors import ConfigRefused, RequestRefused, invalid
 from synchronous.transport import GrpcTransport, Prediction, ServingError
 from tests.serving.conftest import server_argv
 
@@ -253,9 +254,9 @@ def test_the_parameters_are_read_from_the_file_and_have_tensorflow_servings_defa
     file.write_text(
         "# two of six\nmax_batch_size { value: 8 }\nallowed_batch_sizes: [2, 8]\nthread_pool_name { value: 'a' }"
     )
-    assert read(str(file)) == BatchingParameters(8, allowed_batch_sizes=(2, 8))
+    assert read_parameters(file) == BatchingParameters(8, allowed_batch_sizes=(2, 8))
     assert BatchingParameters() == BatchingParameters(1000, 0, 10, os.cpu_count(), ())
-    assert read("synchronous/batching.config") == BatchingParameters(128, 1000, 100, 4)
+    assert read_parameters(Path("synchronous/batching.config")) == BatchingParameters(128, 1000, 100, 4)
 
 
 @pytest.mark.parametrize(
@@ -270,13 +271,13 @@ def test_the_parameters_are_read_from_the_file_and_have_tensorflow_servings_defa
         ("allowed_batch_sizes: [2, 8]", "last entry was 8; expected 1000"),
     ],
 )
-def test_an_invalid_file_is_refused_with_the_name_of_the_field(text, said, tmp_path, capsys):
+def test_an_invalid_file_is_refused_with_the_name_of_the_field(text, said, tmp_path):
     file = tmp_path / "batching.config"
     file.write_text(text)
-    with pytest.raises(SystemExit, match="2"):
-        parse_flags([*REQUIRED, "--enable_batching", f"--batching_parameters_file={file}"])
-    assert f"{file}: " in (line := capsys.readouterr().err.splitlines()[-1])
-    assert said in line
+    with pytest.raises(ConfigRefused) as refused:
+        read_parameters(file)
+    assert str(file) in str(refused.value)
+    assert said in str(refused.value)
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,13 @@ def test_a_model_config_is_read_as_tensorflow_serving_reads_it(written, fields, 
     [
         ("model_config_list { config {", 'Expected "}"'),
         ('model_config_list { config { nme: "a" } }', 'no field named "nme"'),
-        ("", "only a model_config_list is supported"),
+        ("custom_model_config {}", "custom_model_config is not supported"),
+        ('model_config_list { config { name: "a" base_path: "/a" } }', "Illegal setting neither"),
+        (f"model_config_list {{ config {{ {MODEL} model_type: TENSORFLOW }} }}", "Illegal setting both"),
+        (
+            'model_config_list { config { name: "a" base_path: "/a" model_type: OTHER } }',
+            "model_platform of a is 'OTHER'",
+        ),
         (
             f"model_config_list {{ config {{ {MODEL} }} config {{ {MODEL} }} }}",
             "Illegal to list model a multiple times",
@@ -70,6 +76,12 @@ def test_an_invalid_model_config_is_refused_with_its_file_and_the_reason(written
     assert reason in str(refused.value)
 
 
+def test_an_empty_configuration_has_no_models_and_an_old_one_names_the_platform_by_its_type(written):
+    assert read_models(written("")) == read_models(written("model_config_list {}")) == []
+    old = 'model_config_list { config { name: "a" base_path: "/a" model_type: TENSORFLOW } }'
+    assert [model.name for model in read_models(written(old))] == ["a"]
+
+
 def test_models_are_added_and_removed_while_the_server_runs(fleet):
     fleet.serve("guest", v3="marked/3")
     assert fleet.mark("guest") == (3, 3)
@@ -86,7 +98,7 @@ def test_a_config_file_that_cannot_be_read_changes_nothing(fleet):
     path = fleet.folder / "models.config"
     text = path.read_text()
     path.write_text(text + "config {")
-    wait_until(lambda: f"{path} cannot be read" in fleet.program.log.read_text())
+    wait_until(lambda: f"Invalid protobuf file: '{path}'" in fleet.program.log.read_text())
     assert fleet.mark("first") == (1, 1)
     path.write_text(text)
     fleet.serve("later", v1="marked/2")
@@ -124,7 +136,7 @@ def test_a_model_that_failed_and_was_removed_is_waited_for_when_it_is_added_agai
 
 
 def test_a_reload_request_without_a_list_is_refused_and_changes_nothing(sample):
-    with pytest.raises(grpc.RpcError, match="only a model_config_list is supported") as refused:
+    with pytest.raises(grpc.RpcError, match="Only ModelConfigList is currently supported") as refused:
         sample.models.HandleReloadConfigRequest(model_management_pb2.ReloadConfigRequest(), timeout=10)
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert sample.http.get("/v1/models/sample").status_code == 200
@@ -137,8 +149,17 @@ def test_a_boolean_flag_may_be_bare(text, value):
     assert flags.allow_version_labels_for_unavailable_models is value
 
 
-@pytest.mark.parametrize("text", [None, "model_config_list { config { nme: 'a' } }"])
-def test_a_wrong_file_is_reported_in_one_line_before_tensorflow_is_imported(tmp_path, text):
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "error: {path} cannot be read: No such file or directory"),
+        (
+            "improperly formatted file",
+            "error: Invalid protobuf file: '{path}': Error parsing text-format tensorflow.serving.ModelServerConfig: ",
+        ),
+    ],
+)
+def test_a_wrong_file_is_reported_in_one_line_before_tensorflow_is_imported(tmp_path, text, said):
     path = tmp_path / "models.config"
     if text:
         path.write_text(text)
@@ -149,7 +170,7 @@ def test_a_wrong_file_is_reported_in_one_line_before_tensorflow_is_imported(tmp_
     result = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
     [line] = result.stderr.splitlines()
     assert result.returncode == 1
-    assert line.startswith(f"error: {path} cannot be read: ")
+    assert line.startswith(said.format(path=path))
 
 
 def test_a_label_in_the_first_configuration_is_refused_because_nothing_is_loaded_yet(tmp_path):
