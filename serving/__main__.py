@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from .artifact import ArtifactRefused
 from .batching import Batching  # optional: batching
 from .config_files import ConfigFiles  # optional: config_files
+from .connections import Connections  # optional: connections
 from .errors import ConfigRefused
 from .flags import FlagParser, Flags
 from .monitoring import Monitoring  # optional: monitoring
@@ -24,6 +25,7 @@ QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "GRPC_VERBOSITY": "NONE", "TF_USE_LEGACY_K
 PARTS: list[Part] = [
     Batching(),  # optional: batching
     ConfigFiles(),  # optional: config_files
+    Connections(),  # optional: connections
     Monitoring(),  # optional: monitoring
     Tls(),  # optional: tls
 ]
