@@ -72,6 +72,6 @@ $(UV):
 $(IRIS): models/iris.py models/manifest.py models/requirements-iris.txt
 	@echo "building models/artifacts/iris"
 	@$(PY) -m models.iris
-$(DIGITS): models/digits.py models/image_serving.py models/uploads.py models/manifest.py models/requirements.txt
+$(DIGITS): models/digits.py models/image_serving.py $(wildcard models/image_files/*.py) models/uploads.py models/manifest.py models/requirements.txt
 	@echo "building models/artifacts/digits (about a minute)"
 	@$(PY) -m models.digits

@@ -13,39 +13,19 @@ import tensorflow as tf
 from tensorflow.core.protobuf.fingerprint_pb2 import FingerprintDef
 from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_log_pb2
 
+from .image_files.decode import decode, inspect
+
 Prepare = Callable[[tf.Tensor], tf.Tensor]
-LARGEST_SIDE = 512
 PARALLEL_IMAGES = 32
-
-
-def decode(data: tf.Tensor) -> tf.Tensor:
-    """Return the file `data` (JPEG, PNG, GIF or BMP; grey, RGB or RGBA) as float32 [h, w, 3] from 0 to 255.
-
-    A side above `LARGEST_SIDE` pixels is shrunk to it first, which bounds what a large photograph costs.
-    Transparent pixels show white paper behind them.
-    """
-    image = tf.io.decode_image(data, expand_animations=False)
-    size = tf.shape(image)[:2]
-    fitted = tf.maximum(1, size * LARGEST_SIDE // tf.maximum(LARGEST_SIDE, tf.reduce_max(size)))
-    image = tf.cond(
-        tf.reduce_all(fitted == size),
-        lambda: tf.cast(image, tf.float32),
-        # Area resampling reads the uint8 pixels directly: no float copy of the whole photograph.
-        lambda: tf.image.resize(image[tf.newaxis], fitted, "area")[0],
-    )
-    opaque = tf.equal(tf.shape(image)[-1] % 2, 1)
-    image = tf.cond(opaque, lambda: image, lambda: _on_white(image))
-    return tf.ensure_shape(tf.broadcast_to(image, tf.concat([fitted, [3]], 0)), [None, None, 3])
-
-
-def _on_white(image: tf.Tensor) -> tf.Tensor:
-    return 255 - (255 - image[..., :-1]) * (image[..., -1:] / 255)
 
 
 def prepare_all(image: tf.Tensor, prepare: Prepare) -> tf.Tensor:
     """Decode and prepare files [n], side by side on all cores; return the network's inputs [n, ...]."""
     return tf.map_fn(
-        lambda data: prepare(decode(data)), image, fn_output_signature=tf.float32, parallel_iterations=PARALLEL_IMAGES
+        lambda file: prepare(decode(file)),
+        inspect(image),
+        fn_output_signature=tf.float32,
+        parallel_iterations=PARALLEL_IMAGES,
     )
 
 
@@ -61,7 +41,7 @@ class ImageClassifier(tf.Module):
         self.variables_served = [weight.value for weight in network.weights]
         self.labels, self.top = tf.constant(labels), top
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image")])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image")], autograph=False)
     def serve(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
         """Return label [n], probability [n], labels [n, top] and probabilities [n, top], best first."""
         probabilities, classes = tf.math.top_k(self.network(prepare_all(image, self.prepare)), self.top)
