@@ -69,9 +69,9 @@ install-all: $(UV)
 	@$(UV) pip install --python $(PY) --no-deps --require-hashes $(addprefix -r ,$(ALL_LOCKS))
 $(UV):
 	@sh local/venv.sh "$(PYTHON)" 0.13.9
-$(IRIS): models/iris.py models/manifest.py models/requirements-iris.txt
+$(IRIS): models/iris.py models/golden.py models/manifest.py models/requirements-iris.txt
 	@echo "building models/artifacts/iris"
 	@$(PY) -m models.iris
-$(DIGITS): models/digits.py models/image_serving.py $(wildcard models/image_files/*.py) models/uploads.py models/manifest.py models/requirements.txt
+$(DIGITS): models/digits.py models/digit_files.py models/golden.py models/image_serving.py $(wildcard models/image_files/*.py) models/uploads.py models/manifest.py models/requirements.txt
 	@echo "building models/artifacts/digits (about a minute)"
 	@$(PY) -m models.digits

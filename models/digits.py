@@ -9,6 +9,8 @@ import tensorflow as tf
 from keras import layers
 
 from . import uploads
+from .digit_files import draw_kinds
+from .golden import write_golden
 from .image_serving import ImageClassifier, prepare_all, save
 from .manifest import argument_parser, new_version, require_accuracy, run_build, write_manifest
 
@@ -92,6 +94,15 @@ def measure(folder: Path, digits: np.ndarray, classes: np.ndarray) -> dict[str, 
     }
 
 
+def write_answers(folder: Path, network: keras.Sequential, digits: np.ndarray, classes: np.ndarray) -> None:
+    """Write the answers of Keras for one of each digit as the golden answers; no decoder of the SavedModel is asked."""
+    drawn = [draw_kinds(digits[np.argmax(classes == label)])[label % 4] for label in range(len(LABELS))]
+    probabilities = network.predict(tf.stack([prepare(tf.constant(pixels)) for _, pixels in drawn]), verbose=0)
+    labels = [LABELS[index] for index in probabilities.argmax(axis=1)]
+    outputs = {"label": labels, "probability": probabilities.max(axis=1)}
+    write_golden(folder, inputs={"image": [file for file, _ in drawn]}, outputs=outputs, labels=labels)
+
+
 def build(output: Path) -> dict[str, float]:
     """Train, export, measure and write `output/digits/1`; return the held-out accuracy by style of upload.
 
@@ -105,12 +116,14 @@ def build(output: Path) -> dict[str, float]:
     with new_version(output, "digits") as folder:
         classifier = ImageClassifier(network, prepare, LABELS, top=len(LABELS))
         save(classifier, folder, name="digits", warmup=[uploads.draw(d, uploads.UPLOAD) for d in test_digits[:8]])
+        write_answers(folder, network, test_digits, test_classes)
         accuracy = measure(folder, test_digits, test_classes)
         require_accuracy(accuracy, LEAST_ACCURACY)
         write_manifest(
             folder,
             name="digits",
             framework="tensorflow",
+            task="classification",
             labels=LABELS,
             accuracy=accuracy,
             reproducible="the same bytes on every build on one machine; another kind of CPU sums in another order",

@@ -15,9 +15,11 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
+from .golden import write_golden
 from .manifest import argument_parser, new_version, require_accuracy, run_build, write_manifest
 
 LEAST_ACCURACY = {"held_out": 0.95}
+GOLDEN_ROWS = 12
 
 
 def held_out() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -60,6 +62,14 @@ def describe(values: list[onnxruntime.NodeArg]) -> list[dict[str, object]]:
     ]
 
 
+def write_answers(folder: Path, model: Pipeline, rows: np.ndarray) -> None:
+    """Write the answers of scikit-learn for rows [n, 4] as the golden answers."""
+    labels = load_iris().target_names[model.predict(rows)].tolist()
+    write_golden(
+        folder, inputs={"float_input": rows}, outputs={"probabilities": model.predict_proba(rows)}, labels=labels
+    )
+
+
 def build(output: Path) -> dict[str, float]:
     """Train, check and write `output/iris/1`; return the measured accuracy.
 
@@ -68,7 +78,9 @@ def build(output: Path) -> dict[str, float]:
     """
     train_rows, test_rows, train_classes, test_classes = held_out()
     with new_version(output, "iris") as folder:
-        export(train(train_rows, train_classes), folder / "model.onnx")
+        model = train(train_rows, train_classes)
+        export(model, folder / "model.onnx")
+        write_answers(folder, model, test_rows[:GOLDEN_ROWS])
         session = onnxruntime.InferenceSession(folder / "model.onnx", providers=["CPUExecutionProvider"])
         (probabilities,) = session.run(["probabilities"], {"float_input": test_rows})
         accuracy = {"held_out": float(np.mean(probabilities.argmax(axis=1) == test_classes))}
@@ -77,6 +89,9 @@ def build(output: Path) -> dict[str, float]:
             folder,
             name="iris",
             framework="onnx",
+            task="classification",
+            output="probabilities",
+            label_output="label",
             inputs=describe(session.get_inputs()),
             outputs=describe(session.get_outputs()),
             labels=[str(name) for name in load_iris().target_names],

@@ -19,7 +19,14 @@ esac
 @pytest.fixture
 def make(tmp_path):
     """Run make in a new folder, where nothing is installed or built, with a script that replaces Python."""
-    for name in ("Makefile", "models/iris.py", "models/manifest.py", "local/venv.sh", "local/python_version.sh"):
+    for name in (
+        "Makefile",
+        "models/iris.py",
+        "models/golden.py",
+        "models/manifest.py",
+        "local/venv.sh",
+        "local/python_version.sh",
+    ):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     (tmp_path / "models" / "requirements-iris.txt").touch()

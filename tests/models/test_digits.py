@@ -1,3 +1,4 @@
+import base64
 import io
 import json
 import subprocess
@@ -50,6 +51,15 @@ def test_every_format_gets_the_same_answer_as_the_original_png(serve, digit_imag
     original = next(image.data for image in digit_images if image.name.endswith("png") and len(image.data) > 5000)
     same, other = serve(original, saved_as(original, kind, mode))["label"]
     assert same == other
+
+
+def test_the_saved_model_gives_the_answers_of_keras_for_files_that_are_easily_read_wrong(serve, artifacts):
+    golden = json.loads((artifacts / "digits" / "1" / "golden.json").read_text())
+    files = [base64.b64decode(file["b64"]) for file in golden["inputs"]["image"]]
+    assert {data[:2] for data in files} == {b"\x89P", b"BM", b"GI"}
+    answer = serve(*files)
+    assert [label.decode() for label in answer["label"]] == golden["labels"] == golden["outputs"]["label"]
+    np.testing.assert_allclose(answer["probability"], golden["outputs"]["probability"], golden["tolerance"])
 
 
 def test_a_transparent_background_counts_as_white(serve):

@@ -18,9 +18,17 @@ def test_onnx_and_scikit_learn_agree_on_ten_thousand_rows(artifacts):
     np.testing.assert_allclose(probabilities, iris.train(train_rows, train_classes).predict_proba(rows), atol=1e-5)
 
 
+def test_the_onnx_file_gives_the_golden_answers_of_scikit_learn(artifacts):
+    golden = json.loads((artifacts / "iris" / "1" / "golden.json").read_text())
+    rows = np.array(golden["inputs"]["float_input"], np.float32)
+    session = onnxruntime.InferenceSession(artifacts / "iris" / "1" / "model.onnx")
+    (probabilities,) = session.run(["probabilities"], {"float_input": rows})
+    np.testing.assert_allclose(probabilities, golden["outputs"]["probabilities"], atol=golden["tolerance"])
+
+
 def test_every_build_writes_the_same_bytes(artifacts, tmp_path):
     iris.build(tmp_path)
-    for name in ("model.onnx", "manifest.json"):
+    for name in ("model.onnx", "golden.json", "manifest.json"):
         assert (tmp_path / "iris" / "1" / name).read_bytes() == (artifacts / "iris" / "1" / name).read_bytes()
 
 
