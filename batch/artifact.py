@@ -25,30 +25,37 @@ class Artifact:
     files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
-def open_artifact(model_dir: Path, version: int | None = None, keep: Collection[str] = ()) -> Artifact:
+def open_artifact(model_dir: Path, version: int | None = None, keep: Collection[str] | None = ()) -> Artifact:
     """Return `version` of the model in `model_dir`, or its highest version, with every sha256 verified.
 
-    `keep` names the files whose bytes are returned. These are the bytes that were verified, so a file that changes
-    afterwards changes nothing.
+    `keep` names the files whose bytes are returned, if the manifest has them; None means all. These are the bytes that
+    were verified, so a file that changes afterwards changes nothing.
 
     Raises:
         ArtifactRefused: there is no such folder or version, no readable manifest, or a file differs from it.
     """
-    if version is None:
-        versions = [int(p.name) for p in model_dir.glob("*") if p.name.isascii() and p.name.isdigit() and p.is_dir()]
-        if not versions:
-            raise ArtifactRefused(f"{model_dir} holds no model version; build one with `make models`")
-        version = max(versions)
-    path = model_dir / str(version)
+    path = _find(model_dir, version)
     try:
         manifest: dict[str, Any] = json.loads((path / "manifest.json").read_text())
-        hashes = {name: entry["sha256"] for name, entry in manifest["files"].items()}
+        entries = manifest["files"].items()
+        hashes = {name: (entry if isinstance(entry, str) else entry["sha256"]).lower() for name, entry in entries}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ArtifactRefused(f"{path}/manifest.json cannot be read: {type(error).__name__}: {error}") from error
-    if missing := set(keep) - set(hashes):
-        raise ArtifactRefused(f"{path}/manifest.json has no sha256 for {min(missing)}")
-    contents = {name: _verify(path / name, expected, name in keep) for name, expected in hashes.items()}
-    return Artifact(path, version, manifest, {name: contents[name] for name in keep})
+    kept = set(hashes) if keep is None else set(hashes) & set(keep)
+    contents = {name: _verify(path / name, expected, name in kept) for name, expected in hashes.items()}
+    return Artifact(path, int(path.name), manifest, {name: contents[name] for name in kept})
+
+
+def _find(model_dir: Path, version: int | None) -> Path:
+    """Return the folder of a version. Its name may begin with zeros, which TensorFlow Serving allows."""
+    found = [path for path in model_dir.glob("*") if path.name.isascii() and path.name.isdigit() and path.is_dir()]
+    if not found:
+        raise ArtifactRefused(f"{model_dir} holds no model version; build one with `make models`")
+    wanted = max(int(path.name) for path in found) if version is None else version
+    names = sorted(path.name for path in found if int(path.name) == wanted)
+    if len(names) > 1:
+        raise ArtifactRefused(f"{model_dir} holds version {wanted} as {' and '.join(names)}; remove all but one")
+    return model_dir / (names[0] if names else str(wanted))
 
 
 def _verify(path: Path, expected: str, keep: bool) -> bytes:
