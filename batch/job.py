@@ -15,14 +15,14 @@ import typer
 from .database import connect
 from .errors import exit_in_one_line
 from .files.progress import show_progress  # optional: files
-from .migrations.schema import upgrade_embedded
+from .migrate.schema import upgrade_embedded
 from .model import load_model
 from .policies import Policy, run
 from .queries import Rows
 from .runner import Runner
-from .runs.record import record  # optional: runs
 from .scope.options import DryRun, MaxRows, Rescore, Seconds, Since, Until, narrow, print_plan  # optional: scope
 from .settings import load_settings
+from .status.record import record  # optional: status
 from .stop import Stop, Stopped, end_on_sigterm, stop_on_signals
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -64,7 +64,7 @@ def _run(runner: Runner, policy: Policy) -> None:
         if runner.count_waiting():
             with stop_on_signals(runner.stop), ExitStack() as attached:
                 attached.enter_context(show_progress(runner))  # optional: files
-                attached.enter_context(record(runner, policy))  # optional: runs
+                attached.enter_context(record(runner, policy))  # optional: status
                 run(runner, policy)
     except Stopped as stopped:
         runner.result.stopped = stopped

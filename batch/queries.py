@@ -1,4 +1,4 @@
-"""Every statement of the job and the seed; the caller owns the transaction."""
+"""Every statement of the job; the caller owns the transaction."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, func
 
-from .migrations.schema import STORED, require
+from .migrate.schema import STORED, require
 from .schemas import Predicted
 from .tables import REASON_LENGTH, Item, State
 
@@ -114,7 +114,3 @@ def not_by(model_version: int) -> ColumnElement[bool]:
 def done(connection: Connection, ids: Iterable[int], model_version: int) -> set[int]:
     """Return those of the rows `ids` that have a prediction of this model version, or of a newer one."""
     return set(connection.scalars(sa.select(Item.id).where(Item.id.in_(ids), ~not_by(model_version))))
-
-
-def seed(connection: Connection, rows: Iterable[Sequence[float]]) -> None:
-    connection.execute(sa.insert(Item), [{"values": row} for row in rows])

@@ -1,62 +1,6 @@
-"""Add Iris-like rows; the same seed gives the same rows."""
+"""`python -m batch.seed`"""  # optional: files
 
-from collections.abc import Iterator
-from typing import Annotated
+from .files.seed import app  # optional: files
 
-import numpy as np
-import typer
-
-from . import queries
-from .database import connect, retrying
-from .errors import exit_in_one_line
-from .files.csv_rows import CsvFile, or_csv  # optional: files
-from .files.progress import with_progress  # optional: files
-from .migrations.schema import upgrade_embedded
-from .settings import load_settings
-from .stop import end_on_sigterm
-
-CHUNK_ROWS = 2_000
-# Sepal length and width, petal length and width, in cm: mean and standard deviation of setosa, versicolor, virginica.
-MEANS = np.array([[5.0, 3.4, 1.5, 0.2], [5.9, 2.8, 4.3, 1.3], [6.6, 3.0, 5.6, 2.0]])
-DEVIATIONS = np.array([[0.35, 0.38, 0.17, 0.11], [0.52, 0.31, 0.47, 0.20], [0.64, 0.32, 0.55, 0.27]])
-
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-
-
-def flowers(rows: int, seed: int) -> Iterator[list[list[float]]]:
-    """Yield `rows` rows of four lengths in cm, in chunks; a longer result begins with the rows of a shorter one."""
-    random = np.random.default_rng(seed)
-    for start in range(0, rows, CHUNK_ROWS):
-        kinds = random.integers(len(MEANS), size=CHUNK_ROWS)
-        lengths = random.normal(MEANS[kinds], DEVIATIONS[kinds]).clip(min=0.1).round(1)
-        yield lengths[: rows - start].tolist()
-
-
-@app.command(help=__doc__)
-def main(
-    rows: Annotated[int | None, typer.Option(min=0, help="Iris-like rows to add.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Other numbers give other rows.")] = 0,
-    file: CsvFile = None,  # optional: files
-) -> None:
-    """Parse, add; print how much was added, however it ends."""
-    chunks = None if rows is None else flowers(rows, seed)
-    chunks = or_csv(chunks, file, CHUNK_ROWS)  # optional: files
-    if chunks is None:
-        raise typer.BadParameter("give --rows")
-    chunks = with_progress("added", chunks, rows)  # optional: files
-    end_on_sigterm()
-    with exit_in_one_line():
-        settings = load_settings()
-        engine, added = connect(settings), 0
-        retrying(settings.database_retry_seconds)(upgrade_embedded, engine)
-        try:
-            for chunk in chunks:
-                with engine.begin() as connection:
-                    queries.seed(connection, chunk)
-                added += len(chunk)
-        finally:
-            typer.echo(f"{added:,} rows added to {engine.url.render_as_string(hide_password=True)}")
-
-
-if __name__ == "__main__":
-    app()
+if __name__ == "__main__":  # optional: files
+    app()  # optional: files

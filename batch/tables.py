@@ -21,7 +21,7 @@ class State(StrEnum):
 
 
 class Base(DeclarativeBase):
-    """The schema as the newest of the `migrations` leaves it."""
+    """The schema as the newest of the `migrate/versions` leaves it."""
 
 
 def one_of(words: type[StrEnum]) -> Enum:

@@ -9,7 +9,7 @@ from local.processes import ROOT
 
 COPYABLE = ("web_single", "synchronous", "serving", "asynchronous", "batch")
 MARK = "optional:"  # a line that ends with "# optional: limits" is deleted with limits/
-KEPT = {"tests", "migrations"}  # the copy's own tests, and the table's history
+KEPT = {"tests", "migrate"}  # the copy's own tests, and the table's history
 
 
 def optional_folders(folder: str) -> list[str]:

@@ -11,7 +11,7 @@ from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy.orm import Session
 
-from ..migrations import schema
+from ..migrate import schema
 from ..tables import State
 from . import queries
 from .body import read_rows

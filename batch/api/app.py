@@ -12,7 +12,7 @@ from starlette.middleware import Middleware
 
 from ..database import connect, readers
 from ..errors import exit_in_one_line
-from ..migrations.schema import upgrade_embedded
+from ..migrate.schema import upgrade_embedded
 from ..model import read_artifact
 from ..settings import load_settings
 from .api import router

@@ -31,16 +31,8 @@ class BadLine(ServiceError):
     """A line is not a row of the model; the message names it, its fault, and the first line that was not added."""
 
 
-def or_csv(chunks: Iterator[Chunk] | None, file: Path | None, chunk_rows: int) -> Iterator[Chunk]:
-    """Return the rows of `file` if it is given, else `chunks`."""
-    if chunks is not None and file is None:
-        return chunks
-    if chunks is None and file is not None:
-        return _read_file(file, chunk_rows)
-    raise typer.BadParameter("give either --rows or --csv")
-
-
-def _read_file(file: Path, chunk_rows: int) -> Iterator[Chunk]:
+def rows_of(file: Path, chunk_rows: int) -> Iterator[Chunk]:
+    """Yield the rows of a file, as wide as the model that the settings name takes them."""
     settings = Settings()
     artifact = read_artifact(settings.model_dir, settings.model_version)
     with open_text(file) as lines:

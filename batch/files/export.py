@@ -16,7 +16,7 @@ from tenacity import Retrying
 
 from ..database import connect, readers, retrying
 from ..errors import exit_in_one_line
-from ..migrations import schema
+from ..migrate import schema
 from ..model import read_artifact
 from ..settings import Settings, load_settings
 from ..stop import end_on_sigterm

@@ -13,6 +13,7 @@ import pytest
 
 FOLDER = Path(__file__).parents[1]
 MODEL_DIR = os.environ.get("MODEL_DIR", str(FOLDER.parent / "models" / "artifacts" / "iris"))
+FLOWER = [5.1, 3.5, 1.4, 0.2]
 
 
 @pytest.fixture
@@ -36,30 +37,39 @@ def sql(tmp_path):
     return sql
 
 
+@pytest.fixture
+def add(start, sql):
+    def add(*rows):
+        """Store rows; a run without rows creates the table."""
+        finish(start("job"))
+        sql(f"""INSERT INTO items ("values") VALUES {", ".join(f"('{row}')" for row in rows)}""")
+
+    return add
+
+
 def finish(program):
     printed, _ = program.communicate(timeout=300)
     return program.returncode, printed
 
 
-def test_every_row_gets_its_prediction_once(start, sql):
-    assert finish(start("seed", "--rows", "30"))[1].startswith("30 rows added")
+def test_every_row_gets_its_prediction_once(start, sql, add):
+    add(*[FLOWER] * 30)
     assert finish(start("job"))[1].startswith("30 rows predicted, 0 failed")
     assert sql("SELECT DISTINCT state, model_version, attempts FROM items") == [("done", 1, 1)]
     assert finish(start("job")) == (0, "nothing to do: no row waits for a prediction\n")
 
 
 @pytest.mark.parametrize(("policy", "states"), [("leave", "df"), ("retry-failed", "df"), ("retry-all", "pf")])
-def test_a_bad_row_is_left_failed_with_its_reason(start, sql, policy, states):
-    finish(start("seed", "--rows", "1"))
-    sql("""INSERT INTO items ("values") VALUES ('[1.0]')""")
+def test_a_bad_row_is_left_failed_with_its_reason(start, sql, add, policy, states):
+    add(FLOWER, [1.0])
     code, printed = finish(start("job", "--json", "--on-failure", policy, "--backoff", "0"))
     assert (code, json.loads(printed)["failed"]) == (3, 1)
     rows = sql("SELECT substr(state, 1, 1), reason FROM items ORDER BY id")
     assert ("".join(row[0] for row in rows), rows[1][1]) == (states, "1 values, the model takes 4")
 
 
-def test_sigterm_ends_a_run_after_the_chunk_in_progress(start, sql):
-    finish(start("seed", "--rows", "3000"))
+def test_sigterm_ends_a_run_after_the_chunk_in_progress(start, sql, add):
+    add(*[FLOWER] * 3000)
     job = start("job", "--json", "--chunk-rows", "1")
     while not (done := sql("SELECT COUNT(*) FROM items WHERE state = 'done'")[0][0]):
         time.sleep(0.01)

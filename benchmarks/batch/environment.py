@@ -13,10 +13,9 @@ from typing import Any, Self
 import pymysql
 from sqlalchemy import Engine
 
-from batch import queries
 from batch.database import connect
-from batch.migrations import schema
-from batch.seed import flowers
+from batch.files import seed
+from batch.migrate import schema
 from batch.settings import Settings
 from local import servers
 from local.processes import ROOT, ProgramFailed, uninterrupted, wait_until
@@ -72,9 +71,9 @@ class Environment:
             connection.cursor().execute(f"CREATE DATABASE {database} CHARACTER SET utf8mb4")
         engine = connect(Settings(database_url=f"{self.url(database)}?local_infile=1"))
         schema.upgrade(engine)
-        for chunk in flowers(rows, seed=0):
+        for chunk in seed.flowers(rows, seed=0):
             with engine.begin() as transaction:
-                queries.seed(transaction, chunk)
+                seed.add(transaction, chunk)
         with self.connect(database) as connection:
             connection.cursor().execute("RENAME TABLE items TO source")
             connection.cursor().execute("CREATE TABLE items LIKE source")

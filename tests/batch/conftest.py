@@ -9,13 +9,13 @@ import pytest
 from sqlalchemy import Engine, func, select, text
 from sqlalchemy.orm import Session
 
-from batch import artifact, queries
+from batch import artifact
 from batch.database import connect, readers
-from batch.migrations.schema import REVISION
+from batch.files import seed
+from batch.migrate.schema import REVISION
 from batch.model import Model, load
-from batch.runs.tables import Run as Run  # the tables include it
-from batch.seed import flowers
 from batch.settings import Settings
+from batch.status.tables import Run as Run  # the tables include it
 from batch.tables import Base, Item, State
 from local import servers
 from local.processes import Program
@@ -83,14 +83,14 @@ def model(artifacts: Path) -> Model:
 
 
 def fill(engine: Engine, count: int) -> list[list[float]]:
-    rows = [row for chunk in flowers(count, seed=0) for row in chunk]
+    rows = [row for chunk in seed.flowers(count, seed=0) for row in chunk]
     add(engine, *rows)
     return rows
 
 
 def add(engine: Engine, *rows: Any) -> None:
     with engine.begin() as connection:
-        queries.seed(connection, rows)
+        seed.add(connection, rows)
 
 
 def items(engine: Engine) -> list[Item]:

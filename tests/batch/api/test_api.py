@@ -22,7 +22,7 @@ from batch.api import queries, unread_body
 from batch.api.app import build_app
 from batch.artifact import open_artifact
 from batch.database import connect
-from batch.migrations.schema import upgrade
+from batch.migrate.schema import upgrade
 from batch.model import Model
 from batch.policies import Policy
 from batch.runner import Runner

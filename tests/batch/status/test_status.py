@@ -13,10 +13,10 @@ from batch.database import readers
 from batch.model import Model
 from batch.policies import Policy
 from batch.runner import Runner
-from batch.runs import record
-from batch.runs.status import status
 from batch.scope.deadline import Deadline
 from batch.scope.scope import Scope
+from batch.status import record
+from batch.status.__main__ import status
 from batch.tables import Item, State
 from local.processes import wait_until
 from tests.batch.commands import run

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, func, select
 
 from ..database import connect, readers, retrying
 from ..errors import exit_in_one_line
-from ..migrations import schema
+from ..migrate import schema
 from ..settings import load_settings
 from ..stop import end_on_sigterm
 from ..tables import Item, State

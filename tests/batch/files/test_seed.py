@@ -6,10 +6,9 @@ from sqlalchemy import Engine
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from batch.seed import CHUNK_ROWS, app, flowers
-
-from .commands import run
-from .conftest import items
+from batch.files.seed import CHUNK_ROWS, app, flowers
+from tests.batch.commands import run
+from tests.batch.conftest import items
 
 
 def test_the_same_seed_gives_the_same_rows_and_another_one_others():

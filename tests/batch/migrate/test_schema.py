@@ -11,7 +11,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine, event, inspect, text
 
 from batch.database import connect, readers
-from batch.migrations import schema
+from batch.migrate import schema
 from batch.settings import Settings
 from batch.tables import Base
 from local.processes import wait_until

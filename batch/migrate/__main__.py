@@ -31,3 +31,7 @@ def main(check: Annotated[bool, typer.Option("--check", help="Change nothing.")]
             if schema.is_older(before):
                 typer.echo(f"upgraded from schema {before}")
         typer.echo(f"{engine.url.render_as_string(hide_password=True)} has schema {schema.REVISION}")
+
+
+if __name__ == "__main__":
+    app()
