@@ -11,7 +11,6 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 
-from .errors import error_code
 from .settings import Settings
 
 log = logging.getLogger(__name__)
@@ -66,13 +65,19 @@ def readers(engine: Engine) -> Engine:
     return engine.execution_options(begin="DEFERRED")
 
 
+def read(engine: Engine, query: Callable[..., Any], *arguments: Any) -> Any:
+    """Return the answer to a query."""
+    with readers(engine).connect() as connection:
+        return query(connection, *arguments)
+
+
 def is_transient(error: BaseException) -> bool:
     """Return whether the same transaction may succeed when it is tried again."""
     if not isinstance(error, DBAPIError):
         return False
     if isinstance(error.orig, sqlite3.Error):
         return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-    return error.connection_invalidated or error_code(error) in TRANSIENT
+    return error.connection_invalidated or bool(TRANSIENT.intersection(error.orig.args[:1] if error.orig else ()))
 
 
 def retrying(seconds: float, sleep: Callable[[float], None] = time.sleep) -> Retrying:

@@ -1,5 +1,6 @@
 """Errors that carry their exit code and HTTP status, and the one place that turns an error into one line."""
 
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,9 +8,6 @@ from enum import IntEnum
 from typing import Any
 
 from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
-
-UNAVAILABLE = (OperationalError, InterfaceError, DatabaseError)
-NO_SUCH_TABLE, NO_SUCH_INDEX = 1146, 1176  # codes of MySQL and MariaDB
 
 
 class Exit(IntEnum):
@@ -37,24 +35,22 @@ class DatabaseUnavailable(ServiceError):
     exit_code, status = Exit.DATABASE, 503
 
 
-class SchemaTooOld(ServiceError):
-    exit_code, status = Exit.SCHEMA, 503
+class Stopped(ServiceError):
+    """The run ended early; what it has committed remains."""
 
 
 def as_service_error(error: BaseException) -> ServiceError | None:
     """Return `error` without SQL, values and credentials; None for a bug, which needs its traceback."""
+    if isinstance(error, DBAPIError) and type(error) in (OperationalError, InterfaceError, DatabaseError):
+        return DatabaseUnavailable(f"database unavailable: {error.orig}")
     if isinstance(error, OSError):
         return ServiceError(str(error))
-    if not isinstance(error, DBAPIError):
-        return error if isinstance(error, ServiceError) else None
-    if "no such table" in str(error.orig) or error_code(error) in (NO_SUCH_TABLE, NO_SUCH_INDEX):
-        return SchemaTooOld(f"the database lacks a table or an index, run `python -m batch.migrate`: {error.orig}")
-    return DatabaseUnavailable(f"database unavailable: {error.orig}") if type(error) in UNAVAILABLE else None
+    return error if isinstance(error, ServiceError) else None
 
 
-def error_code(error: DBAPIError) -> Any:
-    """Return the code that MySQL or MariaDB gave to an error."""
-    return error.orig.args[0] if error.orig and error.orig.args else None
+def end_on_sigterm() -> None:
+    """Let SIGTERM end this program at once, also as process 1 of a container; the open transaction is rolled back."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(Exit.TERMINATED))
 
 
 @contextmanager

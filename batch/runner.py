@@ -1,19 +1,18 @@
 """A run: chunk after chunk is claimed, predicted and written, each in one transaction."""
 
-import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, Row
 
 from . import queries
-from .database import readers, retrying
+from .database import read, retrying
+from .migrate import schema
 from .model import Model
 from .queries import Part, Rows
 from .schemas import Predictions, Result
-from .stop import Stop
-from .tables import Item
 
 
 @dataclass
@@ -23,67 +22,53 @@ class Runner:
     engine: Engine
     model: Model
     rows: Rows = field(default_factory=Rows)
-    stop: Stop = field(default_factory=Stop)
     chunk_rows: int = 1_000
     max_attempts: int = 3
     backoff: float = 1.0
     retry_seconds: float = 30.0
-    result: Result = field(default_factory=lambda: Result(0))
-    reports: list[Callable[[int], None]] = field(default_factory=list)  # called after each chunk, with the rows tried
+    # Called before each chunk, and while the run waits, with the number of rows tried. It ends the run with `Stopped`.
+    hooks: list[Callable[[int], None]] = field(default_factory=list)
+    write_done: Callable[..., None] = queries.write_done
 
     def __post_init__(self) -> None:
-        self.retry = retrying(self.retry_seconds, self.stop.sleep)
-
-    def read(self, query: Callable[..., Any], *arguments: Any) -> Any:
-        """Return the answer to a query about this run's model version."""
-
-        def ask() -> Any:
-            with readers(self.engine).connect() as connection:
-                return query(connection, *arguments, self.model.version)
-
-        return self.retry(ask)
+        self.retry, self.result = retrying(self.retry_seconds, self.pause), Result(self.model.version)
 
     def count_waiting(self) -> int:
-        """Return how many rows the run can claim, and begin its result."""
-        waiting = sum(self.read(queries.count, self.rows).values())
-        self.result = Result(self.model.version, str(self.rows), min(waiting, self.rows.max_rows or waiting))
+        """Return how many rows the run can claim; raise `SchemaTooOld` if the table is not what this code needs."""
+        self.retry(read, self.engine, schema.check)
+        self.result.waiting = self.retry(read, self.engine, self.rows.count)
         return self.result.waiting
 
-    def sweep(self, ids: Sequence[int] | None = None) -> None:
-        """Predict every row that can be claimed, or those of the rows `ids` that can."""
-        only = () if ids is None else (Item.id.in_(ids),)
-        for whole in self.read(self.rows.parts):
-            part = replace(whole, where=(*whole.where, *only))
-            while self._walk(part, tried_before=ids is not None) and part.grows:
-                pass  # again, for rows that were added, or that a killed runner released
+    def sweep(self, parts: Iterable[Part]) -> None:
+        """Predict every row that can be claimed, chunk by chunk."""
+        for part in parts:
+            last: Row[Any] | None = None
+            while (row := self.retry(self._commit_chunk, part, last)) or (last and part.grows):
+                last = row  # None: from the start again, for rows that were added, or that a killed runner released
 
-    def _walk(self, part: Part, tried_before: bool) -> bool:
-        """Go through a part once, chunk by chunk; return whether it had any rows."""
-        last: Sequence[Any] = ()
-        while place := self.retry(self._commit_chunk, part, last, tried_before):
-            last = place
-        return bool(last)
-
-    def _commit_chunk(self, part: Part, after: Sequence[Any], tried_before: bool) -> Sequence[Any]:
-        counted = Result(0) if tried_before else self.result
+    def _commit_chunk(self, part: Part, last: Row[Any] | None) -> Row[Any] | None:
+        self.call_hooks(self.result)
         with self.engine.begin() as connection:
-            place, predictions = self.predict_chunk(connection, part, after, counted)
+            rows = part.claim(connection, last, self.chunk_rows)
+            predictions = self.predict(connection, rows)
         self.result.add(predictions)
-        self.report(self.result)
-        return place
+        return rows[-1] if rows else None
 
-    def predict_chunk(
-        self, connection: Connection, part: Part, after: Sequence[Any], so_far: Result
-    ) -> tuple[Sequence[Any], Predictions]:
-        """Claim, predict, write; return the place of the chunk's last row, if it has rows, and the predictions."""
-        self.stop.check()
-        limit = min(self.chunk_rows, (self.rows.max_rows or sys.maxsize) - so_far.rows)
-        rows = queries.claim(connection, part, after, limit)
-        predictions = self.model.predict(row[:2] for row in rows)
-        queries.write_done(connection, predictions.done, self.model.version)
-        queries.write_failed(connection, predictions.failed, self.model.version)
-        return rows[-1][2:] if rows else (), predictions
+    def predict(self, connection: Connection, rows: Sequence[Row[Any]]) -> Predictions:
+        """Predict the rows of a chunk and write what became of them."""
+        predictions = self.model.predict((row.id, row.text) for row in rows)
+        if predictions.done:
+            self.write_done(connection, predictions.done, self.model.version)
+        queries.write_failed(connection, predictions.failed)
+        return predictions
 
-    def report(self, result: Result) -> None:
-        for report in self.reports:
-            report(result.rows)
+    def pause(self, seconds: float) -> None:
+        """Sleep, in short steps, so that a hook can end the run meanwhile."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self.call_hooks(self.result)
+            time.sleep(min(left, 0.1))
+
+    def call_hooks(self, result: Result) -> None:
+        for hook in self.hooks:
+            hook(result.rows)

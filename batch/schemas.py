@@ -7,8 +7,7 @@ from typing import Annotated, NamedTuple
 
 from pydantic import FailFast, Field
 
-from .errors import Exit
-from .stop import Stopped
+from .errors import Exit, Stopped
 
 FLOAT32_MAX = 3.4028234663852886e38
 Float32 = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-FLOAT32_MAX, le=FLOAT32_MAX)]

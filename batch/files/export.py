@@ -15,11 +15,10 @@ from sqlalchemy import Engine, func, select
 from tenacity import Retrying
 
 from ..database import connect, readers, retrying
-from ..errors import exit_in_one_line
+from ..errors import end_on_sigterm, exit_in_one_line
 from ..migrate import schema
 from ..model import read_artifact
 from ..settings import Settings, load_settings
-from ..stop import end_on_sigterm
 from ..tables import Item, State
 from .outputs import Columns, ExportRefused, Format, format_of, open_output
 from .progress import progress

@@ -50,7 +50,7 @@ def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
 def show_progress(runner: Runner) -> Iterator[None]:
     """Show how many rows a run has tried."""
     with progress("predicted", runner.result.waiting) as report:
-        runner.reports.append(report)
+        runner.hooks.append(report)
         yield
 
 

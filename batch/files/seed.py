@@ -8,10 +8,9 @@ import typer
 from sqlalchemy import Connection, insert
 
 from ..database import connect, retrying
-from ..errors import exit_in_one_line
+from ..errors import end_on_sigterm, exit_in_one_line
 from ..migrate.schema import upgrade_embedded
 from ..settings import load_settings
-from ..stop import end_on_sigterm
 from ..tables import Item
 from .csv_rows import CsvFile, rows_of
 from .progress import with_progress

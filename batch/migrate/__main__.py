@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 
 from ..database import connect, readers, retrying
-from ..errors import exit_in_one_line
+from ..errors import end_on_sigterm, exit_in_one_line
 from ..settings import load_settings
-from ..stop import end_on_sigterm
 from . import schema
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)

@@ -11,17 +11,24 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, String, column, func, inspect, select, table
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from ..database import readers
-from ..errors import DatabaseUnavailable, SchemaTooOld
+from ..errors import DatabaseUnavailable, Exit, ServiceError
 
 FOLDER = Path(__file__).parent
 REVISION = max(file.name[:4] for file in FOLDER.glob("versions/0*.py"))
 LOCK_SECONDS = 600
 
-# A subquery, so that a statement with another purpose can read the revision too.
-STORED = select(column("version_num", String)).select_from(table("alembic_version")).scalar_subquery()
+NO_SUCH_TABLE, NO_SUCH_INDEX = 1146, 1176  # codes of MySQL and MariaDB
+STORED = select(column("version_num", String)).select_from(table("alembic_version"))
+
+
+class SchemaTooOld(ServiceError):
+    """The database lacks a table, a column or an index that this code uses."""
+
+    exit_code, status = Exit.SCHEMA, 503
 
 
 class MigrationBusy(DatabaseUnavailable):
@@ -33,16 +40,24 @@ def is_older(stored: str | None) -> bool:
     return stored is None or stored < REVISION
 
 
-def require(stored: str | None) -> None:
-    """Raise `SchemaTooOld` if the revision `stored` is older than this code."""
+def check(connection: Connection | Session) -> None:
+    """Read the revision of a database, and raise `SchemaTooOld` if it is older than this code."""
+    try:
+        stored = connection.execute(STORED).scalar_one()
+    except DBAPIError as error:
+        raise too_old(error) or error from None
     if is_older(stored):
         need = f"this program needs {REVISION}: run `python -m batch.migrate`"
         raise SchemaTooOld(f"the database has schema {stored}, {need}")
 
 
-def check(connection: Connection | Session) -> None:
-    """Read the revision of a database, and raise `SchemaTooOld` if it is older than this code."""
-    require(connection.execute(select(STORED)).scalar_one())
+def too_old(error: BaseException) -> SchemaTooOld | None:
+    """Return the error that tells the operator what to do, if a table or an index is missing."""
+    if not isinstance(error, DBAPIError) or not error.orig:
+        return None
+    if "no such table" in str(error.orig) or error.orig.args[0] in (NO_SUCH_TABLE, NO_SUCH_INDEX):
+        return SchemaTooOld(f"the database lacks a table or an index, run `python -m batch.migrate`: {error.orig}")
+    return None
 
 
 def upgrade(engine: Engine) -> str | None:
@@ -85,7 +100,7 @@ def upgrade_embedded(engine: Engine) -> None:
 def _stored(connection: Connection) -> str | None:
     if not inspect(connection).has_table("alembic_version"):
         return None
-    revision: str | None = connection.execute(select(STORED)).scalar_one()
+    revision: str | None = connection.execute(STORED).scalar_one()
     return revision
 
 

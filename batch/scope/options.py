@@ -3,15 +3,18 @@
 import json
 import math
 import sys
-from typing import Annotated
+from collections.abc import Callable
+from dataclasses import fields
+from functools import wraps
+from inspect import Parameter, signature
+from typing import Annotated, Any
 
 import typer
 
-from .. import queries
-from ..queries import Rows
+from ..database import read
+from ..migrate import schema
 from ..runner import Runner
-from ..stop import Stop
-from .deadline import Deadline
+from .rows import ScopedRows
 from .scope import BadScope, Scope, moment
 
 
@@ -30,19 +33,44 @@ Rescore = Annotated[bool, typer.Option("--rescore", help="Instead of the rows th
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print how many rows there are to predict; change nothing.")]
 
 
-def narrow(
-    rows: Rows, since: str | None, until: str | None, max_rows: int | None, deadline: float, rescore: bool
-) -> tuple[Rows, Stop]:
-    """Return the rows and the stop condition of a run with these options; a rescoring does not count attempts."""
-    attempts = None if rescore else rows.max_attempts
-    scope = Scope(attempts, max_rows, since, until, deadline, rescore)
-    return scope, Stop() if deadline == math.inf else Deadline(deadline)
+OPTIONS = {
+    "since": (Since, None),
+    "until": (Until, None),
+    "max_rows": (MaxRows, None),
+    "deadline": (Seconds, math.inf),
+    "rescore": (Rescore, False),
+    "dry_run": (DryRun, False),
+}
 
 
-def print_plan(runner: Runner, as_json: bool) -> None:
-    """Print how many rows a run would predict."""
-    by_state = {state.value: count for state, count in runner.read(queries.count, runner.rows).items()}
-    rows, version = min(sum(by_state.values()), runner.rows.max_rows or sys.maxsize), runner.model.version
-    states = ", ".join(f"{count:,} {state}" for state, count in by_state.items())
-    words = f"{rows:,} rows would be predicted by model version {version} ({states})"
-    typer.echo(json.dumps({"rows": rows, "model_version": version, **by_state}) if as_json else words)
+def scope_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add OPTIONS to the parameters that typer sees of a command; `narrow` reads their values from the context."""
+    own = signature(command).parameters
+    added = [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+        for name, (kind, default) in OPTIONS.items()
+    ]
+
+    @wraps(command)
+    def with_options(**values: Any) -> None:
+        command(**{name: values[name] for name in own})
+
+    with_options.__signature__ = signature(command).replace(parameters=[*own.values(), *added])  # type: ignore[attr-defined]
+    return with_options
+
+
+def narrow(runner: Runner, context: typer.Context) -> None:
+    """Restrict a run to the scope that the options give; with --dry-run, print its rows and end the command."""
+    rows = Scope(**{field.name: context.params[field.name] for field in fields(Scope)}).apply(runner)
+    if context.params["dry_run"]:
+        _print_plan(runner, rows, context.params["as_json"])
+        raise typer.Exit
+
+
+def _print_plan(runner: Runner, rows: ScopedRows, as_json: bool) -> None:
+    runner.retry(read, runner.engine, schema.check)
+    by_state, version = runner.retry(read, runner.engine, rows.count_by_state), runner.model.version
+    count = min(sum(by_state.values()), rows.max_rows)
+    states = ", ".join(f"{number:,} {state}" for state, number in by_state.items())
+    words = f"{count:,} rows would be predicted by model version {version} ({states})"
+    typer.echo(json.dumps({"rows": count, "model_version": version, **by_state}) if as_json else words)

@@ -10,11 +10,10 @@ from typing import Annotated, Any
 import typer
 from sqlalchemy import Connection, func, select
 
-from ..database import connect, readers, retrying
-from ..errors import exit_in_one_line
+from ..database import connect, read, retrying
+from ..errors import end_on_sigterm, exit_in_one_line
 from ..migrate import schema
 from ..settings import load_settings
-from ..stop import end_on_sigterm
 from ..tables import Item, State
 from .tables import Outcome, Run
 
@@ -35,15 +34,13 @@ def main(
     end_on_sigterm()
     with exit_in_one_line():
         settings = load_settings()
-        engine = readers(connect(settings))
-
-        def read() -> dict[str, Any]:
-            with engine.connect() as connection:
-                schema.check(connection)
-                return status(connection, runs)
-
-        found = retrying(settings.database_retry_seconds)(read)
+        found = retrying(settings.database_retry_seconds)(read, connect(settings), _checked_status, runs)
         typer.echo(json.dumps(found, default=datetime.isoformat) if as_json else _words(found))
+
+
+def _checked_status(connection: Connection, runs: int) -> dict[str, Any]:
+    schema.check(connection)
+    return status(connection, runs)
 
 
 def status(connection: Connection, runs: int) -> dict[str, Any]:

@@ -12,10 +12,9 @@ from sqlalchemy import func, insert, update
 from sqlalchemy.exc import DBAPIError
 
 from ..database import is_transient, retrying
-from ..errors import DatabaseUnavailable, Exit, as_service_error
+from ..errors import DatabaseUnavailable, Exit, Stopped, as_service_error
 from ..policies import Policy
 from ..runner import Runner
-from ..stop import Stopped
 from .tables import Outcome, Run
 
 log = logging.getLogger(__name__)
@@ -27,7 +26,7 @@ HEARTBEAT_SECONDS = 5
 def record(runner: Runner, policy: Policy) -> Iterator[None]:
     """Keep a run's row in the table while the context lasts; the end of the context is the outcome of the run."""
     row = _Row(runner, policy)
-    runner.reports.append(row.heartbeat)
+    runner.hooks.append(row.heartbeat)
     error: BaseException | None = None
     try:
         yield
@@ -70,7 +69,7 @@ class _Row:
         row = insert(Run).values(
             model_version=runner.model.version,
             policy=self._policy.value,
-            scope=str(runner.rows),
+            scope=runner.result.scope,
             host=socket.gethostname(),
             pid=os.getpid(),
         )

@@ -68,11 +68,13 @@ def test_a_bad_row_is_left_failed_with_its_reason(start, sql, add, policy, state
     assert ("".join(row[0] for row in rows), rows[1][1]) == (states, "1 values, the model takes 4")
 
 
-def test_sigterm_ends_a_run_after_the_chunk_in_progress(start, sql, add):
+def test_sigterm_ends_a_run_and_the_next_run_does_the_rest(start, sql, add):
     add(*[FLOWER] * 3000)
-    job = start("job", "--json", "--chunk-rows", "1")
-    while not (done := sql("SELECT COUNT(*) FROM items WHERE state = 'done'")[0][0]):
+    job = start("job", "--chunk-rows", "1")
+    while not sql("SELECT COUNT(*) FROM items WHERE state = 'done'")[0][0]:
         time.sleep(0.01)
     job.send_signal(signal.SIGTERM)
-    code, printed = finish(job)
-    assert (code, done <= json.loads(printed)["done"] < 3000) == (143, True)
+    assert finish(job)[0] == 143
+    left = sql("SELECT COUNT(*) FROM items WHERE state = 'pending' AND attempts = 0")[0][0]
+    assert 0 < left == json.loads(finish(start("job", "--json"))[1])["done"]
+    assert sql("SELECT DISTINCT state, model_version, attempts FROM items") == [("done", 1, 1)]

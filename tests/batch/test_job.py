@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 from typer.testing import CliRunner
 
 from batch import job as job_module
@@ -62,27 +62,6 @@ def test_a_killed_runner_leaves_each_row_untouched_or_done_and_the_next_run_does
     assert [(item.label, item.prediction, item.attempts) for item in items(engine)] == [
         (*row, 1) for row in expected(rows)
     ]
-
-
-def test_sigterm_ends_a_run_after_the_chunk_in_progress_with_its_summary(mariadb: Engine, start_job):
-    fill(mariadb, 20_000)
-    program = start_job(mariadb, "--chunk-rows", "1")
-    wait_until(lambda: count(mariadb, State.DONE), 30)
-    assert program.stop() == 143
-    assert {item.state for item in items(mariadb)} == {State.DONE, State.PENDING}
-    assert summary(program)["done"] == count(mariadb, State.DONE)
-
-
-def test_sigterm_ends_a_run_that_waits_for_a_lock(mariadb: Engine, start_job):
-    fill(mariadb, 10)
-    waiting = text("SELECT COUNT(*) FROM information_schema.processlist WHERE state LIKE 'Waiting for table%'")
-    with mariadb.connect() as connection, mariadb.connect() as observer:
-        connection.execute(text("LOCK TABLES runs WRITE"))
-        program = start_job(mariadb)
-        wait_until(lambda: observer.scalar(waiting), 30)
-        assert program.stop() == 143
-        connection.execute(text("UNLOCK TABLES"))
-    assert states(mariadb) == "p" * 10
 
 
 def test_a_run_that_leaves_rows_failed_has_its_own_exit_code(mariadb: Engine):

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import Engine, text, update
 from sqlalchemy.exc import DBAPIError
 
-from batch import queries
+from batch import fast, queries
 from batch.queries import Part, Rows
 from batch.schemas import Predicted
 from batch.tables import Item, State
@@ -13,9 +13,8 @@ from tests.batch.conftest import add, items, states
 ROW = [5.1, 3.5, 1.4, 0.2]
 
 
-def claimed(connection, limit=100, state=State.PENDING, after=0):
-    part = Part((Item.state == state,))
-    return [row[0] for row in queries.claim(connection, part, (after,), limit)]
+def claimed(connection, limit=100):
+    return [row.id for row in Part((Item.state == State.PENDING,)).claim(connection, None, limit)]
 
 
 def test_a_claim_skips_rows_that_another_transaction_has_locked(mariadb: Engine):
@@ -40,8 +39,9 @@ def test_rows_whose_attempts_are_used_up_are_not_counted_as_work(engine: Engine)
         connection.execute(update(Item).where(Item.id == 1).values(state=State.FAILED, attempts=3))
         connection.execute(update(Item).where(Item.id == 2).values(state=State.FAILED, attempts=2))
         connection.execute(update(Item).where(Item.id == 3).values(state=State.DONE, attempts=1))
-        found = [queries.count(connection, Rows(attempts), 1) for attempts in (3, 1, None)]
-    assert [(counts[State.PENDING], counts[State.FAILED]) for counts in found] == [(1, 1), (1, 0), (1, 2)]
+        found = [[queries.count(connection, [part]) for part in Rows(attempts).parts] for attempts in (3, 1, None)]
+        total = Rows().count(connection)
+    assert (found, total) == ([[1, 1], [0, 1], [2, 1]], 2)
 
 
 def test_on_sqlite_a_second_claim_waits_for_the_first_transaction(sqlite: Engine):
@@ -58,7 +58,7 @@ def test_on_sqlite_a_second_claim_waits_for_the_first_transaction(sqlite: Engine
         waiting.start()
         waiting.join(0.2)
         assert waiting.is_alive()
-        queries.write_failed(connection, dict.fromkeys(ids, "taken"), 1)
+        queries.write_failed(connection, dict.fromkeys(ids, "taken"))
     waiting.join(10)
     assert (ids, seen) == ([1, 2], [3])
 
@@ -74,12 +74,13 @@ def test_a_claim_reads_the_rows_it_returns_and_not_the_table(mariadb: Engine):
     assert sum(map(int, status.values())) < 20
 
 
-def test_a_write_touches_the_rows_it_was_given_and_none_between(engine: Engine):
+@pytest.mark.parametrize("write_done", [queries.write_done, fast.write_done], ids=["plain", "fast"])
+def test_a_write_touches_the_rows_it_was_given_and_none_between(engine: Engine, write_done):
     add(engine, *[ROW] * 9)
     before = items(engine)
     with engine.begin() as connection:
-        queries.write_done(connection, [Predicted(2, "[0.5]", "it's 100%"), Predicted(8, "[0.25]", "b")], 7)
-        queries.write_failed(connection, {4: "no", 6: "no"}, 7)
+        write_done(connection, [Predicted(2, "[0.5]", "it's 100%"), Predicted(8, "[0.25]", "b")], 7)
+        queries.write_failed(connection, {4: "no", 6: "no"})
     after = items(engine)
     assert [(row.prediction, row.label, row.reason) for row in after[1::2]] == [
         ([0.5], "it's 100%", None),

@@ -91,7 +91,7 @@ def test_a_failed_row_that_another_runner_predicts_is_not_left_failed(engine: En
     add(engine, GOOD, BAD)
     flaky = replace(model, session=Flaky(model.session, failures=2))
     one = Runner(engine, flaky)
-    one.stop.sleep = lambda seconds: run(engine, model)
+    one.pause = lambda seconds: run(engine, model)
     assert (policies.run(one, Policy.RETRY_FAILED).failed, states(engine)) == ({2}, "df")
 
 
@@ -126,6 +126,18 @@ def test_retry_all_includes_rows_that_failed_in_an_earlier_run(engine: Engine, m
         connection.execute(update(Item).where(Item.id == 2).values({Item.values: GOOD}))
     assert run(engine, model, Policy.RETRY_ALL, max_attempts=1).done == 2
     assert states(engine) == "dd"
+
+
+def test_a_reason_of_retry_all_does_not_change_a_row_that_another_runner_has_predicted(
+    engine: Engine, model: Model, monkeypatch
+):
+    add(engine, GOOD, BAD)
+    write_reasons = policies._write_reasons
+    monkeypatch.setattr(policies, "_write_reasons", lambda *given: (run(engine, model), write_reasons(*given)))
+    flaky = replace(model, session=Flaky(model.session, failures=1))
+    run(engine, flaky, Policy.RETRY_ALL, max_attempts=1)
+    assert (states(engine), [item.attempts for item in items(engine)]) == ("df", [1, 2])
+    assert items(engine)[0].reason is None
 
 
 class Saboteur:

@@ -1,7 +1,6 @@
 import json
-import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -11,22 +10,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine, text, update
-from sqlalchemy.exc import OperationalError
 from typer.testing import CliRunner
 
-from batch import job, policies, queries
+from batch import job, policies
 from batch.database import connect
+from batch.errors import Stopped
 from batch.model import Model
 from batch.policies import Policy
+from batch.queries import Rows
 from batch.runner import Runner
-from batch.scope.deadline import Deadline
-from batch.scope.scope import BadScope, Scope, moment
+from batch.scope.rows import ScopedRows
+from batch.scope.scope import BadScope, Deadline, Scope, moment
 from batch.settings import Settings
-from batch.stop import Stop, Stopped, stop_on_signals
 from batch.tables import Item, State
 from local.processes import wait_until
 from tests.batch import commands
-from tests.batch.conftest import Flaky, add, count, count_of, items, states
+from tests.batch.conftest import Flaky, Meanwhile, add, count, count_of, items, states
 
 GOOD, BAD = [5.1, 3.5, 1.4, 0.2], [5.1, None, 1.4, 0.2]
 NOON = datetime(2026, 3, 1, 12)
@@ -38,9 +37,18 @@ def at(hours: int) -> str:
 
 def run(engine: Engine, model: Model, scope: Scope, policy: Policy = Policy.LEAVE, **options: Any):
     options = {"chunk_rows": 3, "backoff": 0, "retry_seconds": 5, "max_attempts": 3} | options
-    any_number = scope.rescore or policy is Policy.RETRY_ALL
-    rows = replace(scope, max_attempts=None if any_number else options["max_attempts"])
-    return policies.run(Runner(engine, model, rows, Deadline(scope.deadline), **options), policy)
+    rows = Rows(None if policy is Policy.RETRY_ALL else options["max_attempts"])
+    return policies.run(scoped(scope, Runner(engine, model, rows, **options)), policy)
+
+
+def scoped(scope: Scope, runner: Runner) -> Runner:
+    scope.apply(runner)
+    return runner
+
+
+def rows_of(scope: Scope, model_version: int) -> ScopedRows:
+    newest = model_version if scope.rescore else None
+    return ScopedRows(Rows(), scope.since, scope.until, scope.max_rows, newest)
 
 
 def age(engine: Engine, hours: dict[int, int]) -> None:
@@ -124,14 +132,15 @@ def test_a_scope_costs_what_its_rows_cost_and_not_what_the_table_holds(mariadb: 
     add(mariadb, *[GOOD] * 3000)
     age(mariadb, dict.fromkeys(range(1, 1001), -1) | dict.fromkeys(range(2001, 3001), 1))
     scope = Scope(since=at(0), until=at(1))
-    part, after = scope.by_state(1)[State.PENDING], ()
+    part, last = rows_of(scope, 1).parts[1], None
     for first in (1001, 1011, 1021):  # all of one second
         with rows_read(mariadb) as read:
-            rows = queries.claim(read[0], part, after, 10)
-        after = rows[-1][2:]
+            rows = part.claim(read[0], last, 10)
+        last = rows[-1]
         assert ([row[0] for row in rows], read[0] < 30) == (list(range(first, first + 10)), True)
     with rows_read(mariadb) as read:
-        assert queries.count(read[0], replace(scope, max_rows=10), 1) == {State.PENDING: 10, State.FAILED: 0}
+        rows = rows_of(replace(scope, max_rows=10), 1)
+        assert rows.count_by_state(read[0]) == {State.PENDING: 10, State.FAILED: 0}
     assert read[0] < 40
 
 
@@ -140,11 +149,10 @@ def test_a_rescoring_reads_the_rows_of_older_models_and_not_the_table(mariadb: E
     predicted_by(mariadb, 2)
     with mariadb.begin() as connection:
         connection.execute(update(Item).where(Item.id.in_([7, 1500, 2999])).values(model_version=1))
-    scope = Scope(rescore=True)
+    older = rows_of(Scope(rescore=True), 2)
     with rows_read(mariadb) as read:
-        assert queries.count(read[0], scope, 2) == {State.DONE: 3}
-        (part,) = scope.parts(read[0], 2)
-        rows = queries.claim(read[0], part, (), 10)
+        assert older.count_by_state(read[0]) == {State.DONE: 3}
+        rows = older.parts[0].claim(read[0], None, 10)
     assert ([row[0] for row in rows], read[0] < 30) == ([7, 1500, 2999], True)
 
 
@@ -184,75 +192,25 @@ def test_an_impossible_scope_is_bad_usage_and_names_the_option(monkeypatch, flag
 
 
 def overtime(runner: Runner) -> None:
-    runner.stop = Deadline(0)
+    runner.hooks.append(Deadline(0))
 
 
-def stop(runner: Runner) -> None:
-    runner.stop.request()
-
-
-class Meanwhile:
-    """A model that calls `happens` with its runner in its second run."""
-
-    def __init__(self, session: Any, happens: Callable[[Runner], None]) -> None:
-        self.session, self.happens, self.runs = session, happens, 0
-        self.runner: Runner
-
-    def run(self, outputs, feed):
-        self.runs += 1
-        if self.runs == 2:
-            self.happens(self.runner)
-        return self.session.run(outputs, feed)
-
-
-@pytest.mark.parametrize(("happens", "error"), [(overtime, "deadline reached"), (stop, "terminated")])
 @pytest.mark.parametrize(
     ("policy", "left"), [(Policy.LEAVE, "ddddddpp"), (Policy.RETRY_FAILED, "ddddddpp"), (Policy.RETRY_ALL, "pppppppp")]
 )
-def test_a_run_ends_between_two_chunks(engine: Engine, model: Model, policy, left, happens, error):
+def test_the_deadline_ends_a_run_between_two_chunks(engine: Engine, model: Model, policy, left):
     add(engine, *[GOOD] * 8)
-    slow = Meanwhile(model.session, happens)
+    slow = Meanwhile(model.session, overtime)
     runner = slow.runner = Runner(engine, replace(model, session=slow), chunk_rows=3)
-    with pytest.raises(Stopped, match=error):
+    with pytest.raises(Stopped, match="deadline reached"):
         policies.run(runner, policy)
     assert (states(engine), runner.result.done) == (left, left.count("d"))
-
-
-def test_a_stopped_run_no_longer_waits_for_the_database(mariadb: Engine, model: Model):
-    def lose(runner: Runner) -> None:
-        runner.stop.request()
-        raise OperationalError("", None, Exception(), connection_invalidated=True)
-
-    add(mariadb, *[GOOD] * 2)
-    slow = Meanwhile(model.session, lose)
-    runner = slow.runner = Runner(mariadb, replace(model, session=slow), chunk_rows=1, retry_seconds=3600)
-    with pytest.raises(Stopped, match="terminated"):
-        policies.run(runner, Policy.LEAVE)
 
 
 def test_the_deadline_ends_a_run_that_waits_for_the_database(model: Model, free_port):
     away = connect(Settings(database_url=f"mysql+pymysql://root@127.0.0.1:{free_port()}/x"))
     with pytest.raises(Stopped, match="deadline reached"):
         run(away, model, Scope(deadline=0.5), retry_seconds=3600)
-
-
-def test_the_alarm_behind_a_signal_ends_with_the_run():
-    before, stop = signal.getsignal(signal.SIGTERM), Stop()
-    with stop_on_signals(stop):
-        signal.raise_signal(signal.SIGTERM)
-        assert signal.getitimer(signal.ITIMER_REAL)[0] > 0
-    assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
-    with pytest.raises(Stopped, match="terminated"):
-        stop.check()
-    assert signal.getsignal(signal.SIGTERM) is before
-
-
-def test_a_stopped_run_ends_its_back_off(mariadb: Engine, model: Model):
-    add(mariadb, BAD)
-    runner = Runner(mariadb, model, backoff=3600)
-    threading.Timer(0.5, runner.stop.request).start()
-    with pytest.raises(Stopped, match="terminated"):
-        policies.run(runner, Policy.RETRY_FAILED)
 
 
 def test_a_back_off_does_not_outlast_the_deadline(engine: Engine, model: Model):

@@ -13,7 +13,6 @@ from batch.database import readers
 from batch.model import Model
 from batch.policies import Policy
 from batch.runner import Runner
-from batch.scope.deadline import Deadline
 from batch.scope.scope import Scope
 from batch.status import record
 from batch.status.__main__ import status
@@ -31,8 +30,8 @@ def last_run(engine: Engine) -> dict[str, Any]:
 
 
 def recorded(engine: Engine, model: Model, policy: Policy = Policy.LEAVE, report=lambda rows: None, **scope):
-    rows, stop = Scope(**scope), Deadline(scope.get("deadline", 3600))
-    runner = Runner(engine, model, rows, stop, chunk_rows=2, retry_seconds=0, reports=[report])
+    runner = Runner(engine, model, chunk_rows=2, retry_seconds=0, hooks=[report])
+    Scope(**scope).apply(runner)
     with record.record(runner, policy):
         policies.run(runner, policy)
 

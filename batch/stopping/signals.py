@@ -2,56 +2,47 @@
 
 import signal
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from .errors import Exit, ServiceError
+from ..errors import Exit, Stopped
+from ..runner import Runner
 
 SECONDS_TO_STOP = 5  # Docker gives 10 before it kills, Kubernetes 30
 
 
-class Stopped(ServiceError):
-    """The run ended early; what it has committed remains."""
+class Signalled(Stopped):
+    """A signal ended the run."""
 
-    def __init__(self, reason: str, exit_code: Exit) -> None:
-        super().__init__(reason)
-        self.exit_code = exit_code
+    def __init__(self, number: int) -> None:
+        self.exit_code = Exit(128 + number)
+        super().__init__(self.exit_code.name.lower())
 
 
 class Stop:
-    """A request to stop: a signal handler makes it, the run sees it in `check` and `sleep`."""
+    """A request to stop, made by a signal handler or another thread: the run ends when it calls this hook next."""
 
     def __init__(self) -> None:
-        self._requested, self._exit = threading.Event(), Exit.TERMINATED
+        self._requested: Signalled | None = None
 
     def request(self, number: int = signal.SIGTERM) -> None:
-        self._exit = Exit(128 + number)
-        self._requested.set()
+        self._requested = Signalled(number)
 
-    def check(self) -> None:
-        """Raise `Stopped` once a stop was requested."""
-        if self._requested.is_set():
-            raise Stopped(self._exit.name.lower(), self._exit)
-
-    def sleep(self, seconds: float) -> None:
-        """Sleep until a stop is requested, `seconds` at most, and `check`."""
-        self._requested.wait(seconds)
-        self.check()
-
-
-def end_on_sigterm() -> None:
-    """Let SIGTERM end this program at once, also as process 1 of a container; the open transaction is rolled back."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(Exit.TERMINATED))
+    def __call__(self, rows: int = 0) -> None:
+        """Raise `Signalled` once a stop was requested."""
+        if self._requested:
+            raise self._requested
 
 
 @contextmanager
-def stop_on_signals(stop: Stop) -> Iterator[None]:
+def stop_on_signals(runner: Runner) -> Iterator[None]:
     """Let SIGTERM and Ctrl-C request a stop; end the block wherever it is if that takes SECONDS_TO_STOP.
 
     An exception from a signal handler may be raised between the begin of a transaction and the `with` that ends it.
     The transaction would stay open, with SQLite's file locked. So the handler raises only as a last resort.
     """
+    stop = Stop()
+    runner.hooks.append(stop)
 
     def handle(number: int, _: object) -> None:
         stop.request(number)
