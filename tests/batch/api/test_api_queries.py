@@ -46,7 +46,7 @@ def test_paging_misses_none_of_the_rows_that_were_there_while_others_are_added_a
             seen += page
             add(mariadb, ROW)
             with mariadb.begin() as connection:
-                job_queries.write_failed(connection, {page[0]: "no", page[-1] + 1: "no"}, 1)
+                job_queries.write_failed(connection, {page[0]: "no", page[-1] + 1: "no"})
     assert seen[:60] == list(range(1, 61))
     assert seen == sorted(set(seen))
 
