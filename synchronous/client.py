@@ -1,7 +1,4 @@
-"""Ask TensorFlow Serving what an image shows, from Python or from a shell, without installing TensorFlow.
-
-python -m synchronous.client seven.png six.jpeg
-"""
+"""Ask TensorFlow Serving what an image shows, from Python or from a shell, without installing TensorFlow."""
 
 import json
 import os
@@ -9,14 +6,19 @@ import random
 import sys
 import time
 from collections.abc import Callable
+from functools import partial  # optional: spread
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from tenacity import Retrying, retry_if_exception, stop_before_delay, wait_random_exponential
 
+from .channel import OPTIONS, grpc_target, open_channel
 from .cli import command_line  # optional: cli
 from .rest import open_rest  # optional: rest
-from .transport import GrpcTransport, Prediction, ServingError, Transport, server_url
+from .spread import spread  # optional: spread
+from .tls import http_options, secure  # optional: tls
+from .transport import GrpcTransport, Prediction, ServingError, Transport
 
 T = TypeVar("T")
 REFUSED = "INVALID_ARGUMENT"
@@ -107,16 +109,21 @@ def _left(deadline: float) -> float:
 
 
 def _open_grpc(target: str | None) -> Transport:
-    url = server_url(target or os.environ.get("SERVING_GRPC", "127.0.0.1"), 8500)
-    return GrpcTransport(url.netloc)
+    open_target: Callable[..., Any] = open_channel
+    open_target = secure(open_channel, OPTIONS)  # optional: tls
+    connect: Callable[[str], Any] = lambda address: open_target(grpc_target(address))  # noqa: E731
+    connect = partial(spread, open_target, grpc_target)  # optional: spread
+    return GrpcTransport(connect(target or os.environ.get("SERVING_GRPC", "127.0.0.1")))
 
 
 TRANSPORTS: dict[str, Callable[[str | None], Transport]] = {"grpc": _open_grpc}
-TRANSPORTS["rest"] = open_rest  # optional: rest
+_http: Callable[[], dict[str, Any]] = dict
+_http = http_options  # optional: tls
+TRANSPORTS["rest"] = lambda target: open_rest(target, _http())  # optional: rest
 
 
 def connect(protocol: str = "grpc", target: str | None = None, model: str = "digits") -> Client:
-    """Return a client of `target` (host, host:port or URL), or of SERVING_GRPC or SERVING_REST.
+    """Return a client of `target`, or of SERVING_GRPC or SERVING_REST: addresses that commas separate.
 
     Raises:
         ValueError: `target` is not a valid address, or there is no such protocol.
@@ -130,14 +137,9 @@ def main() -> None:
     """Print one line of JSON for each image file on the command line."""
     files = sys.argv[1:]
     with connect() as client:
-        for file, answer in zip(files, client.predict([_read(file) for file in files]), strict=True):
+        for file, answer in zip(files, client.predict([Path(file).read_bytes() for file in files]), strict=True):
             fields = vars(answer) if isinstance(answer, Prediction) else {"error": str(answer)}
             print(json.dumps({"file": file, **fields}))
-
-
-def _read(file: str) -> bytes:
-    with open(file, "rb") as image:
-        return image.read()
 
 
 if __name__ == "__main__":

@@ -3,22 +3,15 @@
 A transport sends image files as they are, and turns every failure into a `ServingError`.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Any, Protocol
-from urllib.parse import SplitResult, urlsplit
 
 import grpc
 from google.protobuf.json_format import MessageToDict
 
+from .channel import grpc_target, open_channel
 from .messages import bytes_tensor, get_model_metadata_pb2, predict_pb2, prediction_service_pb2_grpc, tensor_values
-
-NO_SIZE_LIMIT = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
-# By default gRPC waits a second before it connects again, and later up to two minutes: longer than most budgets.
-RECONNECT_SOON = [("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 1000)]
-# On Linux this also drops a connection on which nothing was acknowledged for 10 seconds; the kernel would wait for a
-# quarter of an hour. A ping is sent every 5 minutes, and only during a call: a server with gRPC's defaults closes
-# connections that ping more often (ENHANCE_YOUR_CALM, too_many_pings).
-KEEPALIVE = [("grpc.keepalive_time_ms", 300_000), ("grpc.keepalive_timeout_ms", 10_000)]
 
 
 class ServingError(Exception):
@@ -27,6 +20,20 @@ class ServingError(Exception):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {' '.join(message.split())}")
         self.code = code
+
+
+# TensorFlow Serving's messages for a request that it refuses whatever the images are.
+_WRONG_REQUEST = re.compile(
+    "^(Malformed request|input size does not match|(in|out)put tensor alias|Serving signature|(Missing )?ModelSpec"
+    "|Unrecognized servable|instances is a plain list|Failed to get input map|Expects )|is not of expected type"
+)
+
+
+def refusal(code: str, message: str) -> ServingError:
+    """Return the error. INVALID_ARGUMENT remains only where an image may be the cause."""
+    if code == "INVALID_ARGUMENT" and _WRONG_REQUEST.search(message):
+        code = "FAILED_PRECONDITION"
+    return ServingError(code, message)
 
 
 @dataclass(frozen=True)
@@ -49,10 +56,10 @@ class Transport(Protocol):
 
 
 class GrpcTransport:
-    """PredictionService at `target`, host:port; one channel, safe to use from many threads."""
+    """PredictionService behind `channel`, which may be an address; safe to use from many threads."""
 
-    def __init__(self, target: str) -> None:
-        self._channel = grpc.insecure_channel(target, options=[*NO_SIZE_LIMIT, *RECONNECT_SOON, *KEEPALIVE])
+    def __init__(self, channel: Any) -> None:
+        self._channel = open_channel(grpc_target(channel)) if isinstance(channel, str) else channel
         self._stub = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
         self._open = True
 
@@ -86,21 +93,11 @@ class GrpcTransport:
         try:
             return method(request, timeout=timeout)
         except grpc.RpcError as error:
-            code = error.code().name
+            code, details = error.code().name, error.details() or "no details"
             if code == "CANCELLED" and self._open:  # a server that is shutting down refuses new calls like this
                 code = "UNAVAILABLE"
-            raise ServingError(code, error.details() or "no details") from error
+            if "http1.x server" in details:
+                raise ServingError("FAILED_PRECONDITION", f"the server does not speak gRPC: {details}") from error
+            raise refusal(code, details) from error
         except ValueError as error:  # the channel is closed
             raise ServingError("CANCELLED", str(error)) from error
-
-
-def server_url(target: str, port: int) -> SplitResult:
-    """Return the URL of `target`, which is a host, host:port or URL, with `port` where it names none.
-
-    Raises:
-        ValueError: `target` is not a valid address.
-    """
-    url = urlsplit(target if "://" in target else f"http://{target}")
-    if not url.hostname or url.scheme not in ("http", "https"):
-        raise ValueError(f"{target!r} is not a valid address (host, host:port or URL)")
-    return url if url.port or url.scheme == "https" else url._replace(netloc=f"{url.netloc}:{port}")

@@ -1,5 +1,6 @@
 """Many batches at a time, with their answers in order and a bounded number of batches in memory."""
 
+import codecs
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -12,12 +13,27 @@ T = TypeVar("T")
 
 
 def paths_on_stdin() -> Iterator[list[Path]]:
-    """Yield the paths on stdin, one per line: each time all that have arrived."""
-    rest = b""
-    while chunk := os.read(0, 65536):
-        *lines, rest = (rest + chunk).split(b"\n")
-        yield [Path(os.fsdecode(line)) for line in lines if line]
-    yield [Path(os.fsdecode(rest))] if rest else []
+    """Yield the paths on stdin, one per line: each time all that have arrived.
+
+    Raises:
+        OSError: stdin cannot be read, or is in UTF-16.
+    """
+    rest = os.read(0, 65536).removeprefix(codecs.BOM_UTF8)
+    if rest.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise OSError("the list of paths is in UTF-16; write it in UTF-8")
+    chunk = rest
+    while chunk:
+        *lines, rest = rest.split(b"\n")
+        yield [_path(line) for line in lines if line.strip()]
+        chunk = os.read(0, 65536)
+        rest += chunk
+    yield [_path(rest)] if rest.strip() else []
+
+
+def _path(line: bytes) -> Path:
+    """Return the path. White space around it, as in a list from Windows, is part of it only if there is such a file."""
+    exact = Path(os.fsdecode(line))
+    return exact if os.path.exists(line) else Path(os.fsdecode(line.strip()))
 
 
 def batches_of(size: int, sources: Iterable[list[Path]]) -> Iterator[list[Path]]:

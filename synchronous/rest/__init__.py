@@ -7,16 +7,29 @@ Remove: delete this folder and the lines that end with "# optional: rest"
 """
 
 import os
+from collections.abc import Mapping
+from typing import Any
 
-from ..transport import Transport, server_url
+from ..channel import server_url
+from ..transport import Transport
 
 
-def open_rest(target: str | None) -> Transport:
-    """Return the transport to `target` (host, host:port or URL), or to SERVING_REST.
+def open_rest(target: str | None, options: Mapping[str, Any]) -> Transport:
+    """Return the transport to `target`, one address or several with commas, or to SERVING_REST.
+
+    `options` are httpx's, such as `headers`. With `verify`, an address without http:// means https://. `explain`
+    among them returns the cause of an error from the address, whether TLS is used, and the error's text, or None.
 
     Raises:
-        ValueError: `target` is not a valid address.
+        ValueError: an address is not valid.
     """
     from .transport import RestTransport  # not at the top: gRPC does not need httpx
 
-    return RestTransport(server_url(target or os.environ.get("SERVING_REST", "127.0.0.1"), 8501).geturl())
+    addresses = (target or os.environ.get("SERVING_REST", "127.0.0.1")).split(",")
+    urls = [server_url(address.strip(), 8501) for address in addresses]
+    if "verify" in options:
+        plain = [url for url, address in zip(urls, addresses, strict=True) if "http://" in address]
+        if plain:
+            raise ValueError(f"{plain[0].geturl()} is without TLS, and SERVING_CA or SERVING_CERT demands it")
+        urls = [url._replace(scheme="https") for url in urls]
+    return RestTransport(urls, options)

@@ -3,32 +3,40 @@
 import asyncio
 import base64
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError
 from typing import Any, TypeVar
+from urllib.parse import SplitResult
 
 import httpx
 
-from ..transport import Prediction, ServingError
+from ..transport import Prediction, ServingError, refusal
+from .addresses import Addresses, Server
 
 T = TypeVar("T")
-_CODES = {400: "INVALID_ARGUMENT", 404: "NOT_FOUND", 429: "RESOURCE_EXHAUSTED", 501: "UNIMPLEMENTED"}
-_CODES |= {500: "INTERNAL", 502: "UNAVAILABLE", 503: "UNAVAILABLE", 504: "DEADLINE_EXCEEDED"}
+_CODES = {400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND"}
+_CODES |= {429: "RESOURCE_EXHAUSTED", 500: "INTERNAL", 501: "UNIMPLEMENTED"}
+_CODES |= {502: "UNAVAILABLE", 503: "UNAVAILABLE", 504: "DEADLINE_EXCEEDED"}
 
 
 class RestTransport:
-    """The REST API at `url`; one pool of connections, safe to use from many threads.
+    """The REST API at `urls`; one pool of connections, safe to use from many threads. `options` are httpx's.
 
     Raises:
-        ValueError: `url`, or a proxy's URL in the environment, cannot be used.
+        ValueError: a URL, or a proxy's URL in the environment, cannot be used.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, urls: list[SplitResult], options: Mapping[str, Any]) -> None:
+        options = dict(options)
+        self._explain = options.pop("explain", lambda address, encrypted, details: None)
         # httpx limits each read and each write, but not their sum. asyncio limits the whole call.
         try:
-            self._http = httpx.AsyncClient(base_url=url, timeout=None)  # noqa: S113
+            self._http = httpx.AsyncClient(timeout=None, **options)  # noqa: S113
+            for url in urls:
+                httpx.URL(url.geturl())
         except (httpx.InvalidURL, ImportError) as error:  # a SOCKS proxy needs another package
             raise ValueError(str(error)) from error
+        self._addresses = Addresses(urls)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -64,7 +72,29 @@ class RestTransport:
         async with asyncio.timeout_at(deadline):
             encoded = (base64.b64encode(image).decode() for image in images or [])
             body = None if images is None else {"instances": [{"b64": image} for image in encoded]}
-            return await self._http.request(method, path, json=body)
+            *first, last = await self._addresses.in_turn()
+            for server in first:
+                try:
+                    return await self._ask(server, method, path, body)
+                except (httpx.ConnectError, httpx.ReadError, httpx.RemoteProtocolError):
+                    self._addresses.lost(server)
+            return await self._ask(last, method, path, body)
+
+    async def _ask(self, server: Server, method: str, path: str, body: Any) -> httpx.Response:
+        host, encrypted = server.name.rpartition(":")[0].strip("[]"), server.url.startswith("https")
+        headers, extensions = {"Host": server.name}, {"sni_hostname": host}
+        try:
+            return await self._http.request(
+                method, server.url + path, json=body, headers=headers, extensions=extensions
+            )
+        except httpx.TransportError as error:
+            refused = isinstance(error, httpx.ConnectError) and "SSL" not in str(error)
+            if not refused and (reason := await self._explained(server.name, encrypted, repr(error))):
+                raise ServingError("FAILED_PRECONDITION", reason) from error
+            raise
+
+    async def _explained(self, *error: object) -> str | None:
+        return await asyncio.to_thread(self._explain, *error)  # it may connect
 
     def _call(self, method: str, path: str, images: list[bytes] | None, timeout: float, read: Callable[[Any], T]) -> T:
         try:
@@ -76,22 +106,27 @@ class RestTransport:
             response = future.result()
             if response.is_success:
                 return read(response.json())
-            raise ServingError(_CODES.get(response.status_code, "UNKNOWN"), _reason(response))
+            raise _refusal(response)
         except TimeoutError as error:
             raise ServingError("DEADLINE_EXCEEDED", "no answer in time") from error
         except CancelledError as error:
             raise ServingError("CANCELLED", "the client is closed") from error
-        except httpx.TransportError as error:
-            raise ServingError("UNAVAILABLE", str(error) or type(error).__name__) from error
+        except (httpx.TransportError, OSError) as error:
+            code = "FAILED_PRECONDITION" if "illegal" in str(error) else "UNAVAILABLE"  # it does not speak HTTP/1.1
+            raise ServingError(code, str(error) or type(error).__name__) from error
         except (ValueError, KeyError, TypeError, RecursionError, httpx.DecodingError) as error:
             raise ServingError("UNKNOWN", "the answer is not TensorFlow Serving's") from error
 
 
-def _reason(response: httpx.Response) -> str:
+def _refusal(response: httpx.Response) -> ServingError:
+    code = _CODES.get(response.status_code, "UNKNOWN")
     try:
-        return str(response.json()["error"])
+        return refusal(code, str(response.json()["error"]))
     except (ValueError, KeyError, TypeError):  # not from TensorFlow Serving, but from a gateway before it
-        return f"HTTP {response.status_code}"
+        kind, place = response.headers.get("content-type", "no content type"), response.headers.get("location", "")
+        to = f" to {place}" if place else ""
+        message = f"HTTP {response.status_code}{to} ({kind}) from something that is not TensorFlow Serving"
+        return ServingError("FAILED_PRECONDITION" if code == "INVALID_ARGUMENT" else code, message)
 
 
 def _predictions(answer: Any) -> list[Prediction]:

@@ -12,6 +12,7 @@ import pytest
 
 from local.processes import wait_until
 from local.servers import accepts
+from synchronous.channel import grpc_target
 from synchronous.client import Prediction, ServingError, connect
 
 from .budgets import BUDGET, LATE, TRIES, fails, in_time
@@ -165,16 +166,30 @@ def user_timeouts(port):
     return found
 
 
-@pytest.mark.parametrize("target", ["localhost", "http://localhost", "localhost:8500"])
-def test_a_grpc_target_may_be_a_host_or_a_url(target, monkeypatch):
-    targets = []
-    monkeypatch.setattr("synchronous.client.GrpcTransport", targets.append)
-    connect("grpc", target)
-    assert targets == ["localhost:8500"]
+@pytest.mark.parametrize(
+    ("address", "target"),
+    [
+        ("localhost", "localhost:8500"),
+        ("localhost:1", "localhost:1"),
+        ("[::1]", "[::1]:8500"),
+        ("http://localhost/", "http://localhost:8500"),
+        ("https://localhost", "https://localhost"),
+        ("dns:///serving", "dns:///serving:8500"),
+        ("dns://10.0.0.1/serving:1", "dns://10.0.0.1/serving:1"),
+        ("unix:/tmp/a.sock", "unix:/tmp/a.sock"),
+    ],
+)
+def test_a_grpc_address_gets_the_usual_port(address, target):
+    assert grpc_target(address) == target
 
 
 @BOTH
-@pytest.mark.parametrize("target", ["http://", ":8500", "dns:///localhost:8500", "ftp://localhost:8500"])
+@pytest.mark.parametrize("target", ["http://", ":8500", "ftp://localhost:8500", "host:port", "a b", ","])
 def test_a_target_that_is_not_a_valid_address_is_an_error(protocol, target):
     with pytest.raises(ValueError, match="is not a valid address"):
         connect(protocol, target)
+
+
+def test_a_grpc_address_has_no_path():
+    with pytest.raises(ValueError, match="gRPC has no paths"):
+        connect("grpc", "http://localhost:8500/ml")

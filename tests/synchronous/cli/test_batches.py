@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from synchronous.cli.batches import in_order
+from synchronous.cli.batches import in_order, paths_on_stdin
 
 
 def test_the_number_of_batches_in_memory_is_bounded():
@@ -34,3 +34,24 @@ def test_an_error_in_the_batches_follows_the_answers_before_it():
     assert [next(answers), next(answers)] == [[1], [2]]
     with pytest.raises(OSError, match="cannot be read"):
         next(answers)
+
+
+def paths(monkeypatch, *chunks):
+    """Return the paths in a list on stdin that arrives in these chunks."""
+    arriving = iter([*chunks, b""])
+    monkeypatch.setattr("os.read", lambda descriptor, size: next(arriving))
+    return [str(path) for group in paths_on_stdin() for path in group]
+
+
+def test_a_list_may_come_from_windows(monkeypatch):
+    assert paths(monkeypatch, b"\xef\xbb\xbfa.png\r\n\r\n b c.png \r", b"\nd.png\r\n") == ["a.png", "b c.png", "d.png"]
+
+
+def test_white_space_belongs_to_a_path_if_there_is_such_a_file(monkeypatch, tmp_path):
+    (tmp_path / "a ").touch()
+    assert paths(monkeypatch, f"{tmp_path}/a \n{tmp_path}/b ".encode()) == [f"{tmp_path}/a ", f"{tmp_path}/b"]
+
+
+def test_a_list_in_utf_16_is_refused(monkeypatch):
+    with pytest.raises(OSError, match="in UTF-16; write it in UTF-8"):
+        paths(monkeypatch, "a.png\n".encode("utf-16"))

@@ -109,7 +109,7 @@ def test_an_unknown_model_is_one_line_and_exit_code_3(digits, files):
     ("arguments", "reason"),
     [
         ([], "nothing to do: give files, --stream or --metadata"),
-        (["--target", "127.0.0.1:http", "a.png"], "Port"),
+        (["--target", "127.0.0.1:http", "a.png"], "is not a valid address"),
         (["--format", "carrier-pigeon", "a.png"], "grpc"),
         (["--batch-size", "0", "a.png"], "--batch-size and --concurrency must be at least 1"),
         (["--timeout", "nan", "a.png"], "--timeout must be above 0 and at most 3600 seconds"),
@@ -239,3 +239,36 @@ def test_a_terminal_on_stderr_gets_a_progress_bar_and_stdout_only_the_answers(nu
         answers, _ = process.communicate(timeout=30)
         assert b"10/10" in shown.result(10)
     assert [json.loads(line)["label"] for line in answers.splitlines()] == list("0123456789")
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("INVALID_ARGUMENT", "Malformed request: POST /ml/v1/models/digits:predict"),
+        ("INVALID_ARGUMENT", "input tensor alias not found in signature: image. Inputs expected to be in the set {x}."),
+        ("INVALID_ARGUMENT", "input size does not match signature: 1!=2 len({image}) != len({a,b})."),
+        ("INVALID_ARGUMENT", "Expects arg[0] to be float but string is provided"),
+        ("INVALID_ARGUMENT", "JSON Value: {} Type: Object is not of expected type: float"),
+        ("NOT_FOUND", "Servable not found for request: Latest(digits)"),
+    ],
+)
+def test_a_wrong_address_model_or_signature_is_one_request_and_one_line_and_no_image_is_blamed(
+    protocol, code, message, numbered
+):
+    asked = []
+
+    def refuse(images):
+        asked.append(images)
+        raise ServingError(code, message)
+
+    with serving(protocol, refuse) as target:
+        result = run("--format", protocol, "--target", target, *numbered)
+    assert message in failure(result, 3)
+    assert (len(asked), result.stdout) == (1, "")
+
+
+def test_grpc_to_a_rest_port_and_rest_to_a_grpc_port_end_in_one_line(digits, numbered):
+    line = failure(run("--target", digits.rest.removeprefix("http://"), *numbered), 3)
+    assert "FAILED_PRECONDITION: the server does not speak gRPC" in line
+    assert "FAILED_PRECONDITION: " in failure(run("--format", "rest", "--target", digits.grpc, *numbered), 3)

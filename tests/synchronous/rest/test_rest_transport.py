@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 
 from synchronous.client import ServingError, connect
-from synchronous.rest.transport import RestTransport
+from synchronous.rest import open_rest
 from tests.synchronous.budgets import BUDGET, LATE, TRIES, fails
 
 
@@ -49,19 +49,35 @@ def test_an_answer_that_is_not_tensorflow_servings_is_an_error(talking, header, 
     assert code == "UNKNOWN"
 
 
-def test_the_status_of_an_answer_from_a_gateway_determines_the_error(talking):
-    answer = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 4\r\n\r\noops"
-    transport = RestTransport(f"http://{talking([answer])}")
-    with closing(transport), pytest.raises(ServingError, match="UNAVAILABLE: HTTP 502"):
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (b"502 Bad Gateway", "UNAVAILABLE: HTTP 502"),
+        (b"404 Not Found", "NOT_FOUND: HTTP 404"),
+        (b"400 Bad Request", "FAILED_PRECONDITION: HTTP 400"),
+        (b"302 Found\r\nLocation: /login", "HTTP 302 to /login .* from something that is not TensorFlow Serving"),
+    ],
+)
+def test_the_status_of_an_answer_from_a_gateway_determines_the_error(talking, status, said):
+    answer = b"HTTP/1.1 %b\r\nContent-Length: 4\r\n\r\noops" % status
+    transport = open_rest(talking([answer]), {})
+    with closing(transport), pytest.raises(ServingError, match=said):
         transport.predict("digits", [b"image"], 5)
 
 
-@pytest.mark.parametrize("target", ["localhost", "http://localhost:8501", "localhost:8501"])
+def test_a_server_that_does_not_speak_http_is_asked_once(talking):
+    with connect("rest", talking([b"\0\0\4\0\0"])) as client, pytest.raises(ServingError, match="FAILED_PRECONDITION"):
+        client.predict([b"image"], 5)
+
+
+@pytest.mark.parametrize("target", ["localhost", "http://localhost:8501", "localhost:8501", "dns:///localhost"])
 def test_a_rest_target_may_be_a_host_or_a_url(target, monkeypatch):
-    targets = []
-    monkeypatch.setattr("synchronous.rest.transport.RestTransport", targets.append)
+    asked = []
+    monkeypatch.setattr(
+        "synchronous.rest.transport.RestTransport", lambda urls, options: asked.append(urls[0].geturl())
+    )
     connect("rest", target)
-    assert targets == ["http://localhost:8501"]
+    assert asked == ["http://localhost:8501"]
 
 
 @pytest.mark.parametrize(("target", "proxy"), [("xn--\xfc", ""), ("localhost", "socks5://localhost:1")])

@@ -1,0 +1,71 @@
+"""The addresses behind one or several names, in turn, asked for again every RENEW_SECONDS."""
+
+import asyncio
+import itertools
+import random
+import socket
+import time
+import urllib.request
+from dataclasses import dataclass
+from urllib.parse import SplitResult
+
+RENEW_SECONDS = 20.0
+REST_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Server:
+    """One server: its URL, with an IP address in place of a name, and the name for the Host header and for TLS."""
+
+    url: str
+    name: str
+
+
+class Addresses:
+    """All servers behind `urls`. Each call begins with another one."""
+
+    def __init__(self, urls: list[SplitResult]) -> None:
+        self._urls = urls
+        self._servers: list[Server] = []
+        self._rest_until: dict[Server, float] = {}
+        self._renew_at = 0.0
+        self._turns = itertools.count(random.randrange(1000))  # noqa: S311 not every client begins with the first
+
+    async def in_turn(self) -> list[Server]:
+        """Return every server once, the next one first.
+
+        Raises:
+            OSError: the names are not known, and never were.
+        """
+        if not self._servers or time.monotonic() >= self._renew_at:
+            self._renew_at = time.monotonic() + RENEW_SECONDS
+            try:
+                found = [server for url in self._urls for server in await _servers(url)]
+                self._servers, self._rest_until = list(dict.fromkeys(found)), {}
+            except OSError:  # the name server is away: the addresses that are known still answer
+                self._renew_at = time.monotonic() + 1
+                if not self._servers:
+                    raise
+        now = time.monotonic()
+        answering = [each for each in self._servers if self._rest_until.get(each, 0) <= now] or self._servers
+        number = next(self._turns) % len(answering)
+        resting = [each for each in self._servers if each not in answering]
+        return answering[number:] + answering[:number] + resting
+
+    def lost(self, server: Server) -> None:
+        """Ask a server that did not answer last, for a while."""
+        self._rest_until[server] = time.monotonic() + REST_SECONDS
+
+
+async def _servers(url: SplitResult) -> list[Server]:
+    host, port = url.hostname or "", url.port or {"http": 80, "https": 443}[url.scheme]
+    proxies = urllib.request.getproxies()
+    if (url.scheme in proxies or "all" in proxies) and not urllib.request.proxy_bypass(host):
+        return [Server(url.geturl(), url.netloc)]  # the proxy looks the name up
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    hosts = dict.fromkeys(str(address[0]) for *_, address in found)
+    return [Server(url._replace(netloc=_netloc(address, port)).geturl(), url.netloc) for address in hosts]
+
+
+def _netloc(address: str, port: int) -> str:
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

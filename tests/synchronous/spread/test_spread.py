@@ -1,0 +1,136 @@
+"""Calls reach every server behind a name, the one that joins and not the one that left, and none of them fails."""
+
+import socket
+import threading
+from collections import Counter
+from contextlib import ExitStack, contextmanager
+from functools import partial
+
+import pytest
+
+from local.processes import wait_until
+from synchronous.client import connect
+from synchronous.rest import addresses
+from synchronous.spread import channel_pool
+from tests.synchronous.fakes import serving
+from tests.synchronous.names import name_server
+
+HOSTS = ["127.0.0.2", "127.0.0.3", "127.0.0.4"]
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch):
+    """A client asks for names again after half a second, and not after 20."""
+    monkeypatch.setattr(channel_pool, "RENEW_SECONDS", 0.5)
+    monkeypatch.setattr(addresses, "RENEW_SECONDS", 0.5)
+
+
+class Servers:
+    """Servers on several addresses and one port; `counts` are the calls that each answered."""
+
+    def __init__(self, protocol, port):
+        self.protocol, self.port, self.counts, self.running = protocol, port, Counter(), {}
+
+    def answer(self, host, images):
+        self.counts[host] += 1
+        return ["7"] * len(images)
+
+    def start(self, host):
+        self.running[host] = ExitStack()
+        self.running[host].enter_context(serving(self.protocol, partial(self.answer, host), self.port, host))
+
+    def stop(self, host):
+        self.running.pop(host).close()
+
+    def reset(self):
+        self.counts.clear()
+
+
+@pytest.fixture(params=["grpc", "rest"])
+def servers(request, free_port):
+    servers = Servers(request.param, free_port())
+    for host in HOSTS:
+        servers.start(host)
+    yield servers
+    for host in list(servers.running):
+        servers.stop(host)
+
+
+@pytest.fixture
+def named(servers, monkeypatch):
+    """The addresses behind one name, as the servers' protocol resolves it, and the client's target."""
+    with name_server() as names:
+        names.addresses = [*HOSTS]
+
+        def lookup(host, port, *more):
+            if not names.addresses:
+                raise socket.gaierror("no such name")
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in names.addresses]
+
+        if servers.protocol == "rest":
+            monkeypatch.setattr("socket.getaddrinfo", lookup)
+        yield names, names.target(servers.port) if servers.protocol == "grpc" else f"dns:///serving.test:{servers.port}"
+
+
+@contextmanager
+def callers(servers, target):
+    """Call without a pause, in four threads. When the block ends, no call may have failed."""
+    done, failed = threading.Event(), []
+
+    def call(client):
+        while not done.is_set():
+            try:
+                client.predict([b"image"], 20)
+            except Exception as error:  # noqa: BLE001
+                failed.append(error)
+
+    with connect(servers.protocol, target) as client:
+        threads = [threading.Thread(target=call, args=[client]) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            for thread in threads:
+                thread.join()
+    assert failed == []
+
+
+def shares(counts, hosts):
+    """Return whether each host got a quarter of the calls, and there were enough of them."""
+    total = sum(counts.values())
+    return total >= 100 and all(counts[host] >= 0.75 * total / len(hosts) for host in hosts)
+
+
+def test_every_server_gets_its_share_when_one_leaves_and_another_joins(servers, named):
+    names, target = named
+    with callers(servers, target):
+        wait_until(lambda: shares(servers.counts, HOSTS), 30)
+        names.addresses = HOSTS[:2]
+        servers.stop(HOSTS[2])
+        servers.reset()
+        wait_until(lambda: shares(servers.counts, HOSTS[:2]), 30)
+        servers.start("127.0.0.5")
+        names.addresses = [*HOSTS[:2], "127.0.0.5"]
+        wait_until(lambda: servers.counts["127.0.0.5"] > 0, 30)
+        servers.reset()
+        wait_until(lambda: shares(servers.counts, names.addresses), 30)
+
+
+def test_several_addresses_share_the_calls_and_one_without_a_server_fails_none(servers):
+    target = ",".join(f"{host}:{servers.port}" for host in [*HOSTS, "127.0.0.9"])
+    with callers(servers, target):
+        wait_until(lambda: shares(servers.counts, HOSTS), 30)
+        servers.stop(HOSTS[0])
+        servers.reset()
+        wait_until(lambda: shares(servers.counts, HOSTS[1:]), 30)
+
+
+def test_names_that_cannot_be_resolved_for_a_while_are_still_called(servers, named):
+    names, target = named
+    with callers(servers, target):
+        wait_until(lambda: shares(servers.counts, HOSTS), 30)
+        names.addresses = []
+        servers.reset()
+        wait_until(lambda: sum(servers.counts.values()) > 100, 30)
