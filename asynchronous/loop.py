@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 from .consumer import Claim, Consumer
 from .keys import REDIS_AWAY
@@ -19,8 +20,8 @@ _RETRY_SECONDS = 0.3  # between two tries while Redis or TensorFlow Serving is u
 class Loop:
     """Claims one batch at a time; a thread renews the leases of that batch."""
 
-    def __init__(self, settings: Settings, name: str, heartbeat: Heartbeat) -> None:
-        self._queue, self._model, self._heartbeat = Consumer(settings, name), Model(settings), heartbeat
+    def __init__(self, settings: Settings, name: str, heartbeat: Heartbeat, connect: Callable[[str], Any]) -> None:
+        self._queue, self._model, self._heartbeat = Consumer(settings, name), Model(settings, connect), heartbeat
         self._lease, self._is_served, self._warning = settings.lease, False, ""
 
     def run(self, starts: int, burst: bool) -> None:
@@ -35,7 +36,7 @@ class Loop:
             if not renewing.is_alive():
                 raise RuntimeError("leases are no longer renewed")
             if not (self._is_served or self._model.is_served(1)):
-                self._warn_once("serving program: it does not serve the model; waiting for it")
+                self._warn_once(f"serving program: {self._model.problem}; waiting for it")
                 time.sleep(_RETRY_SECONDS)
                 continue
             self._is_served, self._warning = True, ""

@@ -3,7 +3,8 @@
 import math
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import grpc
 
@@ -15,7 +16,7 @@ from .settings import Settings
 _UNAVAILABLE = {"UNAVAILABLE", "CANCELLED", "NOT_FOUND", "FAILED_PRECONDITION", "UNIMPLEMENTED"}
 # One image may be the cause, or the batch is larger than TensorFlow Serving accepts.
 _ONE_BY_ONE = {"INVALID_ARGUMENT", "RESOURCE_EXHAUSTED"}
-_CHANNEL_OPTIONS = [
+CHANNEL_OPTIONS = [
     ("grpc.max_receive_message_length", -1),
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.min_reconnect_backoff_ms", 1000),
@@ -37,15 +38,21 @@ class PredictFailed(Exception):
     """TensorFlow Serving was asked, and did not return one label for each image in time."""
 
 
-class Model:
-    """The model as a worker process sees it. The connection opens at the first call and reconnects by itself."""
+def open_channel(address: str, more: Sequence[tuple[str, Any]] = ()) -> grpc.Channel:
+    """Return a channel to one address. It connects at the first call and reconnects by itself."""
+    return grpc.insecure_channel(address, options=[*CHANNEL_OPTIONS, *more])
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+
+class Model:
+    """The model as a worker process sees it, through the channel that `connect` opens to SERVING_GRPC."""
+
+    def __init__(self, settings: Settings, connect: Callable[[str], Any] = open_channel) -> None:
+        self._settings, self._open = settings, connect
+        self.problem = "it does not serve the model"  # while it is not served
         self._connect()
 
     def _connect(self) -> None:
-        self._channel = grpc.insecure_channel(self._settings.serving_grpc, options=_CHANNEL_OPTIONS)
+        self._channel = self._open(self._settings.serving_grpc)
         self._prediction = messages.prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
         self._status = messages.model_service_pb2_grpc.ModelServiceStub(self._channel)
 
@@ -56,6 +63,8 @@ class Model:
         try:
             answer = self._status.GetModelStatus(request, timeout=seconds, wait_for_ready=wait)
         except grpc.RpcError as error:
+            if error.code() is grpc.StatusCode.FAILED_PRECONDITION:  # not an outage, but a wrong setting
+                self.problem = error.details()
             return error.code() is grpc.StatusCode.UNIMPLEMENTED  # reachable, but without this method
         return any(version.state == version.AVAILABLE for version in answer.model_version_status)
 

@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from pythonjsonlogger.json import JsonFormatter
 
 S = TypeVar("S", bound=BaseSettings)
+_ADDRESSES = r"^((https://|dns://[^/\s,]*/)?[^/\s,]+:\d+(,|$))+$"
 
 
 class Settings(BaseSettings):
@@ -24,7 +25,7 @@ class Settings(BaseSettings):
     job_lifetime: PositiveFloat = 300
     result_lifetime: PositiveFloat = 3600
 
-    serving_grpc: str = Field(default="127.0.0.1:8500", pattern=r"^[^/\s]+:\d+$")
+    serving_grpc: str = Field(default="127.0.0.1:8500", pattern=_ADDRESSES)
     model_name: str = "digits"
     model_version: PositiveInt | None = None
     worker_processes: int = Field(default=2, ge=1, le=64)

@@ -10,11 +10,14 @@ import socket
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from types import FrameType
+from typing import Any
 
 from .keys import script
 from .settings import Settings, load_settings
+from .tls import check_security, secure  # optional: tls
 
 log = logging.getLogger(__name__)
 
@@ -53,10 +56,15 @@ def _end_with_parent() -> None:
 
 def _run_child(settings: Settings, name: str, starts: int, burst: bool) -> None:
     """Work in the child process as consumer `name`; see `Loop.run`."""
-    from .loop import Loop  # imported here, because the parent does not need gRPC
+    from .loop import Loop  # these are imported here, because the parent does not need gRPC
+    from .model import CHANNEL_OPTIONS, open_channel
+    from .spread import spread  # optional: spread
 
     load_settings()  # for its logging
-    Loop(settings, name, _inherited[0]).run(starts, burst)
+    connect: Callable[..., Any] = open_channel
+    connect = secure(connect, CHANNEL_OPTIONS)  # optional: tls
+    connect = spread(connect)  # optional: spread
+    Loop(settings, name, _inherited[0], connect).run(starts, burst)
 
 
 class Slot:
@@ -98,6 +106,7 @@ def main() -> None:
     parser.add_argument("--burst", action="store_true", help="end when no job is queued or in flight")
     burst = parser.parse_args().burst
     settings = load_settings()
+    check_security()  # optional: tls
     script(settings)  # a wrong setting of an optional folder ends the program here, not its children one by one
     name = f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
     slots = [Slot(settings, f"{name}-{number}", burst) for number in range(settings.worker_processes)]

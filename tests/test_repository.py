@@ -18,6 +18,10 @@ PATTERNS = ("web_single", "synchronous", "asynchronous", "batch")
 TWINS = {
     "artifact.py": {"web_single", "serving", "batch"},
     "messages.py": {"synchronous", "serving", "asynchronous"},
+    "channel_pool.py": {"synchronous/spread", "asynchronous/spread"},
+    "credentials.py": {"synchronous/tls", "asynchronous/tls"},
+    "handshake.py": {"synchronous/tls", "asynchronous/tls"},
+    "secure_channel.py": {"synchronous/tls", "asynchronous/tls"},
     "unread_body.py": {"web_single/limits", "asynchronous/server", "batch/api"},
     "stopping.py": {"web_single/workers", "asynchronous/server"},
     "http.py": {"web_single/workers", "asynchronous/server"},
@@ -26,11 +30,11 @@ TWINS = {
 COMPOSITION_ROOTS = {"app.py", "worker.py", "job.py", "seed.py", "client.py", "__main__.py", "gunicorn.conf.py"}
 ROLES = {
     "web_single": "app api model artifact schemas settings errors",
-    "synchronous": "client transport messages",
+    "synchronous": "client channel transport messages",
     "asynchronous": "app api model worker job_queue schemas settings errors",
     "batch": "job runner policies queries tables database model artifact schemas settings errors",
 }
-LARGEST_ROOT = {"web_single": 400, "synchronous": 300, "asynchronous": 750, "batch": 670}  # non-blank lines of Python
+LARGEST_ROOT = {"web_single": 400, "synchronous": 300, "asynchronous": 770, "batch": 670}  # non-blank lines of Python
 LARGEST_SCRIPT = 200  # non-blank lines of asynchronous/job_queue.lua
 LARGEST_MODULE, LARGEST_FUNCTION, LARGEST_README = 150, 40, 80  # lines
 LARGEST_FILE = 300_000  # bytes
