@@ -195,7 +195,7 @@ def test_addresses_in_variables_are_those_of_services_in_compose_and_in_kubernet
     found = {address for _, value in GIVEN for address in re.findall(r"(?:^|@|//)([a-z][a-z-]*):(\d+)", str(value))}
     assert {"redis", "serving", "mysql"} <= {host for host, _ in found}
     for host, port in found:
-        assert host in containers.SERVICES
+        assert host.removesuffix("-pods") in containers.SERVICES  # the Service of all pods of one Deployment
         assert int(port) in {offered["port"] for offered in SERVICES[host]["spec"]["ports"]}
 
 
@@ -217,7 +217,7 @@ def test_a_second_apply_finds_nothing_to_change(file):
     assert all("type" in item["strategy"] for item in found if "strategy" in item)
 
 
-@pytest.mark.parametrize("name", SERVICES)
+@pytest.mark.parametrize("name", sorted(SERVICES.keys() - {"serving-pods"}))  # clients call each pod, and several exist
 def test_a_service_has_an_address_while_its_pods_are_away(name):
     assert SERVICES[name]["spec"].get("clusterIP") != "None"  # the name of a headless service would not resolve
 
