@@ -28,8 +28,7 @@ class Artifact:
 def open_artifact(model_dir: Path, version: int | None = None, keep: Collection[str] | None = ()) -> Artifact:
     """Return `version` of the model in `model_dir`, or its highest version, with every sha256 verified.
 
-    `keep` names the files whose bytes are returned, if the manifest has them; None means all. These are the bytes that
-    were verified, so a file that changes afterwards changes nothing.
+    `keep` names the files whose bytes are returned as they were verified, if the manifest has them; None means all.
 
     Raises:
         ArtifactRefused: there is no such folder or version, no readable manifest, or a file differs from it.
@@ -41,9 +40,8 @@ def open_artifact(model_dir: Path, version: int | None = None, keep: Collection[
         hashes = {name: (entry if isinstance(entry, str) else entry["sha256"]).lower() for name, entry in entries}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ArtifactRefused(f"{path}/manifest.json cannot be read: {type(error).__name__}: {error}") from error
-    kept = set(hashes) if keep is None else set(hashes) & set(keep)
-    contents = {name: _verify(path / name, expected, name in kept) for name, expected in hashes.items()}
-    return Artifact(path, int(path.name), manifest, {name: contents[name] for name in kept})
+    files = {name: _verify(path / name, expected, keep is None or name in keep) for name, expected in hashes.items()}
+    return Artifact(path, int(path.name), manifest, {name: read for name, read in files.items() if read is not None})
 
 
 def _find(model_dir: Path, version: int | None) -> Path:
@@ -58,14 +56,14 @@ def _find(model_dir: Path, version: int | None) -> Path:
     return model_dir / (names[0] if names else str(wanted))
 
 
-def _verify(path: Path, expected: str, keep: bool) -> bytes:
-    """Return the file's bytes if they are to be kept, else nothing: a large model is read only piece by piece."""
+def _verify(path: Path, expected: str, keep: bool) -> bytes | None:
+    """Return the file's bytes if they are to be kept, else None: a large model is read only piece by piece."""
     try:
         with path.open("rb") as file:
-            content = file.read() if keep else b""
-            actual = (hashlib.sha256(content) if keep else hashlib.file_digest(file, "sha256")).hexdigest()
+            content = file.read() if keep else None
+            digest = hashlib.file_digest(file, "sha256") if content is None else hashlib.sha256(content)
     except OSError as error:
         raise ArtifactRefused(f"{path} cannot be read: {error.strerror}") from error
-    if actual != expected:
+    if (actual := digest.hexdigest()) != expected:
         raise ArtifactRefused(f"{path} is not what was built: sha256 {actual}, manifest says {expected}")
     return content

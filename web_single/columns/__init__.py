@@ -1,0 +1,24 @@
+"""Columns with names and types: rows as objects, several inputs, strings, whole numbers, missing numbers.
+
+Protects from: encoding categories in every client, and one unknown category that fails a whole request with a 500.
+Costs: 200 lines to read. The rows of one float tensor are read as fast as without this.
+Instead: a model whose only input is one float tensor, with categories encoded by the client.
+Remove: delete this folder and the lines that end with "# optional: columns"
+"""
+
+from fastapi import FastAPI
+
+from ..schemas import request_for
+from .columns import Columns
+from .refused_rows import name_refused_rows
+from .request import EitherRequest
+
+__all__ = ["Columns", "add_columns", "name_refused_rows"]
+
+
+def add_columns(app: FastAPI) -> None:
+    """Let /predict take rows as objects, too."""
+    model, max_rows = app.state.model, app.state.request_limits["max_rows"]
+    listed, named = model.rows.both_forms(model.sample)
+    requests = request_for(model.rows.row, max_rows, listed), request_for(model.rows.named, max_rows, named)
+    app.state.request_schema = EitherRequest(*requests)

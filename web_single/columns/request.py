@@ -1,0 +1,47 @@
+"""The body of a prediction whose rows are lists, or objects by name."""
+
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from ..api import InvalidRows
+from ..errors import first_error
+
+MOST_ERRORS = 100  # of which the first is worth its time
+
+
+class EitherRequest:
+    """Reads and shows the bodies that `listed` and `named` describe. All rows have the form of the first.
+
+    Lists are tried first, so that the rows of one float tensor are read as fast as without names.
+    """
+
+    def __init__(self, listed: type[BaseModel], named: type[BaseModel]) -> None:
+        self._listed, self._named = listed, named
+
+    def model_validate_json(self, body: bytes) -> BaseModel:
+        """Return the request, or raise `ValidationError` or `InvalidRows`."""
+        try:
+            return self._listed.model_validate_json(body)
+        except ValidationError as error:
+            if error.error_count() > 2:
+                raise
+            first = error.errors(include_url=False)[0]
+            if first["loc"] != ("data", 0) or not isinstance(first["input"], dict):
+                raise
+        try:
+            return self._named.model_validate_json(body)
+        except ValidationError as error:
+            if error.error_count() > MOST_ERRORS:
+                raise InvalidRows(
+                    f"data: {error.error_count()} errors, of fields that are missing or unknown"
+                ) from None
+            raise InvalidRows(first_error(error)) from None
+
+    def model_json_schema(self) -> dict[str, Any]:
+        """Return the JSON schema of both forms."""
+        shown, named = self._listed.model_json_schema(), self._named.model_json_schema()
+        objects = named["properties"]["data"]
+        (objects["items"],) = named["$defs"].values()  # a reference would point nowhere inside an OpenAPI page
+        shown["properties"]["data"] = {"anyOf": [shown["properties"]["data"], objects]}
+        return shown
