@@ -6,13 +6,16 @@ from contextlib import contextmanager
 from fastapi import FastAPI
 from pydantic import ValidationError
 
-from .api import openapi, router
-from .artifact import Artifact, ArtifactRefused
+from .api import label_router, openapi, router
+from .artifact import Artifact, ArtifactRefused, open_artifact
+from .columns import Columns, add_columns, name_refused_rows  # optional: columns
 from .errors import HANDLED, answer_error, first_error
 from .fast import add_fast  # optional: fast
+from .golden import check_golden  # optional: golden
 from .limits import add_limits  # optional: limits
-from .model import Model, read_artifact
+from .model import Model
 from .open_inference import add_open_inference  # optional: open_inference
+from .rows import Rows
 from .schemas import request_for
 from .settings import Settings
 from .telemetry import add_telemetry  # optional: telemetry
@@ -37,11 +40,27 @@ def exit_in_one_line() -> Iterator[None]:
         raise SystemExit(f"{__package__}: {' '.join(str(error).split())}") from None
 
 
+def read_artifact(settings: Settings) -> Artifact:
+    """Return the verified model version that the settings name, with its files, or raise `ArtifactRefused`."""
+    return open_artifact(settings.model_dir, settings.model_version, keep=None)
+
+
 def load_model(settings: Settings) -> Model:
     """Return the model that the settings name: verified, loaded and tried."""
     read: Callable[[Settings], Artifact] = read_artifact
     read = kept_or(read)  # optional: workers
-    return Model(read(settings), settings.onnx_threads)
+    return open_model(settings, read(settings))
+
+
+def open_model(settings: Settings, artifact: Artifact) -> Model:
+    """Return the model of a verified artefact, loaded and tried, or raise `ArtifactRefused`."""
+    rows = Rows
+    rows = Columns  # optional: columns
+    model = Model(artifact, settings.onnx_threads, rows)
+    name_refused_rows(model)  # optional: columns
+    check_golden(model, artifact)  # optional: golden
+    model.check()
+    return model
 
 
 def build_app(settings: Settings, model: Model) -> FastAPI:
@@ -54,13 +73,16 @@ def build_app(settings: Settings, model: Model) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},  # else each request asks OpenTelemetry
     )
     app.state.model = model
-    app.state.request_schema = request_for(model.width, model.dtype, settings.max_rows, model.sample)
+    app.state.request_schema = request_for(model.rows.row, settings.max_rows, model.sample)
     app.state.request_limits = {"max_rows": settings.max_rows}  # what /metadata shows
     app.state.ready_checks = [model.check]  # what /ready asks
     app.state.probe_paths = {"/health", "/ready"}  # what must answer in an overload
     app.state.error_fields = {}  # the start of a path: the name that `detail` has there
     app.include_router(router)
+    if model.task == "classification":
+        app.include_router(label_router)
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign]
+    add_columns(app)  # optional: columns
     add_fast(app)  # optional: fast
     add_limits(app)  # optional: limits
     add_open_inference(app)  # optional: open_inference

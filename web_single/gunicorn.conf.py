@@ -31,13 +31,15 @@ with root.exit_in_one_line():
 
 def on_starting(server: Any) -> None:
     """Try in the master what every worker will do, so that a refusal is one line and an exit code, not a loop."""
+    if server.cfg.preload_app:  # the master would serve its own application, whatever version arrives later
+        raise SystemExit(f"{PACKAGE}: --preload cannot be used: it keeps the first model version and counts nothing")
     with root.exit_in_one_line():
         artifact = root.read_artifact(settings)
-        model = root.Model(artifact, settings.onnx_threads)
+        model = root.open_model(settings, artifact)
     server.log.info("Serving %s, version %d", model.name, model.version)
     telemetry.choose_folder()  # optional: telemetry
     master.keep(artifact)  # optional: workers
 
 
-on_reload, when_ready = master.on_reload, master.when_ready  # optional: workers
+on_reload, when_ready = master.on_reload(root), master.when_ready  # optional: workers
 pre_fork, child_exit, on_exit = telemetry.pre_fork, telemetry.child_exit, telemetry.on_exit  # optional: telemetry

@@ -1,79 +1,90 @@
-"""One ONNX classifier, described by its own graph."""
+"""One ONNX model, described by its graph and its manifest: arrays by name in, one answer for each row out.
 
+Twin: web_single and batch hold this file byte for byte, so that both give the same answers.
+"""
+
+import re
+from collections.abc import Callable
 from math import isfinite
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
-from .artifact import Artifact, ArtifactRefused, open_artifact
+from .artifact import Artifact, ArtifactRefused
 from .errors import ServiceError, first_error
-from .settings import Settings
+from .rows import Arrays, Rows
 
 MODEL_FILE = "model.onnx"
+# Where a tensor names the file with its values, as protocol buffers write it: field 13, key, length of the name.
+EXTERNAL = re.compile(rb"\x6a.\x0a\x08location\x12(.)", re.DOTALL)
+Run = Callable[[list[str], Arrays], list[NDArray[Any]]]
 
 
 class ModelRefused(ArtifactRefused, ServiceError):
-    """The graph does not classify rows, or no longer does."""
+    """The graph does not answer rows, or no longer does."""
 
     status = 503
 
 
 class NoAnswer(ServiceError):
-    """The model's result for a row is not a finite number. The message names the row."""
+    """The model has no answer for the values of a row. The message names the row."""
 
     status, reason = 422, "no_answer"
+
+    def __init__(self, row: int, why: str) -> None:
+        super().__init__(f"data[{row}]: {why}")
+        self.row, self.why = row, why
 
 
 class Description(BaseModel):
     """What a manifest says about a model and its graph does not."""
 
-    name: str
-    labels: list[str]
+    name: Annotated[str, Field(pattern="^[A-Za-z0-9][A-Za-z0-9._-]*$")]  # a part of a URL
+    task: Literal["classification", "regression"] = "classification"
+    labels: list[str] = []
     accuracy: dict[str, Any] = {}
-
-
-def read_artifact(settings: Settings) -> Artifact:
-    """Return the verified model version that the settings name, with its graph, or raise `ArtifactRefused`."""
-    return open_artifact(settings.model_dir, settings.model_version, keep=[MODEL_FILE])
+    inputs: list[dict[str, Any]] = []
+    output: str | None = None  # None: the only one that can be the answer
+    sample: list[Any] | dict[str, Any] | None = None
 
 
 class Model:
-    """Maps rows of `width` numbers of type `dtype` to one probability for each of `labels`."""
+    """Maps rows to the output `output`: a probability for each of `labels`, or the values of a regressor."""
 
-    def __init__(self, artifact: Artifact, threads: int = 1) -> None:
-        """Load the graph and try it; raise `ArtifactRefused` if that fails."""
+    def __init__(self, artifact: Artifact, threads: int = 1, rows: type[Rows] = Rows) -> None:
+        """Load the graph, whose inputs `rows` describes; raise `ArtifactRefused` if that fails. `check` tries it."""
         try:
             described = Description.model_validate(artifact.manifest)
         except ValidationError as error:
             raise ArtifactRefused(f"{artifact.path}/manifest.json: {first_error(error)}") from None
-        self.version, self.name, self.labels = artifact.version, described.name, described.labels
-        self.accuracy, self.session = described.accuracy, _load(artifact, threads)
+        self.name, self.version, self.task = described.name, artifact.version, described.task
+        self.labels, self.accuracy = described.labels, described.accuracy
+        self.session = _load(artifact, threads)
+        self.run: Run = self.session.run  # an optional part may wrap it
         self.inputs = [_describe(tensor) for tensor in self.session.get_inputs()]
         self.outputs = [_describe(tensor) for tensor in self.session.get_outputs()]
-        self.input, self.dtype, self.width = _find_rows(self.inputs)
-        self.output = _find_probabilities(self.outputs)
-        # A row that any model can be tried with: an Iris flower, repeated or cut to the graph's width.
-        self.sample: list[list[float]] = np.resize([5.1, 3.5, 1.4, 0.2], (1, self.width)).tolist()
-        self.check()
+        self.output = _find_output(self.outputs, described)
+        self.rows = rows(self.inputs, described.inputs)
+        self.sample = described.sample or self.rows.example
 
-    def probabilities(self, rows: NDArray[Any]) -> NDArray[Any]:
-        """Return [n, labels] for [n, width], in order; raise `NoAnswer` if a row's numbers overflow the arithmetic."""
-        result: NDArray[Any] = self.session.run([self.output], {self.input: rows})[0]
+    def predict(self, rows: Arrays) -> NDArray[Any]:
+        """Return probabilities [n, labels], or values [n] or [n, k]; raise `NoAnswer` if a row has none."""
+        (result,) = self.run([self.output], rows)
         # A sum of squares is finite only if each number is, and takes half the time of testing each.
         if not isfinite(np.vdot(result, result)):
-            check_finite("probability", result)
-        return result
+            check_finite("value" if self.task == "regression" else "probability", result)
+        return result.ravel() if self.task == "regression" and result.shape[1:] == (1,) else result
 
     def check(self) -> None:
-        """Raise `ModelRefused` unless two rows in give two rows out, with a number for each label."""
+        """Raise `ModelRefused` unless two rows in give two answers out, with a number for each label."""
         try:
-            shape = self.session.run([self.output], {self.input: np.array(self.sample * 2, self.dtype)})[0].shape
+            shape = self.run([self.output], self.rows.arrays([self.sample] * 2))[0].shape
         except Exception as error:
-            raise ModelRefused(f"{MODEL_FILE} fails on two rows: {error}") from error
-        if shape != (2, len(self.labels)):
+            raise ModelRefused(f"{MODEL_FILE} fails on two rows like the sample in its manifest: {error}") from error
+        if shape[:1] != (2,) or (self.task == "classification" and shape[1:] != (len(self.labels),)):
             raise ModelRefused(f"{MODEL_FILE} answers two rows with shape {shape}; the labels are {self.labels}")
 
 
@@ -81,14 +92,21 @@ def check_finite(name: str, result: NDArray[Any]) -> None:
     """Raise `NoAnswer` if a row of an output has a number that is not finite."""
     finite = np.isfinite(np.atleast_1d(result))
     if not finite.all():
-        raise NoAnswer(f"data[{np.argwhere(~finite)[0][0]}]: the model has no finite {name} for these values")
+        raise NoAnswer(int(np.argwhere(~finite)[0][0]), f"the model has no finite {name} for these values")
 
 
 def _load(artifact: Artifact, threads: int) -> Any:
-    options = onnxruntime.SessionOptions()
+    """Return a session from the bytes that were verified: the graph, and each file that holds weights of it."""
+    graph, names = artifact.files.get(MODEL_FILE, b""), {MODEL_FILE}
+    names |= {graph[found.end() :][: found[1][0]].decode(errors="replace") for found in EXTERNAL.finditer(graph)}
+    if missing := names - set(artifact.files):
+        fix = "list it under `files`, as `python -m models.package` does"
+        raise ArtifactRefused(f"{artifact.path}/manifest.json has no sha256 for {min(missing)}; {fix}")
+    options, files = onnxruntime.SessionOptions(), [artifact.files[name] for name in names]
     options.intra_op_num_threads, options.log_severity_level = threads, 4  # errors are raised, not printed
+    options.add_external_initializers_from_files_in_memory(list(names), files, [len(file) for file in files])
     try:
-        return onnxruntime.InferenceSession(artifact.files[MODEL_FILE], options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:
         raise ArtifactRefused(f"{artifact.path / MODEL_FILE} cannot be loaded: {error}") from error
 
@@ -99,15 +117,16 @@ def _describe(tensor: Any) -> dict[str, Any]:
     return {"name": tensor.name, "dtype": {"float": "float32", "double": "float64"}.get(dtype, dtype), "shape": shape}
 
 
-def _find_rows(inputs: list[dict[str, Any]]) -> tuple[str, str, int]:
-    match inputs:
-        case [{"name": name, "dtype": "float32" | "float64" as dtype, "shape": [None, int(width)]}]:
-            return name, dtype, width
-    raise ArtifactRefused(f"{MODEL_FILE} must take one float tensor of shape [null, width], not {inputs}")
-
-
-def _find_probabilities(outputs: list[dict[str, Any]]) -> str:
-    for output in outputs:
-        if output["dtype"] in ("float32", "float64") and len(output["shape"]) == 2:
-            return str(output["name"])
-    raise ArtifactRefused(f"{MODEL_FILE} must give a float tensor [null, labels] (zipmap off), not {outputs}")
+def _find_output(outputs: list[dict[str, Any]], described: Description) -> str:
+    """Return the name of the output that is the answer: the one that the manifest names, or the only one it can be."""
+    floats = [each for each in outputs if each["dtype"] in ("float32", "float64")]
+    found = [each for each in floats if described.output in (None, each["name"])]
+    if not described.output:
+        found = [each for each in found if len(each["shape"]) in ((1, 2) if described.task == "regression" else (2,))]
+    if len(found) > 1 and described.task == "classification":
+        found = [each for each in found if each["shape"][1] in (None, len(described.labels))]
+    if len(found) != 1:
+        answer = "values" if described.task == "regression" else "probabilities [null, labels]"
+        fix = "name one as `output` in manifest.json, and turn zipmap off"
+        raise ArtifactRefused(f"{MODEL_FILE} must have one float output of {answer}; {fix}; it has {outputs}")
+    return str(found[0]["name"])

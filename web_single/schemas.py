@@ -2,25 +2,22 @@
 
 from typing import Annotated, Any
 
-import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, Field, create_model
+
+from .rows import STRICT
 
 
-def request_for(width: int, dtype: str, max_rows: int, sample: list[list[float]]) -> type[BaseModel]:
-    """Return the request for one graph: 1 to `max_rows` rows of `width` numbers that `dtype` can hold."""
-    limit = float(np.finfo(dtype).max)
-    number = Annotated[float, Field(ge=-limit, le=limit)]
-    # The lists stop at their first error, so that many wrong rows do not become as many errors.
-    row = Annotated[list[number], Field(min_length=width, max_length=width, fail_fast=True)]
-    rows = Annotated[list[row], Field(min_length=1, max_length=max_rows, fail_fast=True, examples=[sample])]
-    config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-    return create_model("PredictRequest", __config__=config, data=(rows, ...))
+def request_for(row: Any, max_rows: int, example: Any) -> type[BaseModel]:
+    """Return the request for one graph: 1 to `max_rows` rows of the type `row`."""
+    # The list stops at its first error, so that many wrong rows do not become as many errors.
+    rows = Annotated[list[row], Field(min_length=1, max_length=max_rows, fail_fast=True, examples=[[example]])]
+    return create_model("PredictRequest", __config__=STRICT, data=(rows, ...))
 
 
 class Prediction(BaseModel):
-    """The probability of each label for each row; rows in the order sent, labels in the order of `/label`."""
+    """For each row, in the order sent: the probability of each label, in the order of `/label`, or the values."""
 
-    prediction: list[list[float]]
+    prediction: list[list[float]] | list[float]
 
 
 class LabelPrediction(BaseModel):
@@ -34,8 +31,10 @@ class Metadata(BaseModel):
 
     name: str
     version: int
+    task: str
     inputs: list[dict[str, Any]]
     outputs: list[dict[str, Any]]
+    output: str
     labels: list[str]
     accuracy: dict[str, Any]
     max_rows: int

@@ -105,11 +105,19 @@ def model_dir(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
-def save(folder: Path, model: bytes, labels: list[str]) -> Path:
-    """Write `model` as version 3 in `folder`, with a manifest that is true."""
+def save(folder: Path, model: bytes, labels: list[str], files: dict[str, bytes] | None = None, **manifest: Any) -> Path:
+    """Write `model` as version 3 in `folder`, with a manifest that is true; `manifest` adds to it."""
     (folder / "3").mkdir(parents=True)
-    (folder / "3" / "model.onnx").write_bytes(model)
-    files = {"model.onnx": {"sha256": hashlib.sha256(model).hexdigest(), "bytes": len(model)}}
-    manifest = {"name": "small", "version": 3, "labels": labels, "accuracy": {}, "files": files}
+    hashes = {}
+    for name, content in {"model.onnx": model, **(files or {})}.items():
+        (folder / "3" / name).write_bytes(content)
+        hashes[name] = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+    manifest = {"name": "small", "version": 3, "labels": labels, "accuracy": {}, "files": hashes} | manifest
     (folder / "3" / "manifest.json").write_text(json.dumps(manifest))
     return folder
+
+
+def serve(folder: Path) -> Client:
+    """Return the application for a model folder."""
+    settings = Settings(model_dir=folder)
+    return Client(build_app(settings, load_model(settings)))

@@ -26,7 +26,9 @@ def test_labels_are_those_with_the_highest_probability(client: Client) -> None:
 
 
 def test_the_service_provides_a_sample_row(client: Client) -> None:
-    assert client.get("/predict/test").json() == client.post("/predict", json={"data": ROWS[:1]}).json()
+    page = client.get("/openapi.json").json()["paths"]["/predict"]["post"]["requestBody"]["content"]
+    (sample,) = page["application/json"]["schema"]["properties"]["data"]["anyOf"][0]["examples"]
+    assert client.get("/predict/test").json() == client.post("/predict", json={"data": sample}).json()
     assert client.get("/predict/test/label").json() == {"prediction": ["setosa"]}
 
 
@@ -69,7 +71,8 @@ def test_a_wrong_path_or_method_is_a_json_error(client: Client, method: str, pat
 def test_openapi_shows_the_request_the_answer_and_the_refusals(client: Client) -> None:
     page = client.get("/openapi.json").json()
     operation = page["paths"]["/predict"]["post"]
-    row = operation["requestBody"]["content"]["application/json"]["schema"]["properties"]["data"]["items"]
+    body = operation["requestBody"]["content"]["application/json"]["schema"]["properties"]
+    row = body["data"]["anyOf"][0]["items"]
     assert (row["minItems"], row["maxItems"], row["items"]["type"]) == (4, 4, "number")
     assert operation["responses"]["200"]["content"]["application/json"]["schema"]["$ref"].endswith("/Prediction")
     assert {"400", "408", "413", "415", "422"} <= set(operation["responses"])

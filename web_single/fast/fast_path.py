@@ -1,32 +1,31 @@
 """Call the endpoints directly."""
 
+from collections.abc import Iterable
+
 from fastapi import Response
 from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ..api import get_model, predict, predict_label, read_rows, router
+from ..api import get_model, read_rows
 from ..errors import ServiceError, answer_error
 from .fast_request import FastRequest
 
-FAST = (predict, predict_label)
-ROUTES = {route.path: route for route in router.routes if isinstance(route, APIRoute) and route.endpoint in FAST}
-
 
 class FastPath:
-    """ASGI middleware, the innermost: a POST to one of `ROUTES` goes straight to its endpoint.
+    """ASGI middleware, the innermost: a POST to one of `routes` goes straight to its endpoint.
 
     The routes stay in the application for the OpenAPI page and for every other method.
     """
 
     depth = 9
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, routes: Iterable[APIRoute]) -> None:
+        self._app, self._routes = app, {route.path: route for route in routes}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        route = ROUTES.get(scope.get("path", ""))
+        route = self._routes.get(scope.get("path", ""))
         if route is None or scope["type"] != "http" or scope["method"] != "POST":
             return await self._app(scope, receive, send)
         scope["route"] = route

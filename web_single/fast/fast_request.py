@@ -10,6 +10,9 @@ from starlette.requests import ClientDisconnect
 class FastHeaders(Headers):
     """Headers of which few are read."""
 
+    def __init__(self, raw: list[tuple[bytes, bytes]]) -> None:
+        self._list = raw
+
     def get(self, key: str, default: Any = None) -> Any:
         """Return the value of `key`, which is in lower case."""
         wanted = key.encode("latin-1")
@@ -25,7 +28,7 @@ class FastRequest(Request):
     @property
     def headers(self) -> Headers:
         """The headers."""
-        return FastHeaders(raw=self.scope["headers"])
+        return FastHeaders(self.scope["headers"])
 
     async def body(self) -> bytes:
         """Return the whole body."""

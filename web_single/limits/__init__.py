@@ -18,6 +18,6 @@ def add_limits(app: FastAPI) -> None:
     """Limit every request as the environment says."""
     settings = LimitsSettings()
     app.add_middleware(DiscardUnreadBody)
-    app.add_middleware(InFlightLimit, limit=settings.max_in_flight)
+    app.add_middleware(InFlightLimit, limit=settings.max_in_flight, admitted=app.state.probe_paths)
     app.add_middleware(BodyLimits, max_bytes=settings.max_body_bytes, seconds=settings.body_timeout)
     app.state.request_limits["max_body_bytes"] = settings.max_body_bytes

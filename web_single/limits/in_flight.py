@@ -15,7 +15,8 @@ class Overloaded(ServiceError):
 
 
 class InFlightLimit:
-    """ASGI middleware: at most `limit` requests in flight in one worker; the next is refused before its body is read.
+    """ASGI middleware: at most `limit` requests in flight in one worker; the next is refused before its body is read,
+    unless its path is one of `admitted`.
 
     A prediction never waits, so of all requests that have arrived only one has begun. The others wait as tasks of the
     event loop: uvicorn makes a task of each request that arrived since the last iteration. A request that has ended
@@ -26,15 +27,15 @@ class InFlightLimit:
 
     depth = 2
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
-        self._app, self._limit = app, limit
+    def __init__(self, app: ASGIApp, limit: int, admitted: set[str]) -> None:
+        self._app, self._limit, self._admitted = app, limit, admitted
         self._in_flight, self._ended = 0, 0
         self._why = f"overloaded: this worker has {limit} requests in flight, which is its limit; try again"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request if a slot is free."""
         # An overloaded worker must not look like a dead one.
-        if scope["type"] != "http" or scope["path"] in scope["app"].state.probe_paths:
+        if scope["type"] != "http" or scope["path"] in self._admitted:
             return await self._app(scope, receive, send)
         if self._in_flight >= self._limit:
             refusal = await answer_error(Request(scope), Overloaded(self._why))

@@ -11,9 +11,11 @@ from ..api import TheModel, UnsupportedMediaType
 from ..api import ready as check_ready
 from ..errors import ServiceError
 from ..model import Model, NoAnswer, check_finite
+from ..rows import Arrays
 from .answers import Live, ModelMetadata, Ready, ServerMetadata, TensorMetadata
+from .binary import InvalidTensors
 from .requests import DATATYPES, InferRequest
-from .tensors import JSON_LENGTH, InvalidTensors, TensorReader, write
+from .tensors import JSON_LENGTH, TensorReader, write
 
 SERVER = ServerMetadata(name=__name__.partition(".")[0], version="0.1.0", extensions=["binary_tensor_data"])
 CONTENT_TYPES = ("", "application/json", "application/octet-stream")  # tritonclient declares none
@@ -31,7 +33,7 @@ class Tensors:
     def __init__(self, model: Model, max_rows: int) -> None:
         self.outputs = [output for output in model.outputs if output["dtype"] in DATATYPES]
         self.names = [output["name"] for output in self.outputs]
-        self.reader = TensorReader(model.inputs[0], self.names, max_rows, model.sample)
+        self.reader = TensorReader(model, self.names, max_rows)
 
 
 def get_tensors(request: Request) -> Tensors:
@@ -54,7 +56,7 @@ NamedModel = Annotated[Model, Depends(find_model)]
 TheTensors = Annotated[Tensors, Depends(get_tensors)]
 
 
-async def read_request(request: Request, model: NamedModel, tensors: TheTensors) -> tuple[InferRequest, NDArray[Any]]:
+async def read_request(request: Request, model: NamedModel, tensors: TheTensors) -> tuple[InferRequest, Arrays]:
     """Return the request and its rows. The model is a dependency so that another name is refused first."""
     encoding = request.headers.get("content-encoding", "identity")
     if encoding.lower() != "identity":
@@ -64,7 +66,7 @@ async def read_request(request: Request, model: NamedModel, tensors: TheTensors)
         wanted = " or ".join(CONTENT_TYPES[1:])
         raise UnsupportedMediaType(f"content-type: must be {wanted}, not {content_type[:60]!r}")
     asked, rows = tensors.reader.read(await request.body(), request.headers.get(JSON_LENGTH))
-    request.scope["rows"] = len(rows)  # for logs and metrics
+    request.scope["rows"] = asked.inputs[0].shape[0]  # for logs and metrics
     return asked, rows
 
 
@@ -97,7 +99,7 @@ async def model_ready(model: NamedModel, _: Annotated[None, Depends(check_ready)
 async def infer(
     model: NamedModel,
     tensors: TheTensors,
-    request: Annotated[tuple[InferRequest, NDArray[Any]], Depends(read_request)],
+    request: Annotated[tuple[InferRequest, Arrays], Depends(read_request)],
 ) -> Response:
     """The requested outputs for each row; as bytes behind the JSON if the request asks for bytes."""
     asked, rows = request
@@ -110,16 +112,17 @@ async def infer(
     return Response(content, 200, {JSON_LENGTH: str(json_length)}, "application/octet-stream")
 
 
-def _run(model: Model, names: list[str], rows: NDArray[Any]) -> dict[str, NDArray[Any]]:
-    """Return the named outputs. The probabilities are computed in any case, so that an overflow is always found."""
+def _run(model: Model, names: list[str], rows: Arrays) -> dict[str, NDArray[Any]]:
+    """Return the named outputs. The answer is computed in any case, so that an overflow is always found."""
     wanted = list(dict.fromkeys([model.output, *names]))
-    results = dict(zip(wanted, model.session.run(wanted, {model.input: rows}), strict=True))
     try:
+        results = dict(zip(wanted, model.run(wanted, rows), strict=True))
         for name, result in results.items():
             if result.dtype.kind == "f":
                 check_finite(name, result)
     except NoAnswer as error:
-        raise InvalidTensors(f"inputs[0].{error}") from None
+        place = f"inputs[0].data[{error.row}]" if len(rows) == 1 else f"row {error.row} of the inputs"
+        raise InvalidTensors(f"{place}: {error.why}") from None
     return results
 
 

@@ -1,9 +1,12 @@
 """The requests of the Open Inference Protocol, for one graph."""
 
-from typing import Annotated, Any, Literal
+from math import prod
+from typing import Annotated, Any, Literal, Union
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, create_model
+
+from ..model import Model
+from ..rows import Arrays
 
 # numpy's names of types, and the protocol's.
 DATATYPES = {"bool": "BOOL", "string": "BYTES", "float16": "FP16", "float32": "FP32", "float64": "FP64"}
@@ -41,9 +44,9 @@ class InputParameters(RequestPart):
 
 
 class BinaryParameters(RequestPart):
-    """The input is this many bytes behind the JSON."""
+    """The input is in `data`, or is this many of the bytes behind the JSON."""
 
-    binary_data_size: NonNegativeInt
+    binary_data_size: NonNegativeInt | None = None
     shared_memory_region: None = None
 
 
@@ -56,37 +59,49 @@ class InferRequest(RequestPart):
     outputs: list[Any] | None = None
 
 
-def requests_for(
-    rows: dict[str, Any], outputs: list[str], max_rows: int, sample: list[list[float]]
-) -> tuple[type[InferRequest], type[InferRequest]]:
-    """Return the request whose input, the tensor `rows`, is in its JSON, and the one whose input follows as bytes."""
-    width = rows["shape"][1]
-    shape = (Annotated[int, Field(ge=1, le=max_rows)], _one_of(width))
-    fields: dict[str, Any] = {
-        "name": (_one_of(rows["name"]), ...),
-        "datatype": (_one_of(DATATYPES[rows["dtype"]]), ...),
-        "shape": (Annotated[tuple.__class_getitem__(shape), Field(examples=[[1, width]])], ...),
-    }
-    data = _data(width, float(np.finfo(rows["dtype"]).max), max_rows, sample)
-    in_json: dict[str, Any] = {"parameters": (InputParameters | None, None), "data": (data, ...)}
-    in_bytes: dict[str, Any] = {"parameters": (BinaryParameters, ...), "data": (None, None)}
+def requests_for(model: Model, outputs: list[str], max_rows: int) -> tuple[type[InferRequest], type[InferRequest]]:
+    """Return the request whose inputs are all in its JSON, and the one of which some follow as bytes."""
     wanted: dict[str, Any] = {"name": (_one_of(*outputs), ...), "parameters": (OutputParameters | None, None)}
     output = _list(create_model("RequestedOutput", __base__=RequestPart, **wanted), 0, len(outputs))
-    return (
-        _request("InferRequest", create_model("Input", __base__=RequestPart, **fields, **in_json), output),
-        _request("BinaryRequest", create_model("BinaryInput", __base__=RequestPart, **fields, **in_bytes), output),
-    )
+    samples = model.rows.arrays([model.sample])
+    requests = []
+    for binary in (False, True):
+        inputs = [
+            _input(tensor, model.rows.types[tensor["name"]], max_rows, samples, binary) for tensor in model.inputs
+        ]
+        one = Annotated[Union.__getitem__(tuple(inputs)), Field(discriminator="name")] if inputs[1:] else inputs[0]
+        fields: dict[str, Any] = {
+            "inputs": (_list(one, len(inputs), len(inputs)), ...),
+            "outputs": (output | None, None),
+        }
+        requests.append(create_model("BinaryRequest" if binary else "InferRequest", __base__=InferRequest, **fields))
+    return requests[0], requests[1]
 
 
-def _request(name: str, input_: type[RequestPart], output: Any) -> type[InferRequest]:
-    return create_model(name, __base__=InferRequest, inputs=(_list(input_, 1, 1), ...), outputs=(output | None, None))
+def _input(tensor: dict[str, Any], kind: Any, max_rows: int, samples: Arrays, binary: bool) -> type[RequestPart]:
+    """Return the request's part for one input, whose values are of the type `kind`."""
+    name, sizes = tensor["name"], tensor["shape"][1:]
+    shape = (Annotated[int, Field(ge=1, le=max_rows)], *map(_one_of, sizes))
+    sample = samples[name].ravel().tolist()
+    data = _data(kind, sizes, max_rows, [[None if value != value else value for value in sample]])
+    fields: dict[str, Any] = {
+        "name": (_one_of(name), ...),
+        "datatype": (_one_of(DATATYPES[tensor["dtype"]]), ...),
+        "shape": (Annotated[tuple.__class_getitem__(shape), Field(examples=[[1, *sizes]])], ...),
+        "parameters": ((BinaryParameters if binary else InputParameters) | None, None),
+        "data": (data | None, None) if binary else (data, ...),
+    }
+    return create_model(f"Input_{name}", __base__=RequestPart, **fields)
 
 
-def _data(width: int, limit: float, max_rows: int, sample: list[list[float]]) -> Any:
-    number = Annotated[float, Field(ge=-limit, le=limit)]
-    flat = _list(number, width, width * max_rows)
-    nested = _list(_list(number, width, width), 1, max_rows)
-    return Annotated[flat | nested, Field(union_mode="left_to_right", examples=sample)]
+def _data(kind: Any, sizes: list[int], max_rows: int, examples: list[Any]) -> Any:
+    """Return the type of the values of an input: one list, or a list for each dimension."""
+    width, nested = prod(sizes), kind
+    flat = _list(kind, width, width * max_rows)
+    for size in reversed(sizes):
+        nested = _list(nested, size, size)
+    either = flat | _list(nested, 1, max_rows) if sizes else flat
+    return Annotated[either, Field(union_mode="left_to_right", examples=examples)] if sizes else either
 
 
 def _list(kind: Any, shortest: int, longest: int) -> Any:

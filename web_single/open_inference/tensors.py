@@ -1,6 +1,6 @@
 """Tensors as the Open Inference Protocol sends them: in the JSON, or as bytes behind it."""
 
-import struct
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -8,50 +8,63 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from pydantic_core import to_json
 
-from ..errors import ServiceError, location
+from ..errors import location
+from ..model import Model
+from ..rows import Arrays
+from .binary import InvalidTensors, from_bytes, to_bytes
 from .requests import DATATYPES, InferRequest, requests_for
 
 JSON_LENGTH = "inference-header-content-length"  # where the bytes begin; without this header, the whole body is JSON
 
 
-class InvalidTensors(ServiceError):
-    """The request is not what its schema describes."""
-
-    status, reason = 400, "invalid"
-
-
 class TensorReader:
-    """Reads requests for one graph: `rows` describes its input, `outputs` names what may be requested."""
+    """Reads requests for one model; `outputs` names what may be requested."""
 
-    def __init__(self, rows: dict[str, Any], outputs: list[str], max_rows: int, sample: list[list[float]]) -> None:
-        self._dtype = np.dtype(rows["dtype"])
-        self.schema, self._binary = requests_for(rows, outputs, max_rows, sample)
+    def __init__(self, model: Model, outputs: list[str], max_rows: int) -> None:
+        self._types = {tensor["name"]: tensor["dtype"] for tensor in model.inputs}
+        self._missing = model.rows.missing
+        self.schema, self._binary = requests_for(model, outputs, max_rows)
 
-    def read(self, body: bytes, json_length: str | None) -> tuple[InferRequest, NDArray[Any]]:
-        """Return the request and its rows [n, width]; raise `InvalidTensors` if it is not what the schema describes."""
+    def read(self, body: bytes, json_length: str | None) -> tuple[InferRequest, Arrays]:
+        """Return the request and its rows; raise `InvalidTensors` if it is not what the schema describes."""
         end = len(body) if json_length is None else _parse_length(json_length, len(body))
         schema = self.schema if end == len(body) else self._binary
         try:
             request = schema.model_validate_json(body[:end])
         except ValidationError as error:
-            raise InvalidTensors(_most_telling_error(error)) from None
-        (tensor,) = request.inputs
-        values = np.array(tensor.data, self._dtype) if schema is self.schema else self._values(tensor, body, end)
-        if values.size != tensor.shape[0] * tensor.shape[1]:
-            raise InvalidTensors(f"inputs[0].data: shape {list(tensor.shape)} does not hold {values.size} numbers")
-        return request, values.reshape(tensor.shape)
+            raise InvalidTensors(_most_telling_error(error, len(self._types) > 1)) from None
+        behind, rows = memoryview(body)[end:], Arrays()
+        for number, (tensor, size) in enumerate(zip(request.inputs, _sizes(request, len(behind)), strict=True)):
+            place, shape, dtype = f"inputs[{number}]", list(tensor.shape), self._types[tensor.name]
+            if tensor.name in rows or shape[0] != request.inputs[0].shape[0]:
+                raise InvalidTensors(f"{place}: each input must be sent once, and all with as many rows")
+            if size is None:
+                values = np.array(tensor.data, object if dtype == "string" else dtype)
+            else:
+                values = from_bytes(behind[:size], dtype, place, tensor.name in self._missing)
+                behind = behind[size:]
+            if values.size != prod(shape):
+                raise InvalidTensors(f"{place}.data: shape {shape} does not hold {values.size} values")
+            rows[tensor.name] = values.reshape(shape)
+        return request, rows
 
-    def _values(self, tensor: Any, body: bytes, start: int) -> NDArray[Any]:
-        size, sent = tensor.parameters.binary_data_size, len(body) - start
-        if size != sent or size % self._dtype.itemsize:
-            unit = f"{self._dtype.itemsize} bytes for each number"
-            raise InvalidTensors(f"inputs[0].parameters.binary_data_size: {size}, but {sent} bytes follow; {unit}")
-        # A copy, because the bytes may begin at any address and a tensor may not.
-        values = np.frombuffer(body, self._dtype.newbyteorder("<"), offset=start).astype(self._dtype)
-        finite = np.isfinite(values)
-        if not finite.all():
-            raise InvalidTensors(f"inputs[0].data[{np.argmin(finite)}]: must be a finite number")
-        return values
+
+def _sizes(request: InferRequest, sent: int) -> list[int | None]:
+    """Return the number of bytes of each input, or None if its values are in the JSON; `sent` bytes follow the JSON."""
+    sizes: list[int | None] = []
+    for number, tensor in enumerate(request.inputs):
+        size = tensor.parameters.binary_data_size if tensor.parameters else None
+        if size is None and tensor.data is None:
+            raise InvalidTensors(f"inputs[{number}].parameters: Field required")
+        if size is not None and tensor.data is not None:
+            raise InvalidTensors(f"inputs[{number}].data: Input should be null")
+        sizes.append(size)
+    announced = sum(size or 0 for size in sizes)
+    if announced != sent:
+        number = max((number for number, size in enumerate(sizes) if size is not None), default=0)
+        left = sent - announced + (sizes[number] or 0)
+        raise InvalidTensors(f"inputs[{number}].parameters.binary_data_size: {sizes[number]}, but {left} bytes follow")
+    return sizes
 
 
 def write(
@@ -64,7 +77,7 @@ def write(
         values = outputs[name]
         tensors.append({"name": name, "datatype": DATATYPES.get(values.dtype.name, "BYTES"), "shape": values.shape})
         if binary:
-            behind.append(_little_endian(values))
+            behind.append(to_bytes(values))
             tensors[-1]["parameters"] = {"binary_data_size": len(behind[-1])}
         else:
             tensors[-1]["data"] = values.ravel().tolist()
@@ -79,13 +92,6 @@ def _binary(request: InferRequest, count: int) -> list[bool]:
     return [default if binary is None else binary for binary in own] or [default] * count
 
 
-def _little_endian(values: NDArray[Any]) -> bytes:
-    if values.dtype.name in DATATYPES:
-        return values.astype(values.dtype.newbyteorder("<"), copy=False).tobytes()
-    texts = [text.encode() for text in values.ravel()]
-    return b"".join(struct.pack("<I", len(text)) + text for text in texts)
-
-
 def _parse_length(json_length: str, size: int) -> int:
     if json_length.isascii() and json_length.isdigit() and len(json_length) < 20 and int(json_length) <= size:
         return int(json_length)
@@ -94,16 +100,18 @@ def _parse_length(json_length: str, size: int) -> int:
     )
 
 
-def _most_telling_error(error: ValidationError) -> str:
-    """Return pydantic's first error, or its second if `data` was nested.
+def _most_telling_error(error: ValidationError, several: bool) -> str:
+    """Return pydantic's first error, or its last of `data` if that was nested.
 
-    `data` is tried flat first, so the first error of nested data is only that it is not flat.
+    `data` is tried flat first, so the first error of nested data is only that it is not flat. Pydantic adds the form
+    that it tried to a location, and the name of the input where the graph has several.
     """
     errors = error.errors(include_url=False, include_input=False)
-    first, where = errors[0], errors[0]["loc"]
-    if where[2:3] == ("data",):
-        *_, nested = (each for each in errors if each["loc"][2:3] == ("data",))
-        if nested["type"] != "list_type" or nested["loc"][4:] not in ((), (0,)):
-            first, where = nested, nested["loc"]
+    places = [each["loc"][:2] + each["loc"][3:] if several else each["loc"] for each in errors]
+    first, where = errors[0], places[0]
+    if where[2:3] == ("data",) and isinstance((*where, 0)[3], str):
+        last = max(index for index, place in enumerate(places) if place[:3] == where[:3])
+        if errors[last]["type"] != "list_type" or places[last][4:] not in ((), (0,)):
+            first, where = errors[last], places[last]
         where = where[:3] + where[4:]
     return f"{location(where)}: {first['msg']}"

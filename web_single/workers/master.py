@@ -3,9 +3,9 @@
 import os
 import signal
 import sys
+from collections.abc import Callable
 from typing import Any
 
-from ..model import Model, read_artifact
 from ..settings import Settings
 from .cpus import granted_cpus
 from .kept_model import keep
@@ -23,18 +23,23 @@ def worker_count() -> str | int:
     return count
 
 
-def on_reload(server: Any) -> None:
-    """Let new workers serve the version that is on disk now. If it is refused, they serve the old one."""
-    settings = Settings()
-    try:
-        artifact = read_artifact(settings)
-        model = Model(artifact, settings.onnx_threads)
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with the new version, the old one must stay
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        server.log.error("Refused a new version and still serving the old one: %s", reason)
-    else:
-        keep(artifact)
-        server.log.info("Serving %s, version %d", model.name, model.version)
+def on_reload(root: Any) -> Callable[[Any], None]:
+    """Return gunicorn's hook for SIGHUP; `root` is the module that opens a model."""
+
+    def reload(server: Any) -> None:
+        """Let new workers serve the version that is on disk now. If it is refused, they serve the old one."""
+        settings = Settings()
+        try:
+            artifact = root.read_artifact(settings)
+            model = root.open_model(settings, artifact)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with the new version, the old one must stay
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            server.log.error("Refused a new version and still serving the old one: %s", reason)
+        else:
+            keep(artifact)
+            server.log.info("Serving %s, version %d", model.name, model.version)
+
+    return reload
 
 
 def when_ready(server: Any) -> None:

@@ -16,7 +16,7 @@ from ..load import BODY, HEAD, Load
 from ..running import Service, answer_on
 
 APP = FastAPI()
-APP.state.error_fields, APP.state.probe_paths = {}, {"/health", "/ready", "/metrics"}
+APP.state.error_fields = {}
 REFUSALS = 'refused_requests_total{reason="overloaded"}'
 
 
@@ -36,7 +36,7 @@ async def answering(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def limited(limit: int) -> InFlightLimit:
-    return InFlightLimit(answering, limit)
+    return InFlightLimit(answering, limit, {"/health", "/ready", "/metrics"})
 
 
 def test_of_requests_that_arrive_at_once_the_first_are_answered_and_the_rest_refused() -> None:

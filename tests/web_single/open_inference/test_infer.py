@@ -262,8 +262,8 @@ WRONG = {
         {"inputs": [tensor(FLAT, [3.5, 4])]},
         "inputs[0].shape[0]: Input should be a valid integer",
     ),
-    "fewer data": ({"inputs": [tensor(FLAT[:8])]}, "inputs[0].data: shape [3, 4] does not hold 8 numbers"),
-    "more data": ({"inputs": [tensor(ROWS, [2, 4])]}, "inputs[0].data: shape [2, 4] does not hold 12 numbers"),
+    "fewer data": ({"inputs": [tensor(FLAT[:8])]}, "inputs[0].data: shape [3, 4] does not hold 8 values"),
+    "more data": ({"inputs": [tensor(ROWS, [2, 4])]}, "inputs[0].data: shape [2, 4] does not hold 12 values"),
     "string": ({"inputs": [tensor([1, 2, 3, "4"], [1, 4])]}, "inputs[0].data[3]: Input should be a valid number"),
     "boolean": ({"inputs": [tensor([True, 2, 3, 4], [1, 4])]}, "inputs[0].data[0]: Input should be a valid number"),
     "nested boolean": (
@@ -321,10 +321,10 @@ BYTES = TABLE.tobytes()
 NAN = np.where(np.arange(12) == 6, np.nan, TABLE.ravel()).astype(np.float32).tobytes()
 SIZE = "inputs[0].parameters.binary_data_size: "
 WRONG_BINARY = {
-    "more bytes than announced": (48, BYTES + b"1234", None, f"{SIZE}48, but 52 bytes follow; 4 bytes for each number"),
+    "more bytes than announced": (48, BYTES + b"1234", None, f"{SIZE}48, but 52 bytes follow"),
     "fewer bytes than announced": (48, BYTES[:-4], None, f"{SIZE}48, but 44 bytes follow"),
     "a part of a number": (47, BYTES[:-1], None, f"{SIZE}47, but 47 bytes follow; 4 bytes for each number"),
-    "another size than the shape's": (44, BYTES[:-4], None, "inputs[0].data: shape [3, 4] does not hold 11 numbers"),
+    "another size than the shape's": (44, BYTES[:-4], None, "inputs[0].data: shape [3, 4] does not hold 11 values"),
     "negative size": (-1, BYTES, None, f"{SIZE}Input should be greater than or equal to 0"),
     "size as text": ("48", BYTES, None, f"{SIZE}Input should be a valid integer"),
     "not a number": (48, NAN, None, "inputs[0].data[6]: must be a finite number"),

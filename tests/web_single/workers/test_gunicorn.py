@@ -19,9 +19,9 @@ from ..running import COMMAND, ROW, Service, counters, peak_megabytes
 HEAD = b"POST /predict HTTP/1.1\r\nhost: test\r\ncontent-type: application/json\r\n"
 
 
-def refused(env: dict[str, str]) -> tuple[int, list[str]]:
+def refused(env: dict[str, str], *flags: str) -> tuple[int, list[str]]:
     """Start a service that must refuse; return its exit code and output, without gunicorn's own first line."""
-    argv, both = [*COMMAND, "--bind", "127.0.0.1:0"], os.environ | env
+    argv, both = [*COMMAND, "--bind", "127.0.0.1:0", *flags], os.environ | env
     with subprocess.Popen(argv, cwd=ROOT, env=both, stdout=PIPE, stderr=STDOUT, text=True) as ended:
         printed, _ = ended.communicate(timeout=30)
     assert not counters(ended.pid)
@@ -74,6 +74,13 @@ def test_an_impossible_setting_is_refused_in_one_line(name: str, value: str, sai
     assert code == 1
     assert len(lines) == 1
     assert lines[0].startswith(f"web_single: {said}")
+
+
+def test_preloading_is_refused_in_one_line() -> None:
+    """The application of the master would be served after every SIGHUP, and no worker would count."""
+    code, lines = refused({}, "--preload", "--log-level", "error")
+    assert code == 1
+    assert lines == ["web_single: --preload cannot be used: it keeps the first model version and counts nothing"]
 
 
 def test_a_stop_during_the_start_leaves_no_files(start: Callable[..., Program]) -> None:

@@ -3,9 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from web_single.app import load_model
+from web_single.app import load_model, read_artifact
 from web_single.artifact import ArtifactRefused, open_artifact
-from web_single.model import read_artifact
 from web_single.settings import Settings
 from web_single.workers import kept_model
 
@@ -27,8 +26,3 @@ def test_the_bytes_that_were_verified_are_returned(model_dir: Callable[..., Path
     graph = (folder / "3" / "model.onnx").read_bytes()
     assert open_artifact(folder, keep=["model.onnx"]).files == {"model.onnx": graph}
     assert open_artifact(folder).files == {}
-
-
-def test_a_file_without_a_hash_is_refused(model_dir: Callable[..., Path]) -> None:
-    with pytest.raises(ArtifactRefused, match=r"manifest\.json has no sha256 for model\.onnx\.data"):
-        open_artifact(model_dir(), keep=["model.onnx", "model.onnx.data"])

@@ -45,6 +45,17 @@ def no_graph(folder: Path) -> None:
     rewrite(folder / "manifest.json", files={"model.onnx": {"sha256": hashlib.sha256(b"altered").hexdigest()}})
 
 
+def other_answers(folder: Path) -> None:
+    """Give a version golden answers that its model does not give."""
+    outputs = {"probabilities": [[0.1, 0.1, 0.8]]}
+    answers = {"inputs": {"float_input": [[5.1, 3.5, 1.4, 0.2]]}, "outputs": outputs, "tolerance": 1e-3}
+    content = json.dumps(answers).encode()
+    (folder / "golden.json").write_bytes(content)
+    files = json.loads((folder / "manifest.json").read_text())["files"]
+    files["golden.json"] = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+    rewrite(folder / "manifest.json", files=files)
+
+
 def rewrite(manifest: Path, **change: object) -> None:
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | change))
 
@@ -73,8 +84,9 @@ def test_every_fault_of_a_new_version_is_one_line_and_the_old_version_stays(
     service: Callable[..., Service], models: Path
 ) -> None:
     running = service("--workers", "1", MODEL_DIR=str(models))
+    damages = [altered, no_graph, relabelled(["a", "b"]), relabelled(7), other_answers]
     with Load(running.port) as load:
-        for number, damage in enumerate([altered, no_graph, relabelled(["a", "b"]), relabelled(7)], 2):
+        for number, damage in enumerate(damages, 2):
             put(models, number, damage)
             before = running.workers()
             os.kill(running.program.pid, signal.SIGHUP)
@@ -85,8 +97,9 @@ def test_every_fault_of_a_new_version_is_one_line_and_the_old_version_stays(
         "cannot be loaded",
         "answers two rows with shape (2, 3)",
         "labels: Input",
+        "golden row 0, probabilities[0]: expected 0.1, the model gives 0.9",
     ]
-    assert [part in reason for part, reason in zip(expected, reasons, strict=True)] == [True] * 4
+    assert [part in reason for part, reason in zip(expected, reasons, strict=True)] == [True] * 5
     assert (load.failures, set(load.statuses), {v for seen in load.versions for v in seen}) == ([], {200}, {1})
 
 
