@@ -16,6 +16,7 @@ from .config_files import ConfigFiles  # optional: config_files
 from .connections import Connections  # optional: connections
 from .errors import ConfigRefused
 from .flags import FlagParser, Flags
+from .golden import Golden  # optional: golden
 from .monitoring import Monitoring  # optional: monitoring
 from .server import Part, Server, on_signal
 from .tls import Tls  # optional: tls
@@ -26,6 +27,7 @@ PARTS: list[Part] = [
     Batching(),  # optional: batching
     ConfigFiles(),  # optional: config_files
     Connections(),  # optional: connections
+    Golden(),  # optional: golden
     Monitoring(),  # optional: monitoring
     Tls(),  # optional: tls
 ]

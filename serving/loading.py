@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 import grpc
@@ -20,16 +20,25 @@ WARM_UP_SECONDS = 600.0
 log = logging.getLogger(__name__)
 
 
-def open_model(path: Path, flags: Flags, observer: Observer, prepare: Iterable[Callable[[Model], None]] = ()) -> Model:
+def open_model(
+    path: Path,
+    flags: Flags,
+    observer: Observer,
+    prepare: Iterable[Callable[[Model], None]] = (),
+    keep: Collection[str] = (),
+) -> Model:
     """Load, `prepare` and warm up the SavedModel in the version folder `path`. If it has a manifest, it must match.
+
+    Where there is a manifest, `prepare` finds the files named in `keep` in the model's artefact.
 
     Raises:
         LoadFailed: a file was altered, the SavedModel does not load, or a warm-up request fails.
     """
     try:
-        if (path / "manifest.json").exists():
-            open_artifact(path.parent, int(path.name))
+        has_manifest = (path / "manifest.json").exists()
+        artifact = open_artifact(path.parent, int(path.name), keep) if has_manifest else None
         model = Model(path, flags.saved_model_tags)
+        model.artifact = artifact
         observer.loaded(path, "success")
     except Exception as error:  # the files may make TensorFlow raise anything; other models are still served
         observer.loaded(path, "fail")

@@ -9,6 +9,7 @@ import grpc
 import numpy as np
 import tensorflow as tf
 
+from .artifact import Artifact
 from .errors import RequestRefused, invalid
 from .hooks import Arrays, Run
 from .messages import predict_pb2
@@ -37,6 +38,7 @@ class Model:
         graph.finalize()
         self.execute: Run = self._execute  # optional folders may wrap it
         self.before_close: list[Callable[[], None]] = []
+        self.artifact: Artifact | None = None  # what was verified, if there is a manifest
 
     def predict(self, request: predict_pb2.PredictRequest, timeout: float) -> predict_pb2.PredictResponse:
         """Return the response to `request`, within `timeout` seconds."""

@@ -45,6 +45,7 @@ class Server:
             self.models.append(ModelConfig(flags.model_name, flags.model_base_path.absolute()))
         self.observer = Observer()
         self.prepare_model: list[Callable[[Model], None]] = []  # each gets every loaded model before its warm-up
+        self.kept_files: list[str] = []  # of an artefact, which `prepare_model` may read
         self.methods: dict[str, tuple[Answer, Any]] = {}  # of the gRPC ModelService, with their request messages
         self.routes: list[Route] = []  # of the REST port
         self.grpc_options: list[tuple[str, int | str]] = []
@@ -64,7 +65,8 @@ class Server:
         from . import grpc_service, health, loading, manager, rest, service
 
         flags = self.flags
-        load = partial(loading.open_model, flags=flags, observer=self.observer, prepare=self.prepare_model)
+        load = partial(loading.open_model, flags=flags, observer=self.observer)
+        load = partial(load, prepare=self.prepare_model, keep=self.kept_files)
         self._start(manager.Manager(self.catalogue, load, flags.file_system_poll_wait_seconds))
         answers, status = service.Service(self.catalogue, self.observer), HealthServicer()
         calls = grpc_service.create_server(answers, status, flags.grpc_max_threads, self.methods, self.grpc_options)

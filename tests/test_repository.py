@@ -17,6 +17,7 @@ PATTERNS = ("web_single", "synchronous", "asynchronous", "batch")
 # The only files that are identical in several folders: the contract between patterns. The docstrings list the folders.
 TWINS = {
     "artifact.py": {"web_single", "serving", "batch"},
+    "golden.py": {"web_single/golden", "serving/golden"},
     "messages.py": {"synchronous", "serving", "asynchronous"},
     "channel_pool.py": {"synchronous/spread", "asynchronous/spread"},
     "credentials.py": {"synchronous/tls", "asynchronous/tls"},
