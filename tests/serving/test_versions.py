@@ -254,8 +254,10 @@ def test_every_version_is_warmed_up_before_its_first_request(fleet):
     fleet.serve("warm", v1="sample/10")
     fleet.put("warm", 2, "sample/10")
     fleet.wait("warm", AVAILABLE=2)
-    answer = fleet.http.post("/v1/models/warm:predict", json={"signature_name": "count", "inputs": {}})
-    assert answer.json() == {"outputs": [3]}  # two requests were recorded
+    request = predict_pb2.PredictRequest()  # over gRPC: REST refuses a signature without inputs
+    request.model_spec.name, request.model_spec.signature_name = "warm", "count"
+    answer = prediction_service_pb2_grpc.PredictionServiceStub(fleet.channel).Predict(request, timeout=30)
+    assert [output.int_val or output.int64_val for output in answer.outputs.values()] == [[3]]  # two were recorded
 
 
 def test_a_server_waits_for_the_first_version_and_stops_while_it_loads_another(start, saved_models, tmp_path):
