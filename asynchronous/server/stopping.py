@@ -6,7 +6,7 @@ Twin: web_single/workers and asynchronous/server hold this file byte for byte.
 import asyncio
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from types import FrameType
 from typing import Any
 
@@ -28,10 +28,10 @@ class LastAnswers:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
 
-        async def send_last(message: Message) -> None:
+        def send_last(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start" and scope["app"].state.stopping:
                 message["headers"] = [*message["headers"], (b"connection", b"close")]
-            await send(message)
+            return send(message)
 
         await self._app(scope, receive, send_last)
 

@@ -4,6 +4,7 @@ Twin: web_single/limits, asynchronous/server and batch/api hold this file byte f
 """
 
 import asyncio
+from collections.abc import Awaitable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -23,10 +24,12 @@ class DiscardUnreadBody:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    # Plain functions that return what to await: a coroutine more for each message would take a tenth of the time of a
+    # request with one row.
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one request."""
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
-            return await self._app(scope, receive, send)
+            return self._app(scope, receive, send)
         unread, status = True, 0
 
         async def receive_body() -> Message:
@@ -35,17 +38,20 @@ class DiscardUnreadBody:
             unread = message["type"] == "http.request" and message.get("more_body", False)
             return message
 
-        async def send_answer(message: Message) -> None:
+        def send_answer(message: Message) -> Awaitable[None]:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
             elif unread and status != 408 and not message.get("more_body", False):
-                await send({**message, "more_body": True})
-                await _discard(receive_body)
-                message = {"type": "http.response.body"}
-            await send(message)
+                return end_early(message)
+            return send(message)
 
-        await self._app(scope, receive_body, send_answer)
+        async def end_early(message: Message) -> None:
+            await send({**message, "more_body": True})
+            await _discard(receive_body)
+            await send({"type": "http.response.body"})
+
+        return self._app(scope, receive_body, send_answer)
 
 
 async def _discard(receive: Receive) -> None:

@@ -4,6 +4,7 @@ FastAPI's `max_body_size` answers in plain text and without the limit, and knows
 """
 
 import asyncio
+from collections.abc import Awaitable
 from time import monotonic
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -38,10 +39,10 @@ class BodyLimits:
         self._late: set[asyncio.Task[object]] = set()
         self._timer: asyncio.TimerHandle | None = None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one request."""
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
-            return await self._app(scope, receive, send)
+            return self._app(scope, receive, send)
         size, deadline, complete = 0, 0.0, False
 
         async def receive_body() -> Message:
@@ -68,7 +69,7 @@ class BodyLimits:
             complete = not message.get("more_body", False)
             return message
 
-        await self._app(scope, receive_body, send)
+        return self._app(scope, receive_body, send)
 
     def _raise_if_late(self, task: asyncio.Task[object]) -> None:
         if task in self._late:

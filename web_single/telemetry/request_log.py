@@ -4,6 +4,7 @@ import itertools
 import logging
 import os
 import re
+from collections.abc import Awaitable
 from time import perf_counter
 
 from prometheus_client import Histogram
@@ -44,7 +45,7 @@ class RequestLog:
         def count() -> None:
             self._count(scope, status or 500, perf_counter() - start, size, request_id)
 
-        async def send_counted(message: Message) -> None:
+        def send_counted(message: Message) -> Awaitable[None]:
             nonlocal status, size, counted
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -54,7 +55,7 @@ class RequestLog:
                 if not message.get("more_body"):
                     count()  # before the end is sent, so that a client with an answer finds it counted
                     counted = True
-            await send(message)
+            return send(message)
 
         try:
             await self._app(scope, receive, send_counted)
