@@ -50,8 +50,9 @@ e2e: install-all $(IRIS) $(DIGITS) ## all four in containers, asked while contai
 bench: test-tools install-all $(IRIS) $(DIGITS) ## measure a pattern side by side with its baseline: PATTERN=asynchronous
 	@exec $(PY) -m benchmarks.$(or $(PATTERN),asynchronous)
 models: install-all $(IRIS) $(DIGITS) ## train the models that do not exist yet
-secrets: ## write strong random passwords for docker compose into secrets/, where there are none yet
+secrets: ## write random passwords, and a certificate and a key for the gateway, into secrets/, where there are none yet
 	@sh local/passwords.sh 022 secrets mysql_password mysql_root_password grafana_admin_password # containers read them as other users
+	@sh gateway/secrets.sh 022 secrets/gateway
 k8s-secrets: ## write strong random passwords for k8s/ into k8s/secrets/, where there are none yet
 	@sh local/passwords.sh 077 k8s/secrets mysql-password mysql-root-password
 lock: $(UV) ## pin the newest releases again, with hashes

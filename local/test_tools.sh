@@ -26,11 +26,13 @@ packages_for() { # TOOL: print the packages whose programs or libraries are miss
     browser-driver) has_library 'libatomic\.so\.1' || echo libatomic1 ;; # for the Node.js in Playwright's wheel
     wrk) has wrk || echo wrk ;;
     promtool) has promtool || echo prometheus ;;
+    haproxy) has haproxy || echo haproxy ;;
+    openssl) has openssl || echo openssl ;;
     *) echo "no such tool: $1" >&2 && exit 2 ;;
   esac
 }
 
-[ $# -gt 0 ] || set -- python mariadb chromium browser-driver wrk promtool
+[ $# -gt 0 ] || set -- python mariadb chromium browser-driver wrk promtool haproxy openssl
 missing() { for tool in "$@"; do packages_for "$tool"; done | sort -u; }
 packages=$(missing "$@")
 [ -z "$packages" ] || sh local/debian.sh $packages

@@ -15,9 +15,11 @@ DOCKERFILES = sorted(ROOT.glob("*/Dockerfile*"))
 BASES = {"python:3.11-slim-bookworm", "tensorflow/serving:2.19.1"}
 # Third-party images that this repository runs unchanged, with the port that each listens on.
 SERVERS = {"redis:7-bookworm": 6379, "mysql:9.7": 3306, "prom/prometheus:v3.5.0": 9090, "grafana/grafana:12.2.1": 3000}
+SERVERS |= {"haproxy:3.2-alpine": 8443}
 # Variables that are documented elsewhere: by the images of MySQL and Grafana, and by gunicorn.
 SERVER_VARIABLES = {"MYSQL_DATABASE", "MYSQL_USER", "MYSQL_PASSWORD_FILE", "MYSQL_ROOT_PASSWORD_FILE"}
 SERVER_VARIABLES |= {"GF_SECURITY_ADMIN_PASSWORD__FILE", "GF_AUTH_ANONYMOUS_ENABLED", "GF_ANALYTICS_REPORTING_ENABLED"}
+SERVER_VARIABLES |= set(re.findall(r"presetenv (\w+)", (ROOT / "gateway" / "haproxy.cfg").read_text()))
 GUNICORN_VARIABLES = {"WEB_CONCURRENCY"}
 UVICORN_VARIABLES = {"UVICORN_HTTP"}
 

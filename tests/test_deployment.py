@@ -26,6 +26,7 @@ from .containers import (
     wrong_variables,
 )
 
+ADDED = {"gateway", "observability"}  # profiles in addition to those of the patterns
 CLIENT = ROOT / "synchronous" / "Dockerfile.client"
 
 # Dockerfiles
@@ -103,10 +104,8 @@ def test_compose_follows_the_specification():
 
 def test_each_pattern_has_a_profile_and_the_profile_all_has_every_pattern():
     profiles = {profile for service in SERVICES.values() for profile in service["profiles"]}
-    assert profiles == {*PATTERNS.values(), "all", "observability"}
-    assert all(
-        service["profiles"] == ["observability"] or "all" in service["profiles"] for service in SERVICES.values()
-    )
+    assert profiles == {*PATTERNS.values(), "all", *ADDED}
+    assert all("all" in service["profiles"] or service["profiles"][0] in ADDED for service in SERVICES.values())
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -153,14 +152,15 @@ def test_the_example_environment_lists_every_variable_with_its_default():
 
 
 def test_make_secrets_writes_each_password_once_and_makes_it_readable_for_the_containers(tmp_path):
-    (tmp_path / "local").mkdir()
-    for name in ("Makefile", "local/passwords.sh"):
+    for name in ("Makefile", "local/passwords.sh", "gateway/secrets.sh", "gateway/key.sh"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
-    written = []
+    written, folder = [], tmp_path / "secrets"
     for _ in range(2):
         subprocess.run(["make", "secrets"], cwd=tmp_path, check=True, capture_output=True)
-        written.append({path.name: path.read_text() for path in (tmp_path / "secrets").iterdir()})
+        files = [path for path in folder.rglob("*") if path.is_file()]
+        written.append({str(path.relative_to(folder)): path.read_text() for path in files})
     assert written[0] == written[1]
-    assert written[0].keys() == COMPOSE["secrets"].keys()
-    modes = [path.stat().st_mode & 0o777 for path in [tmp_path / "secrets", *(tmp_path / "secrets").iterdir()]]
-    assert modes == [0o700, 0o644, 0o644, 0o644]
+    assert written[0].keys() == {*COMPOSE["secrets"], "gateway/keys", "gateway/tls.crt", "gateway/tls.key"}
+    assert [path.stat().st_mode & 0o777 for path in (folder, folder / "gateway")] == [0o700, 0o755]
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o644}

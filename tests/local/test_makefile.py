@@ -60,6 +60,9 @@ def test_tools(tmp_path):
     for name in ("Makefile", "local/test_tools.sh", "local/debian.sh", "local/python_version.sh"):
         shutil.copy(ROOT / name, tmp_path / name)
 
+    tools = tmp_path / "local" / "test_tools.sh"
+    tools.write_text(tools.read_text().replace(":/usr/local/sbin:/usr/sbin:/sbin", ""))
+
     def run(scripts):
         for name, script in scripts.items():
             (programs / name).write_text(f"#!/bin/sh\n{script}\n")
@@ -71,7 +74,7 @@ def test_tools(tmp_path):
 
 
 WITHOUT_VENV = 'case "$*" in *ensurepip*) exit 1 ;; esac'
-NEEDED = "chromium libatomic1 mariadb-client-core mariadb-server-core prometheus python3-venv wrk"
+NEEDED = "chromium haproxy libatomic1 mariadb-client-core mariadb-server-core openssl prometheus python3-venv wrk"
 
 
 def test_an_ordinary_user_is_told_in_one_line_which_packages_the_tests_need(test_tools):
@@ -86,7 +89,8 @@ def test_make_installs_the_packages_of_missing_programs_for_root(test_tools, tmp
         for name in chromium wrk mariadb-install-db; do printf '#!/bin/sh\n' > {tmp_path}/bin/$name; done
         for name in chromium wrk mariadb-install-db; do /bin/chmod +x {tmp_path}/bin/$name; done
     esac"""
-    there = {"mariadbd": "", "my_print_defaults": "", "promtool": "", "ldconfig": "echo libatomic.so.1", "python": ""}
+    there = dict.fromkeys(("mariadbd", "my_print_defaults", "promtool", "haproxy", "openssl", "python"), "")
+    there["ldconfig"] = "echo libatomic.so.1"
     done = test_tools(there | {"id": "echo 0", "apt-get": install})
     assert done.returncode == 0, done.stderr
     assert done.stdout == "installing Debian packages: chromium mariadb-server-core wrk\n"
