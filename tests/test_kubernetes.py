@@ -89,7 +89,7 @@ def test_a_component_applies_its_files_and_is_enabled_by_one_line(name):
 
 def test_the_small_component_lowers_what_every_pod_requests():
     """The number in its README: two pods of each Deployment, one of each StatefulSet, and the hourly job."""
-    base = {name for name in PODS if name not in {"batch-seed", "batch-backfill"}}
+    base = {name for name in PODS if name not in {"batch-seed", "batch-backfill", "gateway"}}
     before = sum(millicores(PODS[name][1]) * (2 if name in DEPLOYMENTS else 1) for name in base)
     after = 50 * sum(2 if name in DEPLOYMENTS else 1 for name in base)
     readme = (FOLDER / "components/small/README.md").read_text()
@@ -113,7 +113,7 @@ def test_prometheus_finds_the_port_that_a_monitor_names():
 
 @pytest.mark.parametrize("file", MANIFESTS)
 def test_a_file_contains_the_config_maps_and_pods_that_it_refers_to(file):
-    labels = [labels for labels, _ in pods(MANIFESTS[file]).values()]
+    labels = [labels for labels, _ in (PODS if file.startswith("components/") else pods(MANIFESTS[file])).values()]
     for _, spec in pods(MANIFESTS[file]).values():
         sources = [source for container in spec["containers"] for source in container.get("envFrom", [])]
         assert {source["configMapRef"]["name"] for source in sources} <= set(
@@ -211,15 +211,17 @@ def objects_in(value):
 def test_a_second_apply_finds_nothing_to_change(file):
     """The API server drops empty lists, and adds protocols and strategy types. Each apply would take that back."""
     found = list(objects_in(MANIFESTS[file]))
+    probed = [item["httpGet"] for item in found if "httpGet" in item]
     ports = [item for item in found if isinstance(item.get("port", item.get("containerPort")), int)]
     assert not [item for item in found if [] in item.values()]
-    assert all("protocol" in port for port in ports)
+    assert all("protocol" in port for port in ports if port not in probed)
     assert all("type" in item["strategy"] for item in found if "strategy" in item)
 
 
 @pytest.mark.parametrize("name", sorted(SERVICES.keys() - {"serving-pods"}))  # clients call each pod, and several exist
 def test_a_service_has_an_address_while_its_pods_are_away(name):
-    assert SERVICES[name]["spec"].get("clusterIP") != "None"  # the name of a headless service would not resolve
+    spec = SERVICES[name]["spec"]  # the name of a headless service would not resolve while no pod is ready
+    assert spec.get("clusterIP") != "None" or spec["publishNotReadyAddresses"]
 
 
 # How pods start, stop and move
@@ -345,7 +347,7 @@ def test_a_batch_job_stops_itself_before_the_cluster_stops_it_and_is_deleted_lat
 
 
 def test_no_password_is_in_git():
-    private = ["secrets/mysql_password", "k8s/secrets/mysql-password", ".env"]
+    private = ["secrets/mysql_password", "k8s/secrets/mysql-password", "k8s/components/gateway/secrets/tls.key", ".env"]
     ignored = subprocess.run(["git", "check-ignore", *private], cwd=ROOT, check=True, capture_output=True, text=True)
     assert ignored.stdout.split() == private
     assert not of_kind("Secret")
@@ -355,20 +357,19 @@ def test_no_password_is_in_git():
 
 
 def test_every_secret_in_a_manifest_is_generated():
-    (generated,) = KUSTOMIZATION["secretGenerator"]
-    names = {file.partition("=")[0] for file in generated["files"]}
+    generators = [one for source in (KUSTOMIZATION, *COMPONENTS.values()) for one in source.get("secretGenerator", [])]
+    names = {one["name"]: {file.partition("=")[0] for file in one["files"]} for one in generators}
     volumes = [
         volume["secret"] for _, spec in PODS.values() for volume in spec.get("volumes", []) if "secret" in volume
     ]
     assert volumes
     for volume in volumes:
-        assert volume["secretName"] == generated["name"]
-        assert {item["key"] for item in volume.get("items", [])} <= names
+        assert {item["key"] for item in volume.get("items", [])} <= names[volume["secretName"]]
 
 
 def test_make_k8s_secrets_writes_the_passwords_once_and_only_their_owner_can_read_them(tmp_path):
-    (tmp_path / "local").mkdir()
-    for name in ("Makefile", "local/passwords.sh"):
+    for name in ("Makefile", "local/passwords.sh", "gateway/secrets.sh", "gateway/key.sh"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
     written = []
     for _ in range(2):
@@ -378,4 +379,7 @@ def test_make_k8s_secrets_writes_the_passwords_once_and_only_their_owner_can_rea
     assert written[0] == written[1]
     assert len(set(written[0])) == 2
     assert all(re.fullmatch(r"[\w+/]{32}", password, re.ASCII) for password in written[0])
-    assert [path.stat().st_mode & 0o777 for path in [files[0].parent, *files]] == [0o700, 0o600, 0o600]
+    gateway = tmp_path / "k8s/components/gateway"
+    files += [gateway / file.partition("=")[2] for file in COMPONENTS["gateway"]["secretGenerator"][0]["files"]]
+    assert {path.parent.stat().st_mode & 0o777 for path in files} == {0o700}
+    assert [path.stat().st_mode & 0o777 for path in files] == [0o600] * 5

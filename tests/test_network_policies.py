@@ -46,7 +46,7 @@ def called():
     """Yield (caller, called, port) for every Service address in a variable."""
     for name in PODS:
         for _, value in variables(name):
-            for host, port in re.findall(r"(?:^|@|//)([a-z][a-z-]*):(\d+)", value):
+            for host, port in re.findall(r"(?:^|@|//)([a-z][a-z-]*)(?:\.[a-z.-]+)?:(\d+)", value):
                 selector = SERVICES[host]["spec"]["selector"]
                 found = (other for other, (labels, _) in PODS.items() if selector.items() <= labels.items())
                 yield from ((name, other, int(port)) for other in found)
@@ -82,5 +82,5 @@ def test_only_the_web_services_are_open_to_the_cluster_and_serving_is_open_to_it
     every = [(name, rule, port) for name in PODS for rule in rules(name, "Ingress") for port in PORTS[name]]
     cluster = {(name, port) for name, rule, port in every if {"namespaceSelector": {}} in rule["from"]}
     namespace = {(name, port) for name, rule, port in every if allows(rule, "from", {"of": "a stranger"}, port)}
-    assert cluster == {("web-single", 8000), ("asynchronous-proxy", 8001), ("batch-api", 8002)}
+    assert cluster == {("web-single", 8000), ("asynchronous-proxy", 8001), ("batch-api", 8002), ("gateway", 8443)}
     assert namespace == cluster | {("serving", 8500), ("serving", 8501)}
