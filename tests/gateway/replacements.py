@@ -62,7 +62,7 @@ class Servers:
         self._addresses.remove(address)
 
     def crash(self, address: str) -> None:
-        """Kill a server and its workers, as the loss of its machine would."""
+        """Kill a server and its workers, as the loss of its machine would. An answer that it is sending is lost."""
         os.killpg(self._programs.pop(address).pid, signal.SIGKILL)
         self._addresses.remove(address)
 
@@ -71,8 +71,8 @@ class Servers:
             self.stop(address)
 
 
-def run(requests: int, folder: Path) -> Outcome:
-    """Send at least `requests`; replace one server after a quarter of them, and another after a half."""
+def run(requests: int, folder: Path, kill: bool = False) -> Outcome:
+    """Send at least `requests`; replace one server after a quarter of them, and another after a half, or `kill` it."""
     with ExitStack() as stack:
         names = stack.enter_context(NameServer())
         servers = Servers(names, folder)
@@ -85,10 +85,10 @@ def run(requests: int, folder: Path) -> Outcome:
         gateway = Gateway(folder, NAMESERVER=names.address, **limits)
         stack.callback(gateway.program.stop)
         gateway.wait_for("web_single")
-        return _load(gateway, servers, requests)
+        return _load(gateway, servers, requests, kill)
 
 
-def _load(gateway: Gateway, servers: Servers, requests: int) -> Outcome:
+def _load(gateway: Gateway, servers: Servers, requests: int, kill: bool) -> Outcome:
     outcome, replaced = Outcome(), threading.Event()
     with ThreadPoolExecutor(CALLERS) as pool:
 
@@ -97,7 +97,7 @@ def _load(gateway: Gateway, servers: Servers, requests: int) -> Outcome:
 
         callers = [pool.submit(_call, gateway, ended, outcome) for _ in range(CALLERS)]
         try:
-            _replace_two(servers, outcome, requests)
+            _replace_two(servers, outcome, requests, kill)
         finally:
             replaced.set()
         for caller in callers:
@@ -108,13 +108,13 @@ def _load(gateway: Gateway, servers: Servers, requests: int) -> Outcome:
     return outcome
 
 
-def _replace_two(servers: Servers, outcome: Outcome, requests: int) -> None:
+def _replace_two(servers: Servers, outcome: Outcome, requests: int, kill: bool) -> None:
     _wait_for(outcome, requests // 4)
     servers.stop("127.0.0.2")
     servers.start("127.0.0.4")
     servers.wait_ready("127.0.0.4")
     _wait_for(outcome, requests // 2)
-    servers.crash("127.0.0.3")
+    servers.crash("127.0.0.3") if kill else servers.stop("127.0.0.3")
     servers.start("127.0.0.3")  # a container that is started again may get its address again
     servers.wait_ready("127.0.0.3")
 
@@ -135,9 +135,10 @@ def _call(gateway: Gateway, ended: Callable[[], bool], outcome: Outcome) -> None
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=10_000)
-    requests = parser.parse_args().requests
+    parser.add_argument("--kill", action="store_true", help="kill the second server instead of stopping it")
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        outcome = run(requests, Path(folder))
+        outcome = run(options.requests, Path(folder), options.kill)
     print(f"{len(outcome.results)} requests: {dict(Counter(outcome.results))}")
     print(f"answered by {dict(outcome.servers)}, {outcome.retried} sent again by the gateway")
     raise SystemExit(set(outcome.results) != {200})
