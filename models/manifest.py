@@ -18,20 +18,28 @@ class BuildFailed(Exception):
 
 
 @contextmanager
-def new_version(output: Path, name: str, version: int = 1) -> Iterator[Path]:
+def new_version(output: Path, name: str, version: int | None = 1) -> Iterator[Path]:
     """Yield a scratch folder that becomes `output/name/version` only if the block ends without an error.
 
-    A service that watches `output/name` never sees a version that is only half written.
+    A service that watches `output/name` never sees a version that is only half written. None is the next version.
     """
-    final = output / name / str(version)
-    final.parent.mkdir(parents=True, exist_ok=True)
+    final = output / name / str(version or _next_version(output / name))
+    output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".building-", dir=output) as scratch:
-        building = Path(scratch) / str(version)
+        building = Path(scratch) / final.name
         building.mkdir()
         yield building
+        final.parent.mkdir(exist_ok=True)
         if final.exists():
+            if version is None:
+                raise BuildFailed(f"{final} has appeared in the meantime; package the model again")
             shutil.rmtree(final)
         building.rename(final)
+
+
+def _next_version(folder: Path) -> int:
+    versions = [int(path.name) for path in folder.glob("*") if path.name.isdecimal()]
+    return max(versions, default=0) + 1
 
 
 def write_manifest(folder: Path, *, name: str, framework: str, **fields: object) -> None:

@@ -60,4 +60,4 @@ def test_a_build_below_the_required_accuracy_leaves_no_files(monkeypatch, tmp_pa
     monkeypatch.setattr(iris, "LEAST_ACCURACY", {"held_out": 1.01})
     with pytest.raises(BuildFailed):
         iris.build(tmp_path)
-    assert list((tmp_path / "iris").iterdir()) == []
+    assert list(tmp_path.iterdir()) == []

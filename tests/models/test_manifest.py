@@ -9,7 +9,7 @@ from models.manifest import BuildFailed, new_version, require_accuracy, write_ma
 def test_a_version_appears_only_when_its_build_is_complete(tmp_path):
     with pytest.raises(ZeroDivisionError), new_version(tmp_path, "model") as folder:
         (folder / "half").write_bytes(bytes(1 // 0))
-    assert list((tmp_path / "model").iterdir()) == []
+    assert list(tmp_path.iterdir()) == []
     with new_version(tmp_path, "model") as folder:
         (folder / "whole").write_text("written")
     assert (tmp_path / "model" / "1" / "whole").exists()

@@ -1,0 +1,130 @@
+"""Golden answers: read them, compare the graph with them, and choose the rows that are kept."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..golden import TOLERANCE
+from .graph import Arrays, Graph, PackagingRefused, Tensor, one_line
+
+KEPT_ROWS, MOST_ROWS, MOST_VALUES = 16, 100, 100_000
+FORM = '{"inputs": {name: [...]}, "outputs": {name: [...]}, "labels": [...]}'
+
+
+@dataclass(frozen=True)
+class Golden:
+    """Rows by input name, what the trainer answers for them by output name, and the labels that it predicts."""
+
+    inputs: dict[str, Any]
+    outputs: dict[str, Any]
+    labels: list[str] | None = None
+    tolerance: float = TOLERANCE
+
+    def rows(self) -> int:
+        """Return the number of rows."""
+        return len(next(iter(self.inputs.values())))
+
+    def pick(self, chosen: Sequence[int]) -> "Golden":
+        """Return the rows of the given numbers."""
+        inputs = {name: [values[row] for row in chosen] for name, values in self.inputs.items()}
+        outputs = {name: [values[row] for row in chosen] for name, values in self.outputs.items()}
+        return replace(self, inputs=inputs, outputs=outputs, labels=self.labels and [self.labels[r] for r in chosen])
+
+
+def read_golden(path: Path) -> Golden:
+    """Read a JSON file of the form `FORM`; a missing number is null."""
+    try:
+        content = json.loads(path.read_text())
+        labels = content.get("labels")
+        tolerance = float(content.get("tolerance", TOLERANCE))
+        return Golden(
+            dict(content["inputs"]), dict(content["outputs"]), labels and [str(each) for each in labels], tolerance
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise PackagingRefused(f"{path} must hold {FORM}: {type(error).__name__}: {one_line(error)}") from error
+
+
+def arrays(golden: Golden, inputs: list[Tensor]) -> Arrays:
+    """Return the golden inputs as the graph takes them, or raise `PackagingRefused`."""
+    wanted, given = [each["name"] for each in inputs], [*golden.inputs]
+    if set(wanted) != set(given):
+        raise PackagingRefused(f"the golden inputs must be {wanted}, the graph's own, not {given}")
+    columns: list[Any] = [
+        *golden.inputs.values(),
+        *golden.outputs.values(),
+        *([golden.labels] if golden.labels else []),
+    ]
+    counts = {len(column) if isinstance(column, Sequence | np.ndarray) else -1 for column in columns}
+    if len(counts) != 1 or min(counts) < 2 or not golden.outputs:
+        raise PackagingRefused("too few golden rows: give at least 2, with an answer of the trainer for each of them")
+    result = {tensor["name"]: _array(tensor, golden.inputs[tensor["name"]]) for tensor in inputs}
+    if not 0 < golden.tolerance <= 0.01:
+        raise PackagingRefused(f"the tolerance must be above 0 and at most 0.01, not {golden.tolerance}")
+    return result
+
+
+def _array(tensor: Tensor, given: Any) -> NDArray[Any]:
+    name, dtype, shape = tensor["name"], tensor["dtype"], tensor["shape"]
+    flat = [each.item() if isinstance(each, np.generic) else each for each in np.array(given, object).ravel().tolist()]
+    text = dtype == "string"
+    if dtype.startswith("float"):
+        flat = [float("nan") if value is None else value for value in flat]
+    kinds = (str,) if text else (bool,) if dtype == "bool" else (int,) if "int" in dtype else (int, float)
+    wrong = [each for each in flat if not isinstance(each, kinds) or (isinstance(each, bool) and dtype != "bool")]
+    if wrong:
+        fix = "fill missing values before" if wrong[0] is None else "give values of this type"
+        raise PackagingRefused(f"golden input {name!r} is {dtype}, but holds {wrong[0]!r}; {fix}")
+    try:
+        return np.array(flat, object if text else dtype).reshape(len(given), *shape[1:])
+    except (ValueError, OverflowError) as error:
+        raise PackagingRefused(
+            f"golden input {name!r} is not {dtype} {json.dumps(shape)}: {one_line(error)}"
+        ) from error
+
+
+def compare(name: str, expected: Any, got: NDArray[Any], tolerance: float) -> None:
+    """Raise `PackagingRefused` for the first value of an output that differs from the trainer's."""
+    number = got.dtype.kind == "f"
+    wanted = np.array(expected, np.float64 if number else object)
+    if wanted.size == got.size and wanted.shape[:1] == got.shape[:1] and 1 in (wanted.ndim, got.ndim):
+        wanted = wanted.reshape(got.shape)  # [n] and [n, 1] hold the same answers
+    if wanted.shape != got.shape:
+        fix = "give the answers of the trainer for this output"
+        raise PackagingRefused(f"{name!r} has the shape {got.shape}, the golden answers have {wanted.shape}; {fix}")
+    equal = np.isclose(got, wanted, tolerance, tolerance) if number else wanted.astype(str) == got.astype(str)
+    for row, *rest in np.argwhere(~equal)[:1].tolist():
+        place = f"golden row {row}, {name}{''.join(f'[{index}]' for index in rest)}"
+        shown = [f"{each:.6g}" if number else repr(each) for each in (wanted[row, *rest], got[row, *rest])]
+        fix = "export the model again (PyTorch: after model.eval()), or change the step that converts wrong"
+        raise PackagingRefused(f"{place}: the trainer answers {shown[0]}, the graph {shown[1]}; {fix}")
+
+
+def check_independence(graph: Graph, output: str, rows: Arrays, answers: NDArray[Any], tolerance: float) -> None:
+    """Raise `PackagingRefused` if the answer for a row depends on the other rows, or on chance."""
+    for row in range(min(len(answers), MOST_ROWS)):
+        (alone,) = graph.run([output], {name: values[row : row + 1] for name, values in rows.items()})
+        if alone.shape[1:] != answers.shape[1:] or not np.allclose(alone[0], answers[row], tolerance, tolerance):
+            fix = "export it for inference (PyTorch: after model.eval())"
+            raise PackagingRefused(f"golden row {row} is answered otherwise when it is asked alone; {fix}")
+
+
+def choose_rows(golden: Golden, rows: Arrays) -> list[int]:
+    """Return the numbers of the rows to keep: one of each label, one with a missing value of each input, and others."""
+    first = {label: row for row, label in reversed([*enumerate(golden.labels or [])])}
+    chosen = dict.fromkeys(sorted(first.values())[:MOST_ROWS])
+    for values in rows.values():
+        if values.dtype.kind == "f":
+            missing = np.isnan(values.reshape(len(values), -1))
+            chosen |= dict.fromkeys(np.flatnonzero(missing.any(axis=1))[:1].tolist())
+    width = sum(values[0].size for values in rows.values())
+    least = max(2, min(KEPT_ROWS, MOST_VALUES // max(width, 1)))
+    spread = np.linspace(0, golden.rows() - 1, num=min(golden.rows(), KEPT_ROWS)).astype(int).tolist()
+    for row in spread:
+        if len(chosen) < least:
+            chosen[row] = None
+    return sorted(chosen)

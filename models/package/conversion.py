@@ -1,0 +1,84 @@
+"""Fitted estimators of scikit-learn, LightGBM and XGBoost to ONNX."""
+
+import sys
+import warnings
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import helper
+from skl2onnx import to_onnx, update_registered_converter
+from skl2onnx.common import shape_calculator
+from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
+
+from .columns import Columns
+from .graph import PackagingRefused, one_line
+
+OPSETS = {"": 18, "ai.onnx.ml": 3}
+CLASSIFIER_OPTIONS = {"nocl": [True, False], "zipmap": [True, False, "columns"], "raw_scores": [True, False]}
+# Estimators that skl2onnx leaves to a converter of onnxmltools, which is used if the library has been imported.
+CONVERTERS = {
+    "lightgbm": ("LGBM", "onnxmltools.convert.lightgbm.operator_converters.LightGbm", "convert_lightgbm"),
+    "xgboost": ("XGB", "onnxmltools.convert.xgboost.operator_converters.XGBoost", "convert_xgboost"),
+}
+
+
+def convert(model: Any, columns: Columns, classifier: bool) -> onnx.ModelProto:
+    """Return the graph of a fitted estimator, with the inputs of `columns`, or raise `PackagingRefused`."""
+    _register_converters()
+    options: Any = {id(model): {"zipmap": False}} if classifier else None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # whatever the converter warns of, the graph's answers are checked
+        try:
+            return _to_onnx(model, columns.initial_types(), options)
+        except PackagingRefused as refusal:
+            if len(columns.dtypes) == 1 or not set(columns.dtypes.values()) <= {"float32", "float64", "int64"}:
+                raise refusal
+            kind = FloatTensorType if "float32" in columns.dtypes.values() else DoubleTensorType
+            return _join_columns(_to_onnx(model, [("X", kind([None, len(columns.dtypes)]))], options), columns)
+
+
+def _to_onnx(model: Any, types: Any, options: Any) -> onnx.ModelProto:
+    try:
+        graph: onnx.ModelProto = to_onnx(model, initial_types=types, options=options, target_opset=OPSETS)
+    except Exception as error:
+        fix = "use a step that it converts (skl2onnx.supported_converters()), or export the model to ONNX yourself"
+        reason = f"{type(error).__name__}: {one_line(error)[:160]}"
+        raise PackagingRefused(f"{type(model).__name__} cannot be converted ({reason}); {fix}") from error
+    # The converter's order of domains varies from build to build.
+    domains = sorted(graph.opset_import, key=lambda opset: opset.domain)
+    del graph.opset_import[:]
+    graph.opset_import.extend(domains)
+    return graph
+
+
+def _join_columns(model: onnx.ModelProto, columns: Columns) -> onnx.ModelProto:
+    """Put an input for each column in front of a graph with the one input `X`."""
+    graph, kind = model.graph, model.graph.input[0].type.tensor_type.elem_type
+    casts = [helper.make_node("Cast", [name], [f"{name}/cast"], to=kind) for name in columns.dtypes]
+    joined = helper.make_node("Concat", [f"{name}/cast" for name in columns.dtypes], ["X"], axis=1)
+    nodes = [*casts, joined, *graph.node]
+    del graph.node[:], graph.input[:]
+    graph.node.extend(nodes)
+    for name, tensor in columns.initial_types():
+        number = helper.np_dtype_to_tensor_dtype(np.dtype(columns.dtypes[name]))
+        graph.input.append(helper.make_tensor_value_info(name, number, tensor.shape))
+    return model
+
+
+def _register_converters() -> None:
+    for library, (prefix, module, function) in CONVERTERS.items():
+        if library not in sys.modules:
+            continue
+        try:
+            run: Callable[..., None] = getattr(import_module(module), function)
+        except ImportError as error:
+            raise PackagingRefused(f"{library} needs the converters of onnxmltools ({error}); install it") from error
+        for kind in ("Classifier", "Regressor"):
+            shapes = getattr(shape_calculator, f"calculate_linear_{kind.lower()}_output_shapes")
+            estimator = getattr(sys.modules[library], f"{prefix}{kind}")
+            options = CLASSIFIER_OPTIONS if kind == "Classifier" else None
+            alias = f"{library.capitalize()}{prefix}{kind}"
+            update_registered_converter(estimator, alias, shapes, run, overwrite=True, options=options)
