@@ -4,16 +4,23 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..golden import TOLERANCE
-from .graph import Arrays, Graph, PackagingRefused, Tensor, one_line
+from .graph import Arrays, PackagingRefused, Tensor, numpy_type, one_line
 
 KEPT_ROWS, MOST_ROWS, MOST_VALUES = 16, 100, 100_000
 FORM = '{"inputs": {name: [...]}, "outputs": {name: [...]}, "labels": [...]}'
+
+
+class Runs(Protocol):
+    """A loaded graph."""
+
+    def run(self, names: list[str], rows: Arrays) -> list[NDArray[Any]]:
+        """Return the outputs `names` for rows by input name."""
 
 
 @dataclass(frozen=True)
@@ -71,16 +78,15 @@ def arrays(golden: Golden, inputs: list[Tensor]) -> Arrays:
 def _array(tensor: Tensor, given: Any) -> NDArray[Any]:
     name, dtype, shape = tensor["name"], tensor["dtype"], tensor["shape"]
     flat = [each.item() if isinstance(each, np.generic) else each for each in np.array(given, object).ravel().tolist()]
-    text = dtype == "string"
     if dtype.startswith("float"):
         flat = [float("nan") if value is None else value for value in flat]
-    kinds = (str,) if text else (bool,) if dtype == "bool" else (int,) if "int" in dtype else (int, float)
+    kinds = (str,) if dtype == "string" else (bool,) if dtype == "bool" else (int,) if "int" in dtype else (int, float)
     wrong = [each for each in flat if not isinstance(each, kinds) or (isinstance(each, bool) and dtype != "bool")]
     if wrong:
         fix = "fill missing values before" if wrong[0] is None else "give values of this type"
         raise PackagingRefused(f"golden input {name!r} is {dtype}, but holds {wrong[0]!r}; {fix}")
     try:
-        return np.array(flat, object if text else dtype).reshape(len(given), *shape[1:])
+        return np.array(flat, numpy_type(dtype)).reshape(len(given), *shape[1:])
     except (ValueError, OverflowError) as error:
         raise PackagingRefused(
             f"golden input {name!r} is not {dtype} {json.dumps(shape)}: {one_line(error)}"
@@ -104,7 +110,7 @@ def compare(name: str, expected: Any, got: NDArray[Any], tolerance: float) -> No
         raise PackagingRefused(f"{place}: the trainer answers {shown[0]}, the graph {shown[1]}; {fix}")
 
 
-def check_independence(graph: Graph, output: str, rows: Arrays, answers: NDArray[Any], tolerance: float) -> None:
+def check_independence(graph: Runs, output: str, rows: Arrays, answers: NDArray[Any], tolerance: float) -> None:
     """Raise `PackagingRefused` if the answer for a row depends on the other rows, or on chance."""
     for row in range(min(len(answers), MOST_ROWS)):
         (alone,) = graph.run([output], {name: values[row : row + 1] for name, values in rows.items()})

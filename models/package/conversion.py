@@ -3,6 +3,7 @@
 import sys
 import warnings
 from collections.abc import Callable
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -10,13 +11,16 @@ import numpy as np
 import onnx
 from onnx import helper
 from skl2onnx import to_onnx, update_registered_converter
-from skl2onnx.common import shape_calculator
+from skl2onnx.common import _registration, shape_calculator
 from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
+from sklearn.base import is_classifier
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 from .columns import Columns
 from .graph import PackagingRefused, one_line
 
 OPSETS = {"": 18, "ai.onnx.ml": 3}
+WHOLE = (np.integer, np.bool_, bool)
 CLASSIFIER_OPTIONS = {"nocl": [True, False], "zipmap": [True, False, "columns"], "raw_scores": [True, False]}
 # Estimators that skl2onnx leaves to a converter of onnxmltools, which is used if the library has been imported.
 CONVERTERS = {
@@ -68,7 +72,38 @@ def _join_columns(model: onnx.ModelProto, columns: Columns) -> onnx.ModelProto:
     return model
 
 
+def _plain(convert: Callable[..., None]) -> Callable[..., None]:
+    """Return a converter that writes int for bool and for numpy's integers, which onnx refuses in a list."""
+
+    def with_plain_numbers(scope: Any, operator: Any, container: Any) -> None:
+        add_node = container.add_node
+
+        def add(*arguments: Any, **attributes: Any) -> None:
+            for name, value in attributes.items():
+                if isinstance(value, list):
+                    attributes[name] = [int(each) if isinstance(each, WHOLE) else each for each in value]
+            add_node(*arguments, **attributes)
+
+        container.add_node = add
+        try:
+            convert(scope, operator, container)
+        finally:
+            del container.add_node
+
+    return with_plain_numbers
+
+
+@cache
+def _register_histograms() -> None:
+    for estimator in (HistGradientBoostingClassifier, HistGradientBoostingRegressor):
+        alias = f"Sklearn{estimator.__name__}"
+        shapes, run = _registration.get_shape_calculator(alias), _registration.get_converter(alias)
+        options = CLASSIFIER_OPTIONS if is_classifier(estimator()) else None
+        update_registered_converter(estimator, alias, shapes, _plain(run), overwrite=True, options=options)
+
+
 def _register_converters() -> None:
+    _register_histograms()
     for library, (prefix, module, function) in CONVERTERS.items():
         if library not in sys.modules:
             continue

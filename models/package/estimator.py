@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import is_classifier, is_regressor
+from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 
 from ..golden import TOLERANCE
 from ..manifest import ARTIFACTS
@@ -17,6 +18,10 @@ from .columns import Columns, read_columns
 from .conversion import convert
 from .graph import MODEL_FILE, PackagingRefused, choose_output, one_line, read_graph
 from .onnx_file import check_name, package_onnx
+from .text import check_texts
+
+THRESHOLDS = (FixedThresholdClassifier, TunedThresholdClassifierCV)
+MIXED_ROWS = 500
 
 
 @dataclass(frozen=True)
@@ -55,16 +60,23 @@ def package_estimator(
         raise PackagingRefused(f"the model fails on the rows; give rows as it takes them: {one_line(error)}") from error
     # Most graphs compute in float32. Where that differs from the trainer, float64 is tried.
     try:
-        return _package(model, columns, answers, name, served, tolerance, models)
+        return _package(model, rows, columns, answers, name, served, tolerance, models)
     except PackagingRefused as refusal:
         try:
-            return _package(model, columns.with_doubles(), answers, name, served, tolerance, models)
+            return _package(model, rows, columns.with_doubles(), answers, name, served, tolerance, models)
         except PackagingRefused:
             raise refusal from None
 
 
 def _package(
-    model: Any, columns: Columns, answers: Answers, name: str, labels: list[str] | None, tolerance: float, models: Path
+    model: Any,
+    rows: Any,
+    columns: Columns,
+    answers: Answers,
+    name: str,
+    labels: list[str] | None,
+    tolerance: float,
+    models: Path,
 ) -> Path:
     task = "regression" if labels is None else "classification"
     with tempfile.TemporaryDirectory() as scratch:
@@ -74,6 +86,7 @@ def _package(
         output = choose_output(graph, task, None, len(answers.classes))
         inputs = {each["name"]: columns.values[each["name"]] for each in graph.inputs}
         golden = Golden(inputs, {output: answers.values}, answers.predicted, tolerance)
+        check_texts(model, graph, output, rows, columns, tolerance)
         options: Any = {"task": task, "output": output, "labels": labels, "classes": answers.classes or None}
         return package_onnx(
             source, name, golden, framework=type(model).__module__.split(".")[0], models=models, **options
@@ -91,10 +104,32 @@ def _ask(model: Any, rows: Any, labels: list[str] | None) -> tuple[Answers, list
     if isinstance(model.classes_, list) or predicted.ndim > 1:
         raise PackagingRefused(f"{kind} gives several labels for each row; package one classifier for each of them")
     if not hasattr(model, "predict_proba"):
-        raise PackagingRefused(f"{kind} has no probabilities; wrap it in CalibratedClassifierCV, or choose such a loss")
+        raise PackagingRefused(f"{kind} has no probabilities; wrap it in CalibratedClassifierCV, or train it with them")
     classes = np.asarray(model.classes_).tolist()
     labels = labels or [str(each) for each in classes]
     if len(labels) != len(classes):
         raise PackagingRefused(f"there are {len(labels)} labels for the classes {classes}; name each class once")
+    _check_decision(model, rows)
     names = dict(zip(classes, labels, strict=True))
     return Answers(model.predict_proba(rows), classes, [names[each] for each in predicted.tolist()]), labels
+
+
+def _check_decision(model: Any, rows: Any) -> None:
+    """Raise `PackagingRefused` if the label is not the likeliest one in some row between the given ones."""
+    mixed, matrix = rows, np.asarray(rows)
+    if matrix.dtype.kind in "fiu" and not hasattr(rows, "columns"):
+        draw = np.random.default_rng(0)
+        one, other, share = (
+            draw.choice(matrix, MIXED_ROWS),
+            draw.choice(matrix, MIXED_ROWS),
+            draw.random((MIXED_ROWS, 1)),
+        )
+        mixed = one * share + other * (1 - share)
+    try:
+        probabilities, predicted = model.predict_proba(mixed), model.predict(mixed)
+    except ValueError:
+        return  # the model does not take numbers between those of the rows
+    chosen = probabilities[np.arange(len(predicted)), [model.classes_.tolist().index(each) for each in predicted]]
+    if (chosen < probabilities.max(axis=1) - 2 * TOLERANCE).any() or isinstance(model, THRESHOLDS):
+        fix = "package the estimator inside it, or calibrate it (CalibratedClassifierCV)"
+        raise PackagingRefused(f"{type(model).__name__} does not predict the label with the highest probability; {fix}")

@@ -39,7 +39,8 @@ class Graph:
         try:
             return [np.asarray(result) for result in self.session.run(names, rows)]
         except Exception as error:
-            raise PackagingRefused(f"the graph fails on the golden rows: {one_line(error)}") from error
+            fix = "leave out rows that it cannot answer, or export it otherwise"
+            raise PackagingRefused(f"the graph fails on the golden rows; {fix}: {one_line(error)}") from error
 
 
 def one_line(error: BaseException) -> str:
@@ -75,7 +76,7 @@ def read_graph(folder: Path) -> Graph:
     if not inputs:
         raise PackagingRefused("the graph has no input; export it with the rows as an input")
     for tensor in inputs:
-        _check_input(tensor)
+        check_input(tensor)
     return Graph(session, inputs, [_describe(tensor) for tensor in session.get_outputs()])
 
 
@@ -111,7 +112,13 @@ def find_label_output(graph: Graph) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
-def _check_input(tensor: Tensor) -> None:
+def numpy_type(dtype: str) -> Any:
+    """Return the type of an array for a type of ONNX."""
+    return object if dtype == "string" else dtype
+
+
+def check_input(tensor: Tensor) -> None:
+    """Raise `PackagingRefused` unless a tensor can hold rows."""
     name, dtype, shape = tensor["name"], tensor["dtype"], tensor["shape"]
     if shape[:1] != [None] or None in shape[1:] or 0 in shape[1:]:
         fix = "export it with a free first dimension for the rows and no other (PyTorch: dynamic_shapes)"

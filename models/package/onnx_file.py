@@ -47,22 +47,8 @@ def package_onnx(
         output = choose_output(graph, task, output, len(labels) if labels else None)
         own = find_label_output(graph) if task == "classification" else None
         checked = _check(graph, golden, rows, task, output, own, labels, classes)
-        kept = golden.pick(choose_rows(golden, rows))
-        write_golden(folder, inputs=kept.inputs, outputs=kept.outputs, labels=kept.labels, tolerance=golden.tolerance)
-        missing = {name for name, values in rows.items() if values.dtype.kind == "f" and np.isnan(values).any()}
-        write_manifest(
-            folder,
-            name=name,
-            framework=framework,
-            task=task,
-            output=output,
-            label_output=own,
-            inputs=[each | ({"missing": True} if each["name"] in missing else {}) for each in graph.inputs],
-            outputs=graph.outputs,
-            sample=_sample(graph, arrays(kept, graph.inputs)),
-            **({"labels": checked.served} if checked else {}),
-            **({"classes": checked.classes} if checked and checked.classes else {}),
-        )
+        described = {"name": name, "framework": framework, "task": task, "output": output, "label_output": own}
+        _write(folder, graph, golden, rows, checked, described)
     return models / name / folder.name
 
 
@@ -98,6 +84,24 @@ def _check(
     if task == "regression":
         return None
     return check_classifier(golden, results[output], results[own] if own else None, labels, classes)
+
+
+def _write(
+    folder: Path, graph: Graph, golden: Golden, rows: Arrays, labels: Labels | None, described: dict[str, Any]
+) -> None:
+    """Write the golden answers and the manifest."""
+    kept = golden.pick(choose_rows(golden, rows))
+    write_golden(folder, inputs=kept.inputs, outputs=kept.outputs, labels=kept.labels, tolerance=golden.tolerance)
+    missing = {name for name, values in rows.items() if values.dtype.kind == "f" and np.isnan(values).any()}
+    if labels:
+        described |= {"labels": labels.served} | ({"classes": labels.classes} if labels.classes else {})
+    write_manifest(
+        folder,
+        **described,
+        inputs=[each | ({"missing": True} if each["name"] in missing else {}) for each in graph.inputs],
+        outputs=graph.outputs,
+        sample=_sample(graph, arrays(kept, graph.inputs)),
+    )
 
 
 def _run(graph: Graph, names: list[str], rows: Arrays) -> list[NDArray[Any]]:

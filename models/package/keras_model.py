@@ -1,0 +1,98 @@
+"""Package a Keras model as a SavedModel, with its own answers as golden answers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from ..golden import TOLERANCE, write_golden
+from ..manifest import ARTIFACTS, new_version, write_manifest
+from .answers import Golden, arrays, check_independence, choose_rows, compare
+from .classifier import check_classifier, check_probabilities
+from .graph import Arrays, PackagingRefused, Tensor, check_input, one_line
+from .onnx_file import check_name
+
+
+@dataclass(frozen=True)
+class SavedGraph:
+    """The signature `serving_default` of a SavedModel; tensors are {name, dtype, shape}."""
+
+    signature: Any
+    inputs: list[Tensor]
+    outputs: list[Tensor]
+
+    def run(self, names: list[str], rows: Arrays) -> list[NDArray[Any]]:
+        """Return the outputs `names` for rows by input name, or raise `PackagingRefused`."""
+        try:
+            results = self.signature(**{name: tf.constant(values) for name, values in rows.items()})
+        except (tf.errors.OpError, TypeError, ValueError) as error:
+            raise PackagingRefused(f"the SavedModel fails on the golden rows: {one_line(error)}") from error
+        return [results[name].numpy() for name in names]
+
+
+def package_keras(
+    model: keras.Model,
+    rows: Any,
+    name: str,
+    *,
+    labels: list[str] | None = None,
+    tolerance: float = TOLERANCE,
+    models: Path = ARTIFACTS,
+) -> Path:
+    """Write the next version of a model, and return its folder, or raise `PackagingRefused` and write nothing.
+
+    Args:
+        rows: at least 2 rows as `model.predict` takes them: an array, or an array for each input by its name.
+        labels: of a classifier, in the order of its probabilities; None is a regressor.
+    """
+    check_name(name)
+    named = isinstance(rows, Mapping)
+    tensors = {key: tf.constant(each) for key, each in rows.items()} if named else tf.constant(rows)
+    expected = model.predict(tensors, verbose=0)
+    with new_version(models, name, None) as folder:
+        model.export(str(folder), verbose=False)
+        graph = _load(folder)
+        if len(graph.outputs) != 1:
+            raise PackagingRefused(f"the model has {len(graph.outputs)} outputs; package one model for each of them")
+        output = graph.outputs[0]["name"]
+        inputs = dict(rows) if named else {graph.inputs[0]["name"]: rows}
+        golden, asked = _check(graph, output, inputs, expected, labels, tolerance)
+        kept = golden.pick(choose_rows(golden, asked))
+        write_golden(folder, inputs=kept.inputs, outputs=kept.outputs, labels=kept.labels, tolerance=tolerance)
+        about: dict[str, Any] = {"task": "classification", "labels": labels} if labels else {"task": "regression"}
+        about |= {"output": output, "inputs": graph.inputs, "outputs": graph.outputs}
+        write_manifest(folder, name=name, framework="tensorflow", **about)
+    return models / name / folder.name
+
+
+def _check(
+    graph: SavedGraph, output: str, inputs: dict[str, Any], expected: Any, labels: list[str] | None, tolerance: float
+) -> tuple[Golden, Arrays]:
+    """Compare the SavedModel with Keras in every row; return the golden answers, and the rows as tensors."""
+    if labels:
+        check_probabilities(expected)
+    predicted = [labels[column] for column in expected.argmax(axis=1)] if labels else None
+    golden = Golden(inputs, {output: expected}, predicted, tolerance)
+    asked = arrays(golden, graph.inputs)
+    (answers,) = graph.run([output], asked)
+    if labels:
+        check_classifier(golden, answers, None, labels, None)
+    compare(output, expected, answers, tolerance)
+    check_independence(graph, output, asked, answers, tolerance)
+    return golden, asked
+
+
+def _load(folder: Path) -> SavedGraph:
+    signature = tf.saved_model.load(str(folder)).signatures["serving_default"]
+    inputs = [_describe(name, each) for name, each in signature.structured_input_signature[1].items()]
+    for tensor in inputs:
+        check_input(tensor)
+    return SavedGraph(signature, inputs, [_describe(name, each) for name, each in signature.structured_outputs.items()])
+
+
+def _describe(name: str, spec: tf.TensorSpec) -> Tensor:
+    return {"name": name, "dtype": spec.dtype.name, "shape": spec.shape.as_list()}
