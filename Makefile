@@ -23,7 +23,7 @@ ifneq ($(filter-out web_single synchronous asynchronous batch,$(PATTERN)),)
 $(error PATTERN=$(PATTERN): choose web_single, synchronous, asynchronous or batch)
 endif
 
-.PHONY: help demo up down test test-tools chaos e2e bench models secrets k8s-secrets lock format clean install install-all
+.PHONY: help demo up down test test-tools estimators chaos e2e bench models secrets k8s-secrets lock format clean install install-all
 
 help: ## list the commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -42,6 +42,8 @@ test: test-tools install-all $(IRIS) $(DIGITS) ## lint, types and the whole suit
 test-tools: ## install what the tests need from Debian, or name it in one line
 	@sh local/python_version.sh "$(PYTHON)"
 	@sh local/test_tools.sh "$(PYTHON)"
+estimators: install-all ## package every classifier and regressor of scikit-learn: served right, or refused
+	@exec $(PY) -m models.gallery.estimators
 chaos: $(if $(BATCH),test-tools) install-all $(if $(BATCH),$(IRIS),$(DIGITS)) ## 50 SIGKILLs among 1,000 jobs of asynchronous, SEED=n repeats a run; PATTERN=batch: one a second among 100,000 rows
 	@exec $(PY) -m $(if $(BATCH),tests.batch.kills,tests.asynchronous.chaos --jobs 1000 --kills 50 $(if $(SEED),--seed $(SEED)))
 e2e: install-all $(IRIS) $(DIGITS) ## all four in containers, asked while containers are killed (needs Docker)

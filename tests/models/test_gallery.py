@@ -1,0 +1,94 @@
+"""Each model of the gallery is served as its training framework answers, or refused in one line."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from local.processes import ROOT
+from models.gallery import networks, tabular
+from models.package.graph import PackagingRefused
+
+from ..web_single.conftest import serve
+
+SERVED = [
+    tabular.logistic,
+    tabular.logistic_of_strings,
+    tabular.logistic_of_one_and_two,
+    tabular.svc_with_probabilities,
+    tabular.random_forest,
+    tabular.hist_gradient_boosting,
+    tabular.lightgbm,
+    tabular.xgboost,
+    tabular.column_transformer,
+    tabular.text,
+    tabular.regressor,
+    tabular.lightgbm_regressor,
+    tabular.several_values,
+    networks.network,
+]
+REFUSED = {
+    tabular.svc: "SVC has no probabilities; wrap it in CalibratedClassifierCV",
+    tabular.several_labels: "gives several labels for each row; package one classifier for each of them",
+    tabular.text_of_any_language: "is read otherwise by the graph than by the trainer; train with lowercase=False and",
+    networks.network_of_logits: "no probabilities that sum to 1, but .* end a network with softmax",
+    networks.network_with_hidden_layer: "several outputs can be the answer: logits, probabilities; name one",
+    networks.network_of_one_row: "input 'x' has a fixed batch size, .* export it with a free first dimension",
+    networks.zipmap: r"list of dictionaries \(ZipMap\); convert it with options=.*zipmap",
+}
+
+
+def name(example):
+    return example.__name__
+
+
+def as_json(rows):
+    """Return rows as a client sends them: objects by column, or lists; a missing number is null."""
+    if hasattr(rows, "to_dict"):
+        return rows.to_dict("records")
+    listed = np.asarray(rows, object).reshape(len(rows), -1).tolist()
+    return [[None if value != value else value for value in row] for row in listed]
+
+
+@pytest.mark.parametrize("example", SERVED, ids=name)
+def test_web_single_answers_as_the_training_framework(example, tmp_path):
+    trained = example()
+    client = serve(trained.package(tmp_path).parent)
+    body = {"data": as_json(trained.rows)}
+    answers = np.array(client.post("/predict", json=body).json()["prediction"])
+    np.testing.assert_allclose(answers, trained.answers.reshape(answers.shape), rtol=1e-4, atol=1e-4)
+    if trained.labels:
+        assert client.post("/predict/label", json=body).json()["prediction"] == trained.labels
+
+
+@pytest.mark.parametrize("example", REFUSED, ids=name)
+def test_a_model_that_cannot_be_served_right_is_refused_with_the_remedy(example, tmp_path):
+    with pytest.raises(PackagingRefused, match=REFUSED[example]) as refusal:
+        example().package(tmp_path)
+    assert "\n" not in str(refusal.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_missing_numbers_are_declared_where_the_model_takes_them(tmp_path):
+    for example, missing in ((tabular.lightgbm, True), (tabular.random_forest, None)):
+        manifest = json.loads((example().package(tmp_path) / "manifest.json").read_text())
+        assert manifest["inputs"][0].get("missing") is missing
+
+
+def test_the_columns_of_a_table_are_inputs_with_their_names(tmp_path):
+    manifest = json.loads((tabular.column_transformer().package(tmp_path) / "manifest.json").read_text())
+    inputs = [(each["name"], each["dtype"]) for each in manifest["inputs"]]
+    assert inputs == [("age", "float32"), ("city", "string"), ("visits", "int64")]
+    assert len(manifest["sample"]) == 3
+
+
+def test_the_readme_lists_every_example_and_its_result():
+    table = re.findall(
+        r"^\| .* \| `(\w+)\.(\w+)` \| (served|refused)", (ROOT / "models" / "README.md").read_text(), re.M
+    )
+    told = {
+        result: {example for module, example, each in table if each == result and module != "keras_models"}
+        for result in ("served", "refused")
+    }
+    assert told == {"served": {*map(name, SERVED)}, "refused": {*map(name, REFUSED)}}
