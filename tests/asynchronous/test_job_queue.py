@@ -14,6 +14,7 @@ from asynchronous import consumer, keys
 from asynchronous.consumer import Result
 from asynchronous.job_queue import JobQueue, QueueFull
 from asynchronous.loop import Loop
+from asynchronous.model import open_channel
 from asynchronous.worker import Heartbeat
 from local.processes import wait_until
 
@@ -253,7 +254,7 @@ def test_a_worker_that_starts_drops_consumers_that_left_long_ago(make, store, mo
     consumer("left").join()
     store.xgroup_createconsumer("jobs", "workers", "left")
     time.sleep(0.01)  # idle for longer than the lifetime above
-    Loop(queue.settings, "new", Heartbeat()).run(0, burst=True)
+    Loop(queue.settings, "new", Heartbeat(), open_channel).run(0, burst=True)
     assert "left" not in [entry["name"] for entry in store.xinfo_consumers("jobs", "workers")]
 
 
