@@ -24,6 +24,7 @@ packages_for() { # TOOL: print the packages whose programs or libraries are miss
       has my_print_defaults || echo mariadb-client-core ;;
     chromium) has chromium chromium-browser google-chrome || echo chromium ;;
     browser-driver) has_library 'libatomic\.so\.1' || echo libatomic1 ;; # for the Node.js in Playwright's wheel
+    lightgbm) has_library 'libgomp\.so\.1' || echo libgomp1 ;; # and for XGBoost: their wheels do not bring it
     wrk) has wrk || echo wrk ;;
     promtool) has promtool || echo prometheus ;;
     haproxy) has haproxy || echo haproxy ;;
@@ -32,7 +33,7 @@ packages_for() { # TOOL: print the packages whose programs or libraries are miss
   esac
 }
 
-[ $# -gt 0 ] || set -- python mariadb chromium browser-driver wrk promtool haproxy openssl
+[ $# -gt 0 ] || set -- python mariadb chromium browser-driver lightgbm wrk promtool haproxy openssl
 missing() { for tool in "$@"; do packages_for "$tool"; done | sort -u; }
 packages=$(missing "$@")
 [ -z "$packages" ] || sh local/debian.sh $packages
