@@ -74,7 +74,9 @@ def test_tools(tmp_path):
 
 
 WITHOUT_VENV = 'case "$*" in *ensurepip*) exit 1 ;; esac'
-NEEDED = "chromium haproxy libatomic1 libgomp1 mariadb-client-core mariadb-server-core openssl prometheus python3-venv wrk"
+NEEDED = (
+    "chromium haproxy libatomic1 libgomp1 mariadb-client-core mariadb-server-core openssl prometheus python3-venv wrk"
+)
 
 
 def test_an_ordinary_user_is_told_in_one_line_which_packages_the_tests_need(test_tools):
