@@ -41,7 +41,7 @@ async def read_rows(request: Request) -> Arrays:
             raise InvalidRows(f"body: {error.error_count()} errors; the only field is data") from None
         raise InvalidRows(first_error(error)) from None
     request.scope["rows"] = len(rows)  # for logs and metrics
-    arrays: Arrays = state.model.rows.arrays(rows)
+    arrays: Arrays = state.model.row_format.arrays(rows)
     return arrays
 
 
@@ -71,13 +71,13 @@ async def predict_label(rows: Rows, model: TheModel) -> Response:
 @router.get("/predict/test", response_model=Prediction)
 async def predict_test(model: TheModel) -> Response:
     """The prediction for a sample row that the service provides."""
-    return await predict(model.rows.arrays([model.sample]), model)
+    return await predict(model.row_format.arrays([model.sample]), model)
 
 
 @label_router.get("/predict/test/label", response_model=LabelPrediction)
 async def predict_test_label(model: TheModel) -> Response:
     """The likeliest label for a sample row that the service provides."""
-    return await predict_label(model.rows.arrays([model.sample]), model)
+    return await predict_label(model.row_format.arrays([model.sample]), model)
 
 
 @router.get("/health")

@@ -15,7 +15,7 @@ from .golden import check_golden  # optional: golden
 from .limits import add_limits  # optional: limits
 from .model import Model
 from .open_inference import add_open_inference  # optional: open_inference
-from .rows import Rows
+from .rows import RowFormat
 from .schemas import request_for
 from .settings import Settings
 from .telemetry import add_telemetry  # optional: telemetry
@@ -54,9 +54,9 @@ def load_model(settings: Settings) -> Model:
 
 def open_model(settings: Settings, artifact: Artifact) -> Model:
     """Return the model of a verified artefact, loaded and tried, or raise `ArtifactRefused`."""
-    rows = Rows
-    rows = Columns  # optional: columns
-    model = Model(artifact, settings.onnx_threads, rows)
+    row_format = RowFormat
+    row_format = Columns  # optional: columns
+    model = Model(artifact, settings.onnx_threads, row_format)
     name_refused_rows(model)  # optional: columns
     check_golden(model, artifact)  # optional: golden
     model.check()
@@ -73,7 +73,7 @@ def build_app(settings: Settings, model: Model) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},  # else each request asks OpenTelemetry
     )
     app.state.model = model
-    app.state.request_schema = request_for(model.rows.row, settings.max_rows, model.sample)
+    app.state.request_schema = request_for(model.row_format.row, settings.max_rows, model.sample)
     app.state.request_limits = {"max_rows": settings.max_rows}  # what /metadata shows
     app.state.ready_checks = [model.check]  # what /ready asks
     app.state.probe_paths = {"/health", "/ready"}  # what must answer in an overload

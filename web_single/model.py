@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from .artifact import Artifact, ArtifactRefused
 from .errors import ServiceError, first_error
-from .rows import Arrays, Rows
+from .rows import Arrays, RowFormat
 
 MODEL_FILE = "model.onnx"
 # Where a tensor names the file with its values, as protocol buffers write it: field 13, key, length of the name.
@@ -43,6 +43,7 @@ class Description(BaseModel):
     """What a manifest says about a model and its graph does not."""
 
     name: Annotated[str, Field(pattern="^[A-Za-z0-9][A-Za-z0-9._-]*$")]  # a part of a URL
+    framework: Literal["onnx"] = "onnx"
     task: Literal["classification", "regression"] = "classification"
     labels: list[str] = []
     accuracy: dict[str, Any] = {}
@@ -54,7 +55,7 @@ class Description(BaseModel):
 class Model:
     """Maps rows to the output `output`: a probability for each of `labels`, or the values of a regressor."""
 
-    def __init__(self, artifact: Artifact, threads: int = 1, rows: type[Rows] = Rows) -> None:
+    def __init__(self, artifact: Artifact, threads: int = 1, row_format: type[RowFormat] = RowFormat) -> None:
         """Load the graph, whose inputs `rows` describes; raise `ArtifactRefused` if that fails. `check` tries it."""
         try:
             described = Description.model_validate(artifact.manifest)
@@ -67,8 +68,8 @@ class Model:
         self.inputs = [_describe(tensor) for tensor in self.session.get_inputs()]
         self.outputs = [_describe(tensor) for tensor in self.session.get_outputs()]
         self.output = _find_output(self.outputs, described)
-        self.rows = rows(self.inputs, described.inputs)
-        self.sample = described.sample or self.rows.example
+        self.row_format = row_format(self.inputs, described.inputs)
+        self.sample = described.sample or self.row_format.example
 
     def predict(self, rows: Arrays) -> NDArray[Any]:
         """Return probabilities [n, labels], or values [n] or [n, k]; raise `NoAnswer` if a row has none."""
@@ -81,7 +82,7 @@ class Model:
     def check(self) -> None:
         """Raise `ModelRefused` unless two rows in give two answers out, with a number for each label."""
         try:
-            shape = self.run([self.output], self.rows.arrays([self.sample] * 2))[0].shape
+            shape = self.run([self.output], self.row_format.arrays([self.sample] * 2))[0].shape
         except Exception as error:
             raise ModelRefused(f"{MODEL_FILE} fails on two rows like the sample in its manifest: {error}") from error
         if shape[:1] != (2,) or (self.task == "classification" and shape[1:] != (len(self.labels),)):

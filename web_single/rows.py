@@ -18,7 +18,7 @@ FEW = 32  # rows; for more of them np.array takes twice the time of np.fromiter,
 Arrays = dict[str, NDArray[Any]]
 
 
-class Rows:
+class RowFormat:
     """The rows of a graph with one float input [null, width]; `row` is the type that validates one of them."""
 
     def __init__(self, inputs: list[dict[str, Any]], described: list[dict[str, Any]]) -> None:

@@ -19,6 +19,7 @@ __all__ = ["Columns", "add_columns", "name_refused_rows"]
 def add_columns(app: FastAPI) -> None:
     """Let /predict take rows as objects, too."""
     model, max_rows = app.state.model, app.state.request_limits["max_rows"]
-    listed, named = model.rows.both_forms(model.sample)
-    requests = request_for(model.rows.row, max_rows, listed), request_for(model.rows.named, max_rows, named)
+    listed = model.row_format.listed(model.sample)
+    named = model.row_format.by_name(listed)
+    requests = request_for(model.row_format.row, max_rows, listed), request_for(model.row_format.named, max_rows, named)
     app.state.request_schema = EitherRequest(*requests)

@@ -16,13 +16,13 @@ from pydantic_core import core_schema
 from typing_extensions import TypedDict
 
 from ..artifact import ArtifactRefused
-from ..rows import STRICT, Arrays, Rows
+from ..rows import STRICT, Arrays, RowFormat
 
 typed_dict: Any = TypedDict  # with names that only the graph knows, which mypy does not accept
 SERVED = re.compile(r"float(16|32|64)|u?int(8|16|32|64)|bool|string")
 
 
-class Columns(Rows):
+class Columns(RowFormat):
     """The rows of any graph: `row` is a list with the columns in the order of the inputs, `named` an object by name."""
 
     def __init__(self, inputs: list[dict[str, Any]], described: list[dict[str, Any]]) -> None:
@@ -60,16 +60,20 @@ class Columns(Rows):
             arrays[name] = np.fromiter(chain.from_iterable(part), dtype).reshape(len(rows), *sizes)
         return arrays
 
-    def both_forms(self, row: Any) -> tuple[list[Any], dict[str, Any]]:
-        """Return a row as a list and as an object, whichever of the two it is."""
-        if isinstance(row, dict):
-            columns = [row[name] for name, *_ in self._inputs]
-            return [value for each in columns for value in (each if isinstance(each, list) else [each])], row
-        rest, named = list(row), {}
+    def listed(self, row: Any) -> list[Any]:
+        """Return a row that was validated, a list or an object, as a list."""
+        if not isinstance(row, dict):
+            return list(row)
+        columns = [row[name] for name, *_ in self._inputs]
+        return [value for each in columns for value in (each if isinstance(each, list) else [each])]
+
+    def by_name(self, row: list[Any]) -> dict[str, Any]:
+        """Return a row as an object."""
+        named, stop = {}, 0
         for name, *_, width in self._inputs:
-            named[name] = rest[0] if width == 1 else rest[:width]
-            rest = rest[width:]
-        return row, named
+            start, stop = stop, stop + width
+            named[name] = row[start] if width == 1 else row[start:stop]
+        return named
 
     def _type(self, name: str, dtype: str) -> Any:
         """Return the type of one value of an input."""

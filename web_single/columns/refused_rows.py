@@ -1,7 +1,4 @@
-"""Find the row whose values the graph refuses, such as a category that it does not know or an id out of range.
-
-Twin: web_single/columns and batch/columns hold this file byte for byte.
-"""
+"""Find the row whose values the graph refuses, such as a category that it does not know or an id out of range."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -20,7 +17,7 @@ def name_refused_rows(model: Model) -> None:
         try:
             return run(names, rows)
         except Exception:
-            run(names, model.rows.arrays([model.sample]))  # a graph that always fails is not the fault of a row
+            run(names, model.row_format.arrays([model.sample]))  # a graph that always fails is not the fault of a row
             for row, result in run_parts(run, names, rows):
                 if isinstance(result, Exception):
                     raise NoAnswer(row, refusal(result)) from result

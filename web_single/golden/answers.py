@@ -25,7 +25,7 @@ def check_answers(model: Model, artifact: Artifact) -> bool:
     golden = read_golden(artifact)
     rows = _golden_rows(model, golden) if golden else {}
     model.check()
-    rows = rows or model.rows.arrays([model.sample])
+    rows = rows or model.row_format.arrays([model.sample])
     own, classes = find_own_label(model, artifact.manifest)
     names = [*dict.fromkeys([model.output, *([own] if own else []), *(golden.outputs if golden else [])])]
     try:

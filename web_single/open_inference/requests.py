@@ -63,11 +63,11 @@ def requests_for(model: Model, outputs: list[str], max_rows: int) -> tuple[type[
     """Return the request whose inputs are all in its JSON, and the one of which some follow as bytes."""
     wanted: dict[str, Any] = {"name": (_one_of(*outputs), ...), "parameters": (OutputParameters | None, None)}
     output = _list(create_model("RequestedOutput", __base__=RequestPart, **wanted), 0, len(outputs))
-    samples = model.rows.arrays([model.sample])
+    samples = model.row_format.arrays([model.sample])
     requests = []
     for binary in (False, True):
         inputs = [
-            _input(tensor, model.rows.types[tensor["name"]], max_rows, samples, binary) for tensor in model.inputs
+            _input(tensor, model.row_format.types[tensor["name"]], max_rows, samples, binary) for tensor in model.inputs
         ]
         one = Annotated[Union.__getitem__(tuple(inputs)), Field(discriminator="name")] if inputs[1:] else inputs[0]
         fields: dict[str, Any] = {

@@ -22,7 +22,7 @@ class TensorReader:
 
     def __init__(self, model: Model, outputs: list[str], max_rows: int) -> None:
         self._types = {tensor["name"]: tensor["dtype"] for tensor in model.inputs}
-        self._missing = model.rows.missing
+        self._missing = model.row_format.missing
         self.schema, self._binary = requests_for(model, outputs, max_rows)
 
     def read(self, body: bytes, json_length: str | None) -> tuple[InferRequest, Arrays]:

@@ -227,6 +227,6 @@ def test_lists_objects_and_tensors_get_the_same_answers(customers: Client, rows:
     objects = customers.post("/predict", json={"data": rows})
     lists = customers.post("/predict", json={"data": [[row[name] for name in CUSTOMERS[0]] for row in rows]})
     model = customers.app.state.model
-    direct = model.session.run([model.output], model.rows.arrays(rows))[0]
+    direct = model.session.run([model.output], model.row_format.arrays(rows))[0]
     assert objects.content == lists.content
     assert np.array_equal(np.array(objects.json()["prediction"], np.float32), direct)
