@@ -16,8 +16,8 @@ from .errors import Stopped, end_on_sigterm, exit_in_one_line
 from .fast import write_done  # optional: fast
 from .files.progress import show_progress  # optional: files
 from .migrate.schema import upgrade_embedded
-from .model import load_model
 from .policies import Policy, run
+from .predictor import load_model
 from .queries import Rows
 from .runner import Runner
 from .scope.options import narrow, scope_options  # optional: scope

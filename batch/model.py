@@ -1,99 +1,133 @@
-"""The model: stored rows in, predictions out. A row that cannot be predicted fails alone."""
+"""One ONNX model, described by its graph and its manifest: arrays by name in, one answer for each row out.
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+Twin: web_single and batch hold this file byte for byte, so that both give the same answers.
+"""
+
+import re
+from collections.abc import Callable
+from math import isfinite
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import onnxruntime
-from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph, InvalidProtobuf, NoSuchFile, NotImplemented
-from pydantic import TypeAdapter, ValidationError
-from pydantic_core import to_json
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field, ValidationError
 
-from .artifact import Artifact, ArtifactRefused, open_artifact
-from .errors import Exit, ServiceError, first_error
-from .schemas import Predicted, Predictions, Row, wrong_width
-from .settings import Settings
+from .artifact import Artifact, ArtifactRefused
+from .errors import ServiceError, first_error
+from .rows import Arrays, RowFormat
 
-ROW = TypeAdapter(Row)
 MODEL_FILE = "model.onnx"
-UNLOADABLE = (Fail, InvalidGraph, InvalidProtobuf, NoSuchFile, NotImplemented)
+# Where a tensor names the file with its values, as protocol buffers write it: field 13, key, length of the name.
+EXTERNAL = re.compile(rb"\x6a.\x0a\x08location\x12(.)", re.DOTALL)
+Run = Callable[[list[str], Arrays], list[NDArray[Any]]]
 
 
-class ModelRefused(ServiceError):
-    """The artefact is missing, altered, or not a classifier that this ONNX Runtime can run."""
+class ModelRefused(ArtifactRefused, ServiceError):
+    """The graph does not answer rows, or no longer does."""
 
-    exit_code = Exit.ARTEFACT
+    status = 503
 
 
-@dataclass(frozen=True)
+class NoAnswer(ServiceError):
+    """The model has no answer for the values of a row. The message names the row."""
+
+    status, reason = 422, "no_answer"
+
+    def __init__(self, row: int, why: str) -> None:
+        super().__init__(f"data[{row}]: {why}")
+        self.row, self.why = row, why
+
+
+class Description(BaseModel):
+    """What a manifest says about a model and its graph does not."""
+
+    name: Annotated[str, Field(pattern="^[A-Za-z0-9][A-Za-z0-9._-]*$")]  # a part of a URL
+    framework: Literal["onnx"] = "onnx"
+    task: Literal["classification", "regression"] = "classification"
+    labels: list[str] = []
+    accuracy: dict[str, Any] = {}
+    inputs: list[dict[str, Any]] = []
+    output: str | None = None  # None: the only one that can be the answer
+    sample: list[Any] | dict[str, Any] | None = None
+
+
 class Model:
-    """A loaded model version: its `onnxruntime.InferenceSession`, and `width`, the number of values in a row."""
+    """Maps rows to the output `output`: a probability for each of `labels`, or the values of a regressor."""
 
-    session: Any
-    input_name: str
-    width: int
-    labels: list[str]
-    version: int
-
-    def predict(self, rows: Iterable[tuple[int, Any]]) -> Predictions:
-        """Predict rows (id, values as JSON text) in one run of the model."""
-        predictions, good = Predictions(), {}
-        for row_id, text in rows:
-            try:
-                values = ROW.validate_json(text)
-            except ValidationError as error:
-                predictions.failed[row_id] = first_error(error, whole="")
-                continue
-            if fault := wrong_width(values, self.width):
-                predictions.failed[row_id] = fault
-            else:
-                good[row_id] = values
-        if good:
-            self._run(good, predictions)
-        return predictions
-
-    def _run(self, good: Mapping[int, list[float]], predictions: Predictions) -> None:
-        rows = np.array(list(good.values()), dtype=np.float32)
+    def __init__(self, artifact: Artifact, threads: int = 1, row_format: type[RowFormat] = RowFormat) -> None:
+        """Load the graph, whose inputs `rows` describes; raise `ArtifactRefused` if that fails. `check` tries it."""
         try:
-            classes, probabilities = self.session.run(["label", "probabilities"], {self.input_name: rows})
-        except Exception as error:  # noqa: BLE001 - whatever a model raises fails the row that it raises for
-            if len(good) == 1:
-                predictions.failed[next(iter(good))] = f"the model raised {type(error).__name__}: {error}"
-                return
-            for row_id, values in good.items():
-                self._run({row_id: values}, predictions)
-            return
-        finite = np.isfinite(probabilities).all(axis=1)
-        for row_id, index, row, usable in zip(good, classes.tolist(), probabilities.tolist(), finite, strict=True):
-            if usable:
-                predictions.done.append(Predicted(row_id, to_json(row).decode(), self.labels[index]))
-            else:
-                predictions.failed[row_id] = "the model's probabilities are not finite"
+            described = Description.model_validate(artifact.manifest)
+        except ValidationError as error:
+            raise ArtifactRefused(f"{artifact.path}/manifest.json: {first_error(error)}") from None
+        self.name, self.version, self.task = described.name, artifact.version, described.task
+        self.labels, self.accuracy = described.labels, described.accuracy
+        self.session = _load(artifact, threads)
+        self.run: Run = self.session.run  # an optional part may wrap it
+        self.inputs = [_describe(tensor) for tensor in self.session.get_inputs()]
+        self.outputs = [_describe(tensor) for tensor in self.session.get_outputs()]
+        self.output = _find_output(self.outputs, described)
+        self.row_format = row_format(self.inputs, described.inputs)
+        self.sample = described.sample or self.row_format.example
+
+    def predict(self, rows: Arrays) -> NDArray[Any]:
+        """Return probabilities [n, labels], or values [n] or [n, k]; raise `NoAnswer` if a row has none."""
+        (result,) = self.run([self.output], rows)
+        # A sum of squares is finite only if each number is, and takes half the time of testing each.
+        if not isfinite(np.vdot(result, result)):
+            check_finite("value" if self.task == "regression" else "probability", result)
+        return result.ravel() if self.task == "regression" and result.shape[1:] == (1,) else result
+
+    def check(self) -> None:
+        """Raise `ModelRefused` unless two rows in give two answers out, with a number for each label."""
+        try:
+            shape = self.run([self.output], self.row_format.arrays([self.sample] * 2))[0].shape
+        except Exception as error:
+            raise ModelRefused(f"{MODEL_FILE} fails on two rows like the sample in its manifest: {error}") from error
+        if shape[:1] != (2,) or (self.task == "classification" and shape[1:] != (len(self.labels),)):
+            raise ModelRefused(f"{MODEL_FILE} answers two rows with shape {shape}; the labels are {self.labels}")
 
 
-def read_artifact(model_dir: Path, version: int | None = None, *keep: str) -> Artifact:
-    """Return a verified artefact, with the bytes of the files in `keep`."""
+def check_finite(name: str, result: NDArray[Any]) -> None:
+    """Raise `NoAnswer` if a row of an output has a number that is not finite."""
+    finite = np.isfinite(np.atleast_1d(result))
+    if not finite.all():
+        raise NoAnswer(int(np.argwhere(~finite)[0][0]), f"the model has no finite {name} for these values")
+
+
+def _load(artifact: Artifact, threads: int) -> Any:
+    """Return a session from the bytes that were verified: the graph, and each file that holds weights of it."""
+    graph, names = artifact.files.get(MODEL_FILE, b""), {MODEL_FILE}
+    names |= {graph[found.end() :][: found[1][0]].decode(errors="replace") for found in EXTERNAL.finditer(graph)}
+    if missing := names - set(artifact.files):
+        fix = "list it under `files`, as `python -m models.package` does"
+        raise ArtifactRefused(f"{artifact.path}/manifest.json has no sha256 for {min(missing)}; {fix}")
+    options, files = onnxruntime.SessionOptions(), [artifact.files[name] for name in names]
+    options.intra_op_num_threads, options.log_severity_level = threads, 4  # errors are raised, not printed
+    options.add_external_initializers_from_files_in_memory(list(names), files, [len(file) for file in files])
     try:
-        return open_artifact(model_dir, version, keep)
-    except ArtifactRefused as error:
-        raise ModelRefused(str(error)) from error
+        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise ArtifactRefused(f"{artifact.path / MODEL_FILE} cannot be loaded: {error}") from error
 
 
-def load_model(settings: Settings) -> Model:
-    """Load the verified model that the settings name."""
-    return load(read_artifact(settings.model_dir, settings.model_version, MODEL_FILE))
+def _describe(tensor: Any) -> dict[str, Any]:
+    dtype = tensor.type[7:-1] if tensor.type.startswith("tensor(") else tensor.type
+    shape = [size if isinstance(size, int) else None for size in tensor.shape]
+    return {"name": tensor.name, "dtype": {"float": "float32", "double": "float64"}.get(dtype, dtype), "shape": shape}
 
 
-def load(artifact: Artifact) -> Model:
-    if artifact.manifest.get("framework") != "onnx":
-        raise ModelRefused(f"{artifact.path} is not an ONNX model: {artifact.manifest.get('framework')}")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # runners scale by processes; threads would compete for the same cores
-    try:
-        session = onnxruntime.InferenceSession(artifact.files[MODEL_FILE], options, ["CPUExecutionProvider"])
-        entry, labels = artifact.manifest["inputs"][0], artifact.manifest["labels"]
-        return Model(session, entry["name"], entry["shape"][1], labels, artifact.version)
-    except (*UNLOADABLE, KeyError, IndexError, TypeError) as error:
-        raise ModelRefused(f"{artifact.path} cannot be loaded: {type(error).__name__}: {error}") from error
+def _find_output(outputs: list[dict[str, Any]], described: Description) -> str:
+    """Return the name of the output that is the answer: the one that the manifest names, or the only one it can be."""
+    floats = [each for each in outputs if each["dtype"] in ("float32", "float64")]
+    found = [each for each in floats if described.output in (None, each["name"])]
+    if not described.output:
+        found = [each for each in found if len(each["shape"]) in ((1, 2) if described.task == "regression" else (2,))]
+    if len(found) > 1 and described.task == "classification":
+        found = [each for each in found if each["shape"][1] in (None, len(described.labels))]
+    if len(found) != 1:
+        answer = "values" if described.task == "regression" else "probabilities [null, labels]"
+        fix = "name one as `output` in manifest.json, and turn zipmap off"
+        raise ArtifactRefused(f"{MODEL_FILE} must have one float output of {answer}; {fix}; it has {outputs}")
+    return str(found[0]["name"])

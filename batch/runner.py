@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, Row
 from . import queries
 from .database import read, retrying
 from .migrate import schema
-from .model import Model
+from .predictor import Predictor
 from .queries import Part, Rows
 from .schemas import Predictions, Result
 
@@ -20,7 +20,7 @@ class Runner:
     """One of any number of processes that share the rows of a table; `backoff` and `retry_seconds` are in seconds."""
 
     engine: Engine
-    model: Model
+    model: Predictor
     rows: Rows = field(default_factory=Rows)
     chunk_rows: int = 1_000
     max_attempts: int = 3

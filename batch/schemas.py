@@ -1,31 +1,18 @@
-"""What a row is, what the model makes of rows, and what a run has done."""
+"""What the model makes of rows, and what a run has done."""
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, NamedTuple
-
-from pydantic import FailFast, Field
+from typing import NamedTuple
 
 from .errors import Exit, Stopped
 
-FLOAT32_MAX = 3.4028234663852886e38
-Float32 = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-FLOAT32_MAX, le=FLOAT32_MAX)]
-# The first fault is enough to refuse a row; a list of all faults could be far larger than the row.
-Row = Annotated[list[Float32], FailFast()]
-
-
-def wrong_width(row: Sequence[object], width: int) -> str | None:
-    """Return what is wrong with the number of values in `row`, if anything."""
-    return None if len(row) == width else f"{len(row)} values, the model takes {width}"
-
 
 class Predicted(NamedTuple):
-    """One predicted row; `prediction` is the JSON list of its float32 probabilities, with all digits."""
+    """One predicted row; `prediction` is JSON: the list of its probabilities, or a regressor's value or values."""
 
     id: int
     prediction: str
-    label: str
+    label: str | None
 
 
 @dataclass

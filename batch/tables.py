@@ -32,7 +32,8 @@ def one_of(words: type[StrEnum]) -> Enum:
 class Item(Base):
     """One input row and its prediction.
 
-    `values` is a JSON list of numbers, `prediction` the JSON list of the model's float32 probabilities. Times are UTC.
+    `values` is a JSON list, or an object by the names of the model's inputs. `prediction` is the JSON list of the
+    probabilities, or what a regressor answers, which has no label. Times are UTC.
     """
 
     __tablename__ = "items"
@@ -47,7 +48,7 @@ class Item(Base):
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     values: Mapped[Any] = mapped_column(JSON)
     state: Mapped[State] = mapped_column(one_of(State), server_default=State.PENDING.value)
-    prediction: Mapped[list[float] | None] = mapped_column(JSON(none_as_null=True))
+    prediction: Mapped[list[float] | float | None] = mapped_column(JSON(none_as_null=True))
     label: Mapped[str | None] = mapped_column(String(255))
     model_version: Mapped[int | None]
     attempts: Mapped[int] = mapped_column(server_default="0")

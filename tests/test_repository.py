@@ -17,7 +17,12 @@ PATTERNS = ("web_single", "synchronous", "asynchronous", "batch")
 # The only files that are identical in several folders: the contract between patterns. The docstrings list the folders.
 TWINS = {
     "artifact.py": {"web_single", "serving", "batch"},
-    "golden.py": {"web_single/golden", "serving/golden"},
+    "model.py": {"web_single", "batch"},
+    "rows.py": {"web_single", "batch"},
+    "columns.py": {"web_single/columns", "batch/columns"},
+    "golden.py": {"web_single/golden", "serving/golden", "batch/golden"},
+    "answers.py": {"web_single/golden", "batch/golden"},
+    "probabilities.py": {"web_single/golden", "batch/golden"},
     "messages.py": {"synchronous", "serving", "asynchronous"},
     "channel_pool.py": {"synchronous/spread", "asynchronous/spread"},
     "credentials.py": {"synchronous/tls", "asynchronous/tls"},
@@ -28,14 +33,23 @@ TWINS = {
     "http.py": {"web_single/workers", "asynchronous/server"},
 }
 # The modules that compose a program. They may import an optional folder, in marked lines.
-COMPOSITION_ROOTS = {"app.py", "worker.py", "job.py", "seed.py", "client.py", "__main__.py", "gunicorn.conf.py"}
+COMPOSITION_ROOTS = {
+    "app.py",
+    "worker.py",
+    "job.py",
+    "predictor.py",
+    "seed.py",
+    "client.py",
+    "__main__.py",
+    "gunicorn.conf.py",
+}
 ROLES = {
     "web_single": "app api model artifact schemas settings errors",
     "synchronous": "client channel transport messages",
     "asynchronous": "app api model worker job_queue schemas settings errors",
     "batch": "job runner policies queries tables database model artifact schemas settings errors",
 }
-LARGEST_ROOT = {"web_single": 480, "synchronous": 300, "asynchronous": 770, "batch": 672}  # non-blank lines of Python
+LARGEST_ROOT = {"web_single": 480, "synchronous": 300, "asynchronous": 770, "batch": 824}  # non-blank lines of Python
 LARGEST_SCRIPT = 200  # non-blank lines of asynchronous/job_queue.lua
 LARGEST_MODULE, LARGEST_FUNCTION, LARGEST_README = 150, 40, 80  # lines
 LARGEST_FILE = 300_000  # bytes

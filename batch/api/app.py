@@ -13,7 +13,7 @@ from starlette.middleware import Middleware
 from ..database import connect, readers
 from ..errors import exit_in_one_line
 from ..migrate.schema import upgrade_embedded
-from ..model import read_artifact
+from ..predictor import read_artifact, row_reader
 from ..settings import load_settings
 from .api import router
 from .errors import add_error_handler
@@ -54,6 +54,7 @@ def build_app(manifest: dict[str, Any], engine: Engine) -> FastAPI:
         middleware=outermost_first,
     )
     app.state.manifest, app.state.registry = manifest, registry
+    app.state.read_row = row_reader(manifest)
     app.state.engine, app.state.readers = engine, readers(engine)
     app.state.schema_checked = False
     app.include_router(router)

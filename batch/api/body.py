@@ -6,10 +6,11 @@ text, without the `detail` that names the field and the limit.
 
 from fastapi import Request
 from pydantic import ValidationError
+from pydantic_core import from_json, to_json
 from starlette.requests import ClientDisconnect
 
 from ..errors import first_error
-from ..schemas import wrong_width
+from ..predictor import why_invalid
 from .errors import BodyIncomplete, BodyTooLarge, InvalidRows
 from .schemas import MAX_BODY_BYTES, NewRows
 
@@ -20,11 +21,15 @@ async def read_rows(request: Request) -> NewRows:
         rows = NewRows.model_validate_json(await _read(request))
     except ValidationError as error:
         raise InvalidRows(first_error(error)) from None
-    width = request.app.state.manifest["inputs"][0]["shape"][1]
     for index, row in enumerate(rows.data):
-        if fault := wrong_width(row, width):
-            raise InvalidRows(f"data[{index}]: {fault}")
-    return rows
+        try:
+            request.app.state.read_row(to_json(row))
+        except ValidationError as error:
+            fault, place = why_invalid(error), error.errors()[0]["loc"]
+            joint = "" if fault.startswith("[") else "." if place else ": "
+            raise InvalidRows(f"data[{index}]{joint}{fault}") from None
+    # As the job reads them: null for the NaN that Python writes into JSON.
+    return rows.model_copy(update={"data": from_json(to_json(rows.data, inf_nan_mode="null"))})
 
 
 async def _read(request: Request) -> bytearray:

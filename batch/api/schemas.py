@@ -3,10 +3,9 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, FailFast, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, FailFast, Field, WithJsonSchema
 from pydantic_core import from_json
 
-from ..schemas import Row
 from ..tables import State
 
 MAX_ROWS = 1_000
@@ -24,15 +23,16 @@ def _readable(stored: str) -> Any:
 
 
 Utc = Annotated[datetime, AfterValidator(lambda moment: moment.replace(tzinfo=UTC))]
+AnyRow = Annotated[Any, WithJsonSchema({"type": ["array", "object"]})]  # `read_rows` asks the model's inputs
 StoredJson = Annotated[Any, BeforeValidator(_readable)]
 
 
 class NewRows(BaseModel):
-    """Rows to add; every row is as wide as the model's input."""
+    """Rows to add, each as the model takes it: a list of values, or an object by the names of its inputs."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"data": [[5.1, 3.5, 1.4, 0.2]]}]})
 
-    data: Annotated[list[Row], FailFast(), Field(min_length=1, max_length=MAX_ROWS)]
+    data: Annotated[list[AnyRow], FailFast(), Field(min_length=1, max_length=MAX_ROWS)]
 
 
 class AddedRows(BaseModel):
@@ -42,14 +42,14 @@ class AddedRows(BaseModel):
 
 
 class ItemOut(BaseModel):
-    """A stored row: `prediction` holds one probability for each label, `reason` says why a row failed."""
+    """A stored row: `prediction` holds a probability for each label, or what a regressor answers, without a label."""
 
     model_config = ConfigDict(from_attributes=True)
 
     id: int
     values: StoredJson
     state: State
-    prediction: list[float] | None
+    prediction: list[float] | float | None
     label: str | None
     model_version: int | None
     attempts: int

@@ -13,7 +13,7 @@ def write_done(connection: Connection, rows: Sequence[Predicted], model_version:
     Ids and predictions are in its text: whole numbers, and JSON made of numbers. Parameters would take longer to send
     than the update takes.
     """
-    by_label: dict[str, list[str]] = {}
+    by_label: dict[str | None, list[str]] = {}
     for row in rows:
         by_label.setdefault(row.label, []).append(str(row.id))
     mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"

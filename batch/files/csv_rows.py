@@ -1,4 +1,4 @@
-"""Rows out of a CSV file: one row of numbers on each line, with or without a line of names at the top."""
+"""Rows out of a CSV file: one row of the model on each line, with or without a line of names at the top."""
 
 import csv
 import gzip
@@ -11,13 +11,14 @@ from typing import Annotated, Any, TextIO
 
 import typer
 from pydantic import ValidationError
+from pydantic_core import to_json
 
-from ..errors import ServiceError, first_error
-from ..model import ROW, read_artifact
-from ..schemas import wrong_width
+from ..errors import ServiceError
+from ..predictor import Read, read_artifact, row_reader, why_invalid
 from ..settings import Settings
+from .cells import Column, columns_of, is_number
 
-Chunk = list[list[float]]
+Chunk = list[list[Any]]
 CsvFile = Annotated[
     Path | None,
     typer.Option(
@@ -34,9 +35,10 @@ class BadLine(ServiceError):
 def rows_of(file: Path, chunk_rows: int) -> Iterator[Chunk]:
     """Yield the rows of a file, as wide as the model that the settings name takes them."""
     settings = Settings()
-    artifact = read_artifact(settings.model_dir, settings.model_version)
+    manifest = read_artifact(settings.model_dir, settings.model_version).manifest
+    read_row = row_reader(manifest)
     with open_text(file) as lines:
-        yield from read(lines, artifact.manifest["inputs"][0]["shape"][1], chunk_rows)
+        yield from read(lines, columns_of(manifest), read_row, chunk_rows)
 
 
 def open_text(path: Path) -> TextIO:
@@ -45,22 +47,25 @@ def open_text(path: Path) -> TextIO:
     return TextIOWrapper(raw, "utf-8-sig", errors="replace", newline="")
 
 
-def read(lines: Iterable[str], width: int, chunk_rows: int) -> Iterator[Chunk]:
-    """Yield rows of `width` finite float32 values, in chunks of at most `chunk_rows`.
+def read(lines: Iterable[str], columns: Sequence[Column], read_row: Read, chunk_rows: int) -> Iterator[Chunk]:
+    """Yield rows of the model, in chunks of at most `chunk_rows`.
 
-    The first line holds names if none of its cells is a number. Empty lines are skipped.
+    The first line holds names if none of its cells is a number, or where a row holds text only, if they are the names
+    of the columns. Empty lines are skipped.
 
     Raises:
         BadLine: a line cannot be read or is not such a row; the chunks before it have been yielded.
     """
-    reader, rows = csv.reader(lines, strict=True), list[list[float]]()
-    names, unread = [f"column {number}" for number in range(1, width + 1)], 1
+    reader, rows = csv.reader(lines, strict=True), Chunk()
+    names, unread = [f"column {number}" for number in range(1, len(columns) + 1)], 1
+    text_only = all(column.kind is str for column in columns)
     try:
         for cells in filter(None, reader):
-            if unread == 1 and not rows and not any(map(_is_number, cells)):
+            named = cells == [column.name for column in columns] if text_only else not any(map(is_number, cells))
+            if unread == 1 and not rows and named:
                 names, unread = cells, reader.line_num + 1
                 continue
-            rows.append(_row(cells, names, width))
+            rows.append(_row(cells, names, columns, read_row))
             if len(rows) == chunk_rows:
                 yield rows
                 rows, unread = [], reader.line_num + 1
@@ -70,20 +75,16 @@ def read(lines: Iterable[str], width: int, chunk_rows: int) -> Iterator[Chunk]:
         yield rows
 
 
-def _row(cells: Sequence[str], names: Sequence[str], width: int) -> list[float]:
-    if fault := wrong_width(cells, width):
-        raise ValueError(fault)
-    if wrong := [name for name, cell in zip(names, cells, strict=False) if not _is_number(cell)]:
-        raise ValueError(f"{wrong[0]}: not a number")
+def _row(cells: Sequence[str], names: Sequence[str], columns: Sequence[Column], read_row: Read) -> list[Any]:
+    if len(cells) != len(columns):
+        raise ValueError(f"{len(cells)} values, the model takes {len(columns)}")
+    row = []
+    for name, cell, column in zip(names, cells, columns, strict=False):
+        try:
+            row.append(column.read(cell))
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
     try:
-        return ROW.validate_python([float(cell) for cell in cells])
+        return read_row(to_json(row))
     except ValidationError as error:
-        raise ValueError(first_error(error, whole="")) from None
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return "_" not in cell  # Python would read 1_0 as 10
+        raise ValueError(why_invalid(error)) from None

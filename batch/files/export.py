@@ -4,9 +4,10 @@ Each page of the table is read as it is at that moment: a row that becomes done 
 file.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cache
+from math import prod
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -17,9 +18,10 @@ from tenacity import Retrying
 from ..database import connect, readers, retrying
 from ..errors import end_on_sigterm, exit_in_one_line
 from ..migrate import schema
-from ..model import read_artifact
+from ..predictor import read_artifact
 from ..settings import Settings, load_settings
 from ..tables import Item, State
+from .cells import Column, columns_of
 from .outputs import Columns, ExportRefused, Format, format_of, open_output
 from .progress import progress
 
@@ -33,9 +35,9 @@ class DoneRow(NamedTuple):
     """A row that is done; the time is UTC."""
 
     id: int
-    values: list[float]
-    label: str
-    prediction: list[float]
+    values: list[Any] | dict[str, Any]
+    label: str | None
+    prediction: Any
     model_version: int
     updated_at: datetime
 
@@ -78,12 +80,12 @@ class Shapes:
         self._model_dir = settings.model_dir
         manifest = read_artifact(settings.model_dir, settings.model_version).manifest
         self._shape = _shape(manifest)
-        width, labels = self._shape
+        values, answers = self._shape
+        self._names = [entry["name"] for entry in manifest["inputs"]]
         self.columns: Columns = {
             "id": int,
-            **{f"value_{number}": float for number in range(1, width + 1)},
-            "label": str,
-            **{f"probability_{label}": float for label in labels},
+            **{f"value_{column.name}": column.kind for column in values},
+            **answers,
             "model_version": int,
             "updated_at": datetime,
         }
@@ -97,7 +99,9 @@ class Shapes:
             ModelRefused: that version is not on disk, so its columns are unknown.
         """
         moment = row.updated_at.replace(tzinfo=UTC)
-        cells = [row.id, *row.values, row.label, *row.prediction, row.model_version, moment]
+        values = flat(row.values[name] for name in self._names) if isinstance(row.values, dict) else row.values
+        answers = flat([row.prediction]) if row.label is None else [row.label, *row.prediction]
+        cells = [row.id, *values, *answers, row.model_version, moment]
         if len(cells) != len(self.columns) or not self._fits(row.model_version):
             raise ExportRefused(f"row {row.id}: model version {row.model_version} has other inputs or labels")
         return cells
@@ -106,8 +110,18 @@ class Shapes:
         return _shape(read_artifact(self._model_dir, version).manifest) == self._shape
 
 
-def _shape(manifest: dict[str, Any]) -> tuple[int, list[str]]:
-    return manifest["inputs"][0]["shape"][1], manifest["labels"]
+def flat(parts: Iterable[Any]) -> list[Any]:
+    """Return the values of parts that are values or lists of them."""
+    return [value for part in parts for value in (part if isinstance(part, list) else [part])]
+
+
+def _shape(manifest: dict[str, Any]) -> tuple[list[Column], Columns]:
+    """Return the columns of a row, and those of its answer."""
+    if manifest.get("task") != "regression":
+        return columns_of(manifest), {"label": str} | {f"probability_{label}": float for label in manifest["labels"]}
+    shapes = {output["name"]: output["shape"] for output in manifest["outputs"]}
+    count = prod(shapes[manifest.get("output") or next(iter(shapes))][1:])
+    return columns_of(manifest), {f"prediction_{n}" if count > 1 else "prediction": float for n in range(1, count + 1)}
 
 
 def _count(engine: Engine) -> int:

@@ -94,7 +94,7 @@ def _parquet(path: Path, columns: Columns) -> Iterator[Write]:
         from pyarrow.parquet import ParquetWriter
     except ImportError:
         raise ExportRefused("parquet needs pyarrow, which is not installed: pip install pyarrow") from None
-    types = {int: pyarrow.int64(), float: pyarrow.float64(), str: pyarrow.string()}
+    types = {int: pyarrow.int64(), float: pyarrow.float64(), str: pyarrow.string(), bool: pyarrow.bool_()}
     types[datetime] = pyarrow.timestamp("us", tz="UTC")
     schema = pyarrow.schema([(name, types[kind]) for name, kind in columns.items()])
     with ParquetWriter(path, schema) as writer:

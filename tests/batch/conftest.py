@@ -13,7 +13,7 @@ from batch import artifact
 from batch.database import connect, readers
 from batch.files import seed
 from batch.migrate.schema import REVISION
-from batch.model import Model, load
+from batch.predictor import Predictor, load
 from batch.runner import Runner
 from batch.scope.rows import PartByAge as PartByAge  # the table has its index
 from batch.settings import Settings
@@ -80,8 +80,8 @@ def server(free_port: Callable[[], int], tmp_path: Path) -> Iterator[Callable[[]
 
 
 @pytest.fixture(scope="session")
-def model(artifacts: Path) -> Model:
-    return load(artifact.open_artifact(artifacts / "iris", keep=["model.onnx"]))
+def model(artifacts: Path) -> Predictor:
+    return load(artifact.open_artifact(artifacts / "iris", keep=None))
 
 
 def fill(engine: Engine, count: int) -> list[list[float]]:

@@ -4,8 +4,8 @@ import pytest
 from sqlalchemy import Engine, delete, update
 
 from batch import policies
-from batch.model import Model
 from batch.policies import Policy
+from batch.predictor import Predictor
 from batch.runner import Runner
 from batch.tables import Item, State
 
@@ -35,7 +35,7 @@ def test_each_row_has_exactly_one_prediction_whatever_is_killed(tmp_path):
         (update(Item).values(model_version=2), audit.Verdict(wrong=1, doubled=1, missing=0)),
     ],
 )
-def test_the_verdict_names_each_broken_promise(mariadb: Engine, model: Model, change, verdict):
+def test_the_verdict_names_each_broken_promise(mariadb: Engine, model: Predictor, change, verdict):
     rows = fill(mariadb, 20)
     audit.install(mariadb)
     policies.run(Runner(mariadb, model), Policy.LEAVE)

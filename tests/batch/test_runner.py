@@ -8,8 +8,8 @@ from sqlalchemy import Engine, text, update
 from sqlalchemy.exc import OperationalError
 
 from batch import policies
-from batch.model import Model
 from batch.policies import Policy
+from batch.predictor import Predictor
 from batch.queries import Rows
 from batch.runner import Runner
 from batch.tables import Item, State
@@ -18,13 +18,13 @@ from tests.batch.conftest import Flaky, add, fill, items, open_engine, states
 GOOD, BAD = [5.1, 3.5, 1.4, 0.2], [5.1, None, 1.4, 0.2]
 
 
-def run(engine: Engine, model: Model, policy: Policy = Policy.LEAVE, **options: Any):
+def run(engine: Engine, model: Predictor, policy: Policy = Policy.LEAVE, **options: Any):
     options = {"chunk_rows": 7, "backoff": 0, "retry_seconds": 5, "max_attempts": 3} | options
     rows = Rows(None if policy is Policy.RETRY_ALL else options["max_attempts"])
     return policies.run(Runner(engine, model, rows, **options), policy)
 
 
-def test_every_row_reads_back_as_a_direct_run_gives_it(engine: Engine, model: Model, expected):
+def test_every_row_reads_back_as_a_direct_run_gives_it(engine: Engine, model: Predictor, expected):
     rows = fill(engine, 100)
     assert run(engine, model).done == 100
     stored = items(engine)
@@ -33,7 +33,7 @@ def test_every_row_reads_back_as_a_direct_run_gives_it(engine: Engine, model: Mo
 
 
 @pytest.mark.parametrize("policy", Policy)
-def test_a_second_run_touches_nothing(engine: Engine, model: Model, policy):
+def test_a_second_run_touches_nothing(engine: Engine, model: Predictor, policy):
     fill(engine, 20)
     assert run(engine, model, policy).done == 20
     first = [(item.updated_at, item.attempts) for item in items(engine)]
@@ -41,7 +41,7 @@ def test_a_second_run_touches_nothing(engine: Engine, model: Model, policy):
     assert [(item.updated_at, item.attempts) for item in items(engine)] == first
 
 
-def test_a_row_that_arrived_bad_fails_alone_and_keeps_its_reason(engine: Engine, model: Model):
+def test_a_row_that_arrived_bad_fails_alone_and_keeps_its_reason(engine: Engine, model: Predictor):
     add(engine, GOOD, [1.0], "text", GOOD)
     result = run(engine, model)
     assert (states(engine), result.done, result.failed) == ("dffd", 2, {2, 3})
@@ -51,13 +51,13 @@ def test_a_row_that_arrived_bad_fails_alone_and_keeps_its_reason(engine: Engine,
     ]
 
 
-def test_leave_tries_a_failed_row_once_in_each_run_until_its_attempts_are_used_up(engine: Engine, model: Model):
+def test_leave_tries_a_failed_row_once_in_each_run_until_its_attempts_are_used_up(engine: Engine, model: Predictor):
     add(engine, GOOD, BAD)
     assert [run(engine, model, max_attempts=3).failed for _ in range(4)] == [{2}, {2}, {2}, set()]
     assert [item.attempts for item in items(engine)] == [1, 3]
 
 
-def test_a_corrected_row_is_predicted_by_the_next_run(engine: Engine, model: Model):
+def test_a_corrected_row_is_predicted_by_the_next_run(engine: Engine, model: Predictor):
     add(engine, BAD)
     run(engine, model)
     with engine.begin() as connection:
@@ -68,7 +68,7 @@ def test_a_corrected_row_is_predicted_by_the_next_run(engine: Engine, model: Mod
 
 @pytest.mark.parametrize("policy", Policy)
 def test_a_bad_row_that_was_set_back_to_pending_with_its_version_fails_like_any_other(
-    engine: Engine, model: Model, policy
+    engine: Engine, model: Predictor, policy
 ):
     add(engine, GOOD, GOOD)
     run(engine, model)
@@ -79,7 +79,7 @@ def test_a_bad_row_that_was_set_back_to_pending_with_its_version_fails_like_any_
     assert items(engine)[1].attempts == {Policy.RETRY_FAILED: 3}.get(policy, 2)
 
 
-def test_retry_failed_tries_the_failed_part_again_in_the_same_run(engine: Engine, model: Model):
+def test_retry_failed_tries_the_failed_part_again_in_the_same_run(engine: Engine, model: Predictor):
     add(engine, GOOD, BAD, GOOD)
     flaky = replace(model, session=Flaky(model.session, failures=3))  # the two together, then each alone
     result = run(engine, flaky, Policy.RETRY_FAILED, max_attempts=3)
@@ -87,7 +87,7 @@ def test_retry_failed_tries_the_failed_part_again_in_the_same_run(engine: Engine
     assert [item.attempts for item in items(engine)] == [2, 3, 2]
 
 
-def test_a_failed_row_that_another_runner_predicts_is_not_left_failed(engine: Engine, model: Model):
+def test_a_failed_row_that_another_runner_predicts_is_not_left_failed(engine: Engine, model: Predictor):
     add(engine, GOOD, BAD)
     flaky = replace(model, session=Flaky(model.session, failures=2))
     one = Runner(engine, flaky)
@@ -95,7 +95,7 @@ def test_a_failed_row_that_another_runner_predicts_is_not_left_failed(engine: En
     assert (policies.run(one, Policy.RETRY_FAILED).failed, states(engine)) == ({2}, "df")
 
 
-def test_leave_leaves_rows_that_the_model_raised_for_to_the_next_run(engine: Engine, model: Model):
+def test_leave_leaves_rows_that_the_model_raised_for_to_the_next_run(engine: Engine, model: Predictor):
     add(engine, GOOD, GOOD)
     flaky = replace(model, session=Flaky(model.session, failures=3))
     assert run(engine, flaky).failed == {1, 2}
@@ -103,14 +103,14 @@ def test_leave_leaves_rows_that_the_model_raised_for_to_the_next_run(engine: Eng
     assert (run(engine, flaky).done, states(engine)) == (2, "dd")
 
 
-def test_retry_all_publishes_nothing_when_a_row_fails(engine: Engine, model: Model):
+def test_retry_all_publishes_nothing_when_a_row_fails(engine: Engine, model: Predictor):
     add(engine, *[GOOD] * 10, BAD, *[GOOD] * 5)
     result = run(engine, model, Policy.RETRY_ALL)
     assert (states(engine), result.done, result.failed) == ("p" * 10 + "f" + "p" * 5, 0, {11})
     assert items(engine)[10].reason == "[1]: Input should be a valid number"
 
 
-def test_retry_all_starts_over_and_then_publishes_everything(engine: Engine, model: Model):
+def test_retry_all_starts_over_and_then_publishes_everything(engine: Engine, model: Predictor):
     add(engine, *[GOOD] * 10)
     flaky = Flaky(model.session, failures=2)
     result = run(engine, replace(model, session=flaky), Policy.RETRY_ALL, chunk_rows=1, max_attempts=3)
@@ -118,7 +118,7 @@ def test_retry_all_starts_over_and_then_publishes_everything(engine: Engine, mod
     assert flaky.runs == 12
 
 
-def test_retry_all_includes_rows_that_failed_in_an_earlier_run(engine: Engine, model: Model):
+def test_retry_all_includes_rows_that_failed_in_an_earlier_run(engine: Engine, model: Predictor):
     add(engine, GOOD, BAD)
     for _ in range(4):
         run(engine, model, Policy.RETRY_ALL, max_attempts=1)
@@ -129,7 +129,7 @@ def test_retry_all_includes_rows_that_failed_in_an_earlier_run(engine: Engine, m
 
 
 def test_a_reason_of_retry_all_does_not_change_a_row_that_another_runner_has_predicted(
-    engine: Engine, model: Model, monkeypatch
+    engine: Engine, model: Predictor, monkeypatch
 ):
     add(engine, GOOD, BAD)
     write_reasons = policies._write_reasons
@@ -161,7 +161,7 @@ def kill_all_others(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("policy", Policy)
-def test_after_a_lost_connection_only_the_open_chunk_is_repeated(mariadb: Engine, model: Model, policy):
+def test_after_a_lost_connection_only_the_open_chunk_is_repeated(mariadb: Engine, model: Predictor, policy):
     fill(mariadb, 30)
     saboteur = Saboteur(model.session, lambda: kill_all_others(mariadb), times=2)
     result = run(mariadb, replace(model, session=saboteur), policy)
@@ -169,7 +169,7 @@ def test_after_a_lost_connection_only_the_open_chunk_is_repeated(mariadb: Engine
     assert {item.attempts for item in items(mariadb)} == {1}
 
 
-def test_after_a_restart_of_the_server_only_the_open_chunk_is_repeated(model: Model, server):
+def test_after_a_restart_of_the_server_only_the_open_chunk_is_repeated(model: Predictor, server):
     running = server()
     engine = open_engine(server.url)
     fill(engine, 30)
@@ -183,7 +183,7 @@ def test_after_a_restart_of_the_server_only_the_open_chunk_is_repeated(model: Mo
     engine.dispose()
 
 
-def test_a_connection_that_is_lost_repeatedly_ends_the_run(mariadb: Engine, model: Model):
+def test_a_connection_that_is_lost_repeatedly_ends_the_run(mariadb: Engine, model: Predictor):
     fill(mariadb, 3)
     saboteur = Saboteur(model.session, lambda: kill_all_others(mariadb), times=10_000)
     with pytest.raises(OperationalError):

@@ -23,8 +23,8 @@ from batch.api.app import build_app
 from batch.artifact import open_artifact
 from batch.database import connect
 from batch.migrate.schema import upgrade
-from batch.model import Model
 from batch.policies import Policy
+from batch.predictor import Predictor
 from batch.runner import Runner
 from batch.settings import Settings
 from batch.tables import Item, State
@@ -78,7 +78,9 @@ def walk(client: Client, path: str, limit: int) -> list[int]:
     return ids
 
 
-def test_added_rows_are_stored_before_the_answer_and_predicted_by_the_job(client: Client, engine: Engine, model: Model):
+def test_added_rows_are_stored_before_the_answer_and_predicted_by_the_job(
+    client: Client, engine: Engine, model: Predictor
+):
     added = client.post(json={"data": [ROW, [6.6, 3, 5.6, 2]]})
     assert (added.status_code, added.json()) == (201, {"ids": [1, 2]})
     assert [item.values for item in items(engine)] == [ROW, [6.6, 3.0, 5.6, 2.0]]
@@ -90,7 +92,7 @@ def test_added_rows_are_stored_before_the_answer_and_predicted_by_the_job(client
     ]
 
 
-def test_the_three_lists_are_complete_at_any_page_size(client: Client, engine: Engine, model: Model):
+def test_the_three_lists_are_complete_at_any_page_size(client: Client, engine: Engine, model: Predictor):
     add(engine, *[ROW] * 5, [1.0], *[ROW] * 5)
     policies.run(Runner(engine, model), Policy.LEAVE)
     add(engine, *[ROW] * 4)
@@ -99,7 +101,7 @@ def test_the_three_lists_are_complete_at_any_page_size(client: Client, engine: E
     assert walk(client, "/data/unpredicted", 2) == [6, 12, 13, 14, 15]
 
 
-def test_a_stored_row_shows_everything_about_it(client: Client, engine: Engine, model: Model):
+def test_a_stored_row_shows_everything_about_it(client: Client, engine: Engine, model: Predictor):
     add(engine, ROW, "text")
     policies.run(Runner(engine, model), Policy.LEAVE)
     done, failed = client.get("/data/all").json()["items"]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow.parquet
 import pymysql
 import pytest
+from sklearn.linear_model import LinearRegression
 from sqlalchemy import Engine, event
 from typer.main import get_command
 
@@ -17,19 +18,21 @@ from batch import policies
 from batch.database import retrying
 from batch.files import export
 from batch.files.outputs import ExportRefused, Format, format_of, open_output
-from batch.model import Model
 from batch.policies import Policy
+from batch.predictor import Predictor
 from batch.runner import Runner
 from batch.settings import Settings
 from local.processes import ROOT
 from tests.batch.commands import run, url
 from tests.batch.conftest import add, fill, items
+from tests.web_single.conftest import save
+from tests.web_single.graphs import CUSTOMERS, FLOWERS, churn, exported
 
 PROBABILITIES = ["probability_setosa", "probability_versicolor", "probability_virginica"]
 COLUMNS = ["id", "value_1", "value_2", "value_3", "value_4", "label", *PROBABILITIES, "model_version", "updated_at"]
 
 
-def predict(engine: Engine, model: Model) -> list[list]:
+def predict(engine: Engine, model: Predictor) -> list[list]:
     """Fill the table with rows that are done, one that failed and one that waits; return what an export must hold."""
     fill(engine, 12)
     add(engine, [1.0])
@@ -46,14 +49,14 @@ def read_csv(text: str) -> tuple[list[str], list[list]]:
     return names, [[kind(cell) for kind, cell in zip(kinds, line, strict=True)] for line in lines]
 
 
-def test_a_csv_holds_every_prediction_as_the_database_does(engine: Engine, model: Model, tmp_path: Path):
+def test_a_csv_holds_every_prediction_as_the_database_does(engine: Engine, model: Predictor, tmp_path: Path):
     rows = predict(engine, model)
     done = run("export", engine, str(tmp_path / "p.csv"))
     assert (done.returncode, done.stdout, done.stderr) == (0, "", f"12 rows written to {tmp_path}/p.csv\n")
     assert read_csv((tmp_path / "p.csv").read_text()) == (COLUMNS, rows)
 
 
-def test_a_parquet_file_holds_the_same(mariadb: Engine, model: Model, tmp_path: Path):
+def test_a_parquet_file_holds_the_same(mariadb: Engine, model: Predictor, tmp_path: Path):
     rows = predict(mariadb, model)
     done = run("export", mariadb, str(tmp_path / "predictions"), "--format", "parquet")
     assert done.returncode == 0, done.stderr
@@ -61,7 +64,7 @@ def test_a_parquet_file_holds_the_same(mariadb: Engine, model: Model, tmp_path: 
     assert (table.column_names, [list(row.values()) for row in table.to_pylist()]) == (COLUMNS, rows)
 
 
-def test_stdout_gets_csv_and_nothing_else_without_pyarrow(sqlite: Engine, model: Model, tmp_path: Path):
+def test_stdout_gets_csv_and_nothing_else_without_pyarrow(sqlite: Engine, model: Predictor, tmp_path: Path):
     rows = predict(sqlite, model)
     (tmp_path / "pyarrow.py").write_text("raise ImportError")
     done = run("export", sqlite, "-", PYTHONPATH=str(tmp_path))
@@ -69,7 +72,7 @@ def test_stdout_gets_csv_and_nothing_else_without_pyarrow(sqlite: Engine, model:
     assert read_csv(done.stdout) == (COLUMNS, rows)
 
 
-def test_pages_hold_every_row_once(monkeypatch, engine: Engine, model: Model):
+def test_pages_hold_every_row_once(monkeypatch, engine: Engine, model: Predictor):
     rows = predict(engine, model)
     monkeypatch.setattr(export, "PAGE_ROWS", 5)
     pages = list(export.pages(engine, retrying(0)))
@@ -77,7 +80,7 @@ def test_pages_hold_every_row_once(monkeypatch, engine: Engine, model: Model):
     assert [row.id for page in pages for row in page] == [row[0] for row in rows]
 
 
-def test_a_page_that_is_lost_with_its_connection_is_read_again(mariadb: Engine, model: Model):
+def test_a_page_that_is_lost_with_its_connection_is_read_again(mariadb: Engine, model: Predictor):
     predict(mariadb, model)
     lost: list[str] = []
 
@@ -108,7 +111,7 @@ def test_an_unfinished_file_leaves_the_old_file_and_nothing_else(tmp_path: Path)
 
 
 def test_rows_of_another_version_are_exported_if_it_has_the_same_columns(
-    sqlite: Engine, model: Model, artifacts: Path, tmp_path: Path
+    sqlite: Engine, model: Predictor, artifacts: Path, tmp_path: Path
 ):
     rows = predict(sqlite, model)
     manifest = json.loads((artifacts / "iris" / "1" / "manifest.json").read_text()) | {"files": {}}
@@ -135,7 +138,7 @@ def test_an_impossible_output_is_one_line_and_exit_code_2(sqlite: Engine):
     assert (refused.returncode, refused.stderr) == (2, "only csv can be written to stdout, not parquet\n")
 
 
-def test_rows_that_stdout_did_not_accept_are_not_reported_as_written(sqlite: Engine, model: Model):
+def test_rows_that_stdout_did_not_accept_are_not_reported_as_written(sqlite: Engine, model: Predictor):
     predict(sqlite, model)
     read, write = os.pipe()
     os.close(read)
@@ -170,3 +173,27 @@ def test_the_password_is_in_no_line_and_no_flag_takes_one(secretive: str):
     assert (told.returncode, refused.returncode, "Access denied" in refused.stderr) == (0, 4, True)
     assert "s3cret" not in told.stdout + told.stderr + refused.stdout + refused.stderr
     assert {flag.name for flag in get_command(export.app).params} == {"output", "kind"}
+
+
+def test_rows_with_names_and_types_get_a_column_for_each_value(sqlite: Engine, tmp_path: Path):
+    described = [{"name": "age", "dtype": "float32"}, {"name": "city", "dtype": "string"}]
+    described = [each | {"shape": [None, 1]} for each in [*described, {"name": "visits", "dtype": "int64"}]]
+    folder = save(tmp_path / "churn", churn()[1], ["leaves", "stays"], sample=CUSTOMERS[0], inputs=described)
+    add(sqlite, CUSTOMERS[0], list(CUSTOMERS[1].values()))
+    assert run("job", sqlite, MODEL_DIR=str(folder)).returncode == 0
+    names, *lines = csv.reader(run("export", sqlite, "-", MODEL_DIR=str(folder)).stdout.splitlines())
+    assert names[:7] == ["id", "value_age", "value_city", "value_visits", "label", *names[5:7]]
+    assert [line[:5] for line in lines] == [["1", "20.0", "Oslo", "3", "stays"], ["2", "71.0", "Rome", "1", "leaves"]]
+
+
+@pytest.mark.parametrize(("count", "names"), [(1, ["prediction"]), (2, ["prediction_1", "prediction_2"])])
+def test_the_values_of_a_regressor_are_columns(sqlite: Engine, tmp_path: Path, count: int, names: list[str]):
+    content = exported(LinearRegression(), FLOWERS, FLOWERS[:, :count] if count > 1 else FLOWERS[:, 0])
+    described = {"inputs": [{"name": "X", "dtype": "float32", "shape": [None, 4]}]}
+    described["outputs"] = [{"name": "variable", "dtype": "float32", "shape": [None, count]}]
+    folder = save(tmp_path / "m", content, [], task="regression", **described)
+    add(sqlite, FLOWERS[0].tolist())
+    assert run("job", sqlite, MODEL_DIR=str(folder)).returncode == 0
+    header, line = csv.reader(run("export", sqlite, "-", MODEL_DIR=str(folder)).stdout.splitlines())
+    assert header == ["id", "value_1", "value_2", "value_3", "value_4", *names, "model_version", "updated_at"]
+    assert [float(cell) for cell in line[5 : 5 + count]] == pytest.approx(FLOWERS[0, :count], abs=1e-4)

@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 from batch import job, policies
 from batch.database import connect
 from batch.errors import Stopped
-from batch.model import Model
 from batch.policies import Policy
+from batch.predictor import Predictor
 from batch.queries import Rows
 from batch.runner import Runner
 from batch.scope.rows import ScopedRows
@@ -35,7 +35,7 @@ def at(hours: int) -> str:
     return moment((NOON + timedelta(hours=hours)).isoformat())
 
 
-def run(engine: Engine, model: Model, scope: Scope, policy: Policy = Policy.LEAVE, **options: Any):
+def run(engine: Engine, model: Predictor, scope: Scope, policy: Policy = Policy.LEAVE, **options: Any):
     options = {"chunk_rows": 3, "backoff": 0, "retry_seconds": 5, "max_attempts": 3} | options
     rows = Rows(None if policy is Policy.RETRY_ALL else options["max_attempts"])
     return policies.run(scoped(scope, Runner(engine, model, rows, **options)), policy)
@@ -93,7 +93,7 @@ def rows_read(engine: Engine) -> Iterator[list[int]]:
 
 
 @pytest.mark.parametrize("policy", Policy)
-def test_a_run_takes_rows_created_at_since_or_later_and_before_until(engine: Engine, model: Model, policy):
+def test_a_run_takes_rows_created_at_since_or_later_and_before_until(engine: Engine, model: Predictor, policy):
     add(engine, *[GOOD] * 9)
     age(engine, {1: -1, 2: 0, 3: 1, 4: 2, 5: 3, 6: -5})
     run(engine, model, Scope(since=at(0), until=at(2)), policy)
@@ -105,7 +105,7 @@ def test_a_run_takes_rows_created_at_since_or_later_and_before_until(engine: Eng
 
 
 @pytest.mark.parametrize("policy", Policy)
-def test_failed_rows_of_the_scope_are_tried_and_no_others(engine: Engine, model: Model, policy):
+def test_failed_rows_of_the_scope_are_tried_and_no_others(engine: Engine, model: Predictor, policy):
     add(engine, *[BAD] * 4, *[GOOD] * 4)
     with engine.begin() as connection:
         connection.execute(update(Item).where(Item.id <= 4).values(state=State.FAILED, attempts=1))
@@ -117,7 +117,7 @@ def test_failed_rows_of_the_scope_are_tried_and_no_others(engine: Engine, model:
 
 
 @pytest.mark.parametrize("scope", [Scope(max_rows=4), Scope(max_rows=4, since=at(0))])
-def test_a_run_tries_at_most_max_rows(engine: Engine, model: Model, scope):
+def test_a_run_tries_at_most_max_rows(engine: Engine, model: Predictor, scope):
     add(engine, *[BAD] * 3, *[GOOD] * 5)
     age(engine, {})
     with engine.begin() as connection:  # the first is used up by this run's first try
@@ -198,7 +198,7 @@ def overtime(runner: Runner) -> None:
 @pytest.mark.parametrize(
     ("policy", "left"), [(Policy.LEAVE, "ddddddpp"), (Policy.RETRY_FAILED, "ddddddpp"), (Policy.RETRY_ALL, "pppppppp")]
 )
-def test_the_deadline_ends_a_run_between_two_chunks(engine: Engine, model: Model, policy, left):
+def test_the_deadline_ends_a_run_between_two_chunks(engine: Engine, model: Predictor, policy, left):
     add(engine, *[GOOD] * 8)
     slow = Meanwhile(model.session, overtime)
     runner = slow.runner = Runner(engine, replace(model, session=slow), chunk_rows=3)
@@ -207,13 +207,13 @@ def test_the_deadline_ends_a_run_between_two_chunks(engine: Engine, model: Model
     assert (states(engine), runner.result.done) == (left, left.count("d"))
 
 
-def test_the_deadline_ends_a_run_that_waits_for_the_database(model: Model, free_port):
+def test_the_deadline_ends_a_run_that_waits_for_the_database(model: Predictor, free_port):
     away = connect(Settings(database_url=f"mysql+pymysql://root@127.0.0.1:{free_port()}/x"))
     with pytest.raises(Stopped, match="deadline reached"):
         run(away, model, Scope(deadline=0.5), retry_seconds=3600)
 
 
-def test_a_back_off_does_not_outlast_the_deadline(engine: Engine, model: Model):
+def test_a_back_off_does_not_outlast_the_deadline(engine: Engine, model: Predictor):
     add(engine, BAD)
     with pytest.raises(Stopped, match="deadline reached"):
         run(engine, model, Scope(deadline=1), Policy.RETRY_FAILED, backoff=3600)
@@ -230,7 +230,7 @@ def test_a_run_that_reached_its_deadline_prints_how_far_it_came(mariadb: Engine)
 # Rescoring
 
 
-def test_runners_that_share_a_rescoring_do_each_row_of_an_older_model_once(engine: Engine, model: Model, expected):
+def test_runners_that_share_a_rescoring_do_each_row_of_an_older_model_once(engine: Engine, model: Predictor, expected):
     add(engine, *[GOOD] * 60, [6.6, 3.0, 5.6, 2.0])
     predicted_by(engine, 1)
     with engine.begin() as connection:
@@ -250,7 +250,9 @@ def test_runners_that_share_a_rescoring_do_each_row_of_an_older_model_once(engin
 
 
 @pytest.mark.parametrize("policy", Policy)
-def test_a_row_that_fails_in_a_rescoring_keeps_its_prediction_and_gets_the_reason(engine: Engine, model: Model, policy):
+def test_a_row_that_fails_in_a_rescoring_keeps_its_prediction_and_gets_the_reason(
+    engine: Engine, model: Predictor, policy
+):
     add(engine, GOOD, BAD, GOOD)
     predicted_by(engine, 1)
     result = run(engine, replace(model, version=2), Scope(rescore=True), policy, max_attempts=2)
@@ -261,7 +263,7 @@ def test_a_row_that_fails_in_a_rescoring_keeps_its_prediction_and_gets_the_reaso
     assert (failed.prediction, failed.reason) == ([1.0, 0.0, 0.0], "[1]: Input should be a valid number")
 
 
-def test_retry_failed_retries_rows_that_failed_in_a_rescoring(engine: Engine, model: Model):
+def test_retry_failed_retries_rows_that_failed_in_a_rescoring(engine: Engine, model: Predictor):
     add(engine, GOOD, GOOD)
     predicted_by(engine, 1)
     flaky = replace(model, version=2, session=Flaky(model.session, failures=3))  # both, then each alone

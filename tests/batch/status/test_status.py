@@ -10,8 +10,8 @@ from sqlalchemy import Engine, event, text, update
 
 from batch import policies
 from batch.database import readers
-from batch.model import Model
 from batch.policies import Policy
+from batch.predictor import Predictor
 from batch.runner import Runner
 from batch.scope.scope import Scope
 from batch.status import record
@@ -29,14 +29,14 @@ def last_run(engine: Engine) -> dict[str, Any]:
         return status(connection, 1)["runs"][0]
 
 
-def recorded(engine: Engine, model: Model, policy: Policy = Policy.LEAVE, report=lambda rows: None, **scope):
+def recorded(engine: Engine, model: Predictor, policy: Policy = Policy.LEAVE, report=lambda rows: None, **scope):
     runner = Runner(engine, model, chunk_rows=2, retry_seconds=0, hooks=[report])
     Scope(**scope).apply(runner)
     with record.record(runner, policy):
         policies.run(runner, policy)
 
 
-def test_a_run_is_recorded_with_its_options_and_its_result(engine: Engine, model: Model):
+def test_a_run_is_recorded_with_its_options_and_its_result(engine: Engine, model: Predictor):
     add(engine, *[GOOD] * 3, BAD)
     recorded(engine, model, since="2026-01-01 00:00:00", max_rows=3)
     recorded(engine, model)
@@ -48,7 +48,7 @@ def test_a_run_is_recorded_with_its_options_and_its_result(engine: Engine, model
     assert first["started_at"] <= first["finished_at"] <= last["finished_at"]
 
 
-def test_a_run_shows_how_far_it_has_come_while_it_runs(engine: Engine, model: Model, monkeypatch):
+def test_a_run_shows_how_far_it_has_come_while_it_runs(engine: Engine, model: Predictor, monkeypatch):
     monkeypatch.setattr(record, "HEARTBEAT_SECONDS", 0)
     add(engine, *[GOOD] * 6)
     shown = []
@@ -57,7 +57,7 @@ def test_a_run_shows_how_far_it_has_come_while_it_runs(engine: Engine, model: Mo
     assert last_run(engine)["rows_done"] == 6
 
 
-def test_a_deadline_a_bug_and_the_end_of_the_process_are_different_outcomes(mariadb: Engine, model: Model):
+def test_a_deadline_a_bug_and_the_end_of_the_process_are_different_outcomes(mariadb: Engine, model: Predictor):
     def bug(rows: int) -> None:
         raise ZeroDivisionError
 
@@ -88,7 +88,7 @@ def test_a_run_that_a_signal_ends_is_recorded_as_terminated(sqlite: Engine, star
     assert 0 < count(sqlite, State.DONE) == run["rows_done"] == summary["done"] < 3000
 
 
-def test_a_run_that_lost_its_database_is_recorded_once_the_database_is_back(mariadb: Engine, model: Model):
+def test_a_run_that_lost_its_database_is_recorded_once_the_database_is_back(mariadb: Engine, model: Predictor):
     class Killer:
         def run(self, outputs, feed):
             with mariadb.connect() as connection:

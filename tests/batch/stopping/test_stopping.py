@@ -9,8 +9,8 @@ from sqlalchemy.exc import OperationalError
 
 from batch import policies
 from batch.errors import Stopped
-from batch.model import Model
 from batch.policies import Policy
+from batch.predictor import Predictor
 from batch.runner import Runner
 from batch.stopping.signals import Stop, stop_on_signals
 from batch.tables import State
@@ -23,7 +23,7 @@ GOOD, BAD = [5.1, 3.5, 1.4, 0.2], [5.1, None, 1.4, 0.2]
 @pytest.mark.parametrize(
     ("policy", "left"), [(Policy.LEAVE, "ddddddpp"), (Policy.RETRY_FAILED, "ddddddpp"), (Policy.RETRY_ALL, "pppppppp")]
 )
-def test_a_stop_ends_a_run_between_two_chunks(engine: Engine, model: Model, policy, left):
+def test_a_stop_ends_a_run_between_two_chunks(engine: Engine, model: Predictor, policy, left):
     add(engine, *[GOOD] * 8)
     stop = Stop()
     slow = Meanwhile(model.session, lambda runner: stop.request())
@@ -33,7 +33,7 @@ def test_a_stop_ends_a_run_between_two_chunks(engine: Engine, model: Model, poli
     assert (states(engine), runner.result.done) == (left, left.count("d"))
 
 
-def test_a_stopped_run_no_longer_waits_for_the_database(mariadb: Engine, model: Model):
+def test_a_stopped_run_no_longer_waits_for_the_database(mariadb: Engine, model: Predictor):
     stop = Stop()
 
     def lose(runner: Runner) -> None:
@@ -47,7 +47,7 @@ def test_a_stopped_run_no_longer_waits_for_the_database(mariadb: Engine, model: 
         policies.run(runner, Policy.LEAVE)
 
 
-def test_the_alarm_behind_a_signal_ends_with_the_run(sqlite: Engine, model: Model):
+def test_the_alarm_behind_a_signal_ends_with_the_run(sqlite: Engine, model: Predictor):
     before, runner = signal.getsignal(signal.SIGTERM), Runner(sqlite, model)
     with stop_on_signals(runner):
         signal.raise_signal(signal.SIGTERM)
@@ -58,7 +58,7 @@ def test_the_alarm_behind_a_signal_ends_with_the_run(sqlite: Engine, model: Mode
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-def test_a_stopped_run_ends_its_back_off(mariadb: Engine, model: Model):
+def test_a_stopped_run_ends_its_back_off(mariadb: Engine, model: Predictor):
     add(mariadb, BAD)
     stop = Stop()
     threading.Timer(0.5, stop.request).start()

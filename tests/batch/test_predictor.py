@@ -1,6 +1,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batch.artifact import Artifact, open_artifact
-from batch.model import Model, ModelRefused, load
+from batch.predictor import ArtefactUnusable, Predictor, list_reader, load, row_reader
+from batch.rows import RowFormat
 
 GOOD = [5.1, 3.5, 1.4, 0.2]
 number = st.floats(-100, 100, width=32)
@@ -26,20 +28,22 @@ class Fake:
         rows = feed["input"]
         if (rows == 13).any():
             raise RuntimeError("unlucky")
-        return [np.zeros(len(rows), np.int64), np.hstack([rows, 1 - rows])]
+        return [np.hstack([rows, 1 - rows])]
 
 
 class Overflowing:
     def run(self, outputs, feed):
-        return [np.zeros(1, np.int64), np.array([[np.inf, 0]])]
+        return [np.array([[np.inf, 0]])]
 
 
-fake = Model(Fake(), "input", 1, ["low", "high"], 3)
+ONE = RowFormat([{"name": "input", "dtype": "float32", "shape": [None, 1]}], [])
+described = SimpleNamespace(row_format=ONE, output="chances", labels=["high", "low"], task="classification", version=3)
+fake = Predictor(described, Fake(), list_reader(ONE))
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.lists(number, min_size=4, max_size=4) | anything, max_size=20))
-def test_every_row_is_predicted_or_has_a_reason(model: Model, rows):
+def test_every_row_is_predicted_or_has_a_reason(model: Predictor, rows):
     predictions = model.predict((i, json.dumps(row)) for i, row in enumerate(rows))
     assert sorted([row.id for row in predictions.done] + list(predictions.failed)) == list(range(len(rows)))
     assert all(predictions.failed.values())
@@ -47,7 +51,7 @@ def test_every_row_is_predicted_or_has_a_reason(model: Model, rows):
 
 @settings(max_examples=30, deadline=None)
 @given(rows=st.lists(st.lists(number, min_size=4, max_size=4), min_size=1, max_size=20))
-def test_predictions_are_those_of_a_direct_run_to_the_last_bit(model: Model, expected, rows):
+def test_predictions_are_those_of_a_direct_run_to_the_last_bit(model: Predictor, expected, rows):
     predictions = model.predict((i, json.dumps(row)) for i, row in enumerate(rows))
     assert [(row.label, json.loads(row.prediction)) for row in predictions.done] == expected(rows)
 
@@ -61,6 +65,8 @@ def test_predictions_are_those_of_a_direct_run_to_the_last_bit(model: Model, exp
         ("[1, true, 3, 4]", "[1]: Input should be a valid number"),
         ("[1, 2, null, 4]", "[2]: Input should be a valid number"),
         ("null", "Input should be a valid array"),
+        ('{"float_input": [1, 2, 3]}', "float_input: List should have at least 4 items"),
+        ('{"rows": [1, 2, 3, 4]}', "float_input: Field required"),
         ("[1, 2, 3, 1e39]", "[3]: Input should be less than or equal to 3402823"),
         ("[1, 2, 3, 1e400]", "[3]: Input should be a finite number"),
         ("[NaN, 2, 3, 4]", "[0]: Input should be a finite number"),
@@ -69,7 +75,7 @@ def test_predictions_are_those_of_a_direct_run_to_the_last_bit(model: Model, exp
         (7, "JSON input should be string, bytes or bytearray"),
     ],
 )
-def test_a_bad_row_fails_alone_with_its_reason(model: Model, stored, reason):
+def test_a_bad_row_fails_alone_with_its_reason(model: Predictor, stored, reason):
     predictions = model.predict([(1, json.dumps(GOOD)), (2, stored), (3, json.dumps(GOOD))])
     assert [row.id for row in predictions.done] == [1, 3]
     assert predictions.failed[2].startswith(reason)
@@ -83,21 +89,25 @@ def test_only_the_row_that_a_model_raises_for_fails():
 
 def test_probabilities_that_are_not_finite_fail_the_row():
     overflowing = replace(fake, session=Overflowing())
-    assert overflowing.predict([(1, "[0.5]")]).failed == {1: "the model's probabilities are not finite"}
+    assert overflowing.predict([(1, "[0.5]")]).failed == {1: "the model's answer is not finite"}
 
 
 def test_another_kind_of_model_is_refused(artifacts: Path):
-    with pytest.raises(ModelRefused, match="not an ONNX model: tensorflow"):
+    with pytest.raises(ArtefactUnusable, match="framework: Input should be 'onnx'"):
         load(open_artifact(artifacts / "digits"))
 
 
-@pytest.mark.parametrize("manifest", [{"framework": "onnx"}, {"framework": "onnx", "inputs": [], "labels": []}])
-def test_a_manifest_without_the_input_is_refused(artifacts: Path, manifest):
-    with pytest.raises(ModelRefused, match="cannot be loaded"):
-        load(Artifact(artifacts / "iris" / "1", 1, manifest))
+def test_a_manifest_without_a_name_is_refused(artifacts: Path):
+    with pytest.raises(ArtefactUnusable, match=r"manifest.json: name: Field required"):
+        load(Artifact(artifacts / "iris" / "1", 1, {"framework": "onnx"}))
 
 
 def test_a_file_that_is_not_an_onnx_graph_is_refused(tmp_path: Path):
-    (tmp_path / "model.onnx").write_bytes(b"something else")
-    with pytest.raises(ModelRefused, match="cannot be loaded"):
-        load(Artifact(tmp_path, 1, {"framework": "onnx"}))
+    with pytest.raises(ArtefactUnusable, match="cannot be loaded"):
+        load(Artifact(tmp_path, 1, {"name": "any"}, {"model.onnx": b"something else"}))
+
+
+@pytest.mark.parametrize("manifest", [{}, {"inputs": [{"name": "x"}]}, {"inputs": 7}])
+def test_a_manifest_that_does_not_describe_the_inputs_is_refused_where_the_model_is_not_loaded(manifest):
+    with pytest.raises(ArtefactUnusable, match=r"manifest.json: inputs: "):
+        row_reader(manifest)
