@@ -20,5 +20,6 @@ def add_fast(app: FastAPI) -> None:
     """Answer POST /predict and POST /predict/label without FastAPI's request handling."""
     routers = [router, label_router] if app.state.model.task == "classification" else [router]
     routes = [route for each in routers for route in each.routes if isinstance(route, APIRoute)]
-    app.add_middleware(FastPath, routes=[route for route in routes if route.endpoint in (predict, predict_label)])
+    fast = [route for route in routes if route.endpoint in (predict, predict_label)]
+    app.add_middleware(FastPath, routes=fast, model=app.state.model)
     app.build_middleware_stack = partial(build_middleware_stack, app)  # type: ignore[method-assign]

@@ -7,8 +7,9 @@ from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ..api import get_model, read_rows
+from ..api import read_rows
 from ..errors import ServiceError, answer_error
+from ..model import Model
 from .fast_request import FastRequest
 
 
@@ -20,8 +21,8 @@ class FastPath:
 
     depth = 9
 
-    def __init__(self, app: ASGIApp, routes: Iterable[APIRoute]) -> None:
-        self._app, self._routes = app, {route.path: route for route in routes}
+    def __init__(self, app: ASGIApp, routes: Iterable[APIRoute], model: Model) -> None:
+        self._app, self._routes, self._model = app, {route.path: route for route in routes}, model
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -31,7 +32,7 @@ class FastPath:
         scope["route"] = route
         request = FastRequest(scope, receive)
         try:
-            response: Response = await route.endpoint(await read_rows(request), get_model(request))
+            response: Response = await route.endpoint(await read_rows(request), self._model)
         except (ServiceError, ClientDisconnect) as error:
             response = await answer_error(request, error)
         await response(scope, receive, send)
