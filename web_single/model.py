@@ -84,7 +84,8 @@ class Model:
         try:
             shape = self.run([self.output], self.row_format.arrays([self.sample] * 2))[0].shape
         except Exception as error:
-            raise ModelRefused(f"{MODEL_FILE} fails on two rows like the sample in its manifest: {error}") from error
+            fix = f"name a row that it takes as `sample` in manifest.json, in place of {str(self.sample)[:99]}"
+            raise ModelRefused(f"{MODEL_FILE} fails on two rows; {fix}: {error}") from error
         if shape[:1] != (2,) or (self.task == "classification" and shape[1:] != (len(self.labels),)):
             raise ModelRefused(f"{MODEL_FILE} answers two rows with shape {shape}; the labels are {self.labels}")
 

@@ -226,7 +226,7 @@ def test_a_regressor_may_answer_several_values(tmp_path: Path) -> None:
     [
         ({"task": "ranking"}, r"manifest.json: task: Input should be 'classification' or 'regression'"),
         ({"output": "chance"}, "must have one float output of probabilities"),
-        ({"sample": [1, 2]}, "fails on two rows like the sample in its manifest"),
+        ({"sample": [1, 2]}, "fails on two rows; name a row that it takes as `sample`"),
         ({"sample": "5.1"}, "manifest.json: sample"),
         ({"labels": ["yes"]}, r"answers two rows with shape \(2, 2\); the labels are \['yes'\]"),
         ({"task": "regression", "output": "rows"}, "must have one float output of values"),

@@ -41,7 +41,8 @@ def check_answers(model: Model, artifact: Artifact) -> bool:
         likeliest = probabilities >= probabilities.max(axis=1, keepdims=True) - 2 * tolerance
         if own:
             orders = [classes] if classes else [model.labels, range(len(model.labels))]
-            check_labels(model, "the graph's own", results[own].ravel().tolist(), orders, likeliest)
+            given = [int(label) if isinstance(label, bool) else label for label in results[own].ravel().tolist()]
+            check_labels(model, "the graph's own", given, orders, likeliest)
         if golden and golden.labels:
             check_labels(model, "the golden", golden.labels, [model.labels], likeliest)
     return golden is not None

@@ -69,4 +69,4 @@ def check_labels(model: Model, whose: str, given: list[Any], orders: list[Any], 
 
 
 def _may_be_label(tensor: dict[str, Any]) -> bool:
-    return tensor["dtype"] in ("int64", "int32", "string") and tensor["shape"][1:] in ([], [1])
+    return tensor["dtype"] in ("int64", "int32", "bool", "string") and tensor["shape"][1:] in ([], [1])

@@ -19,7 +19,8 @@ class RequestPart(BaseModel):
     A feature that is not supported, such as shared memory, is a field that can only be null.
     """
 
-    model_config = ConfigDict(strict=True, allow_inf_nan=False)
+    # The whole request is built once: a part for each of hundreds of inputs would take seconds at the start.
+    model_config = ConfigDict(strict=True, allow_inf_nan=False, defer_build=True)
 
 
 class RequestParameters(RequestPart):
@@ -75,6 +76,7 @@ def requests_for(model: Model, outputs: list[str], max_rows: int) -> tuple[type[
             "outputs": (output | None, None),
         }
         requests.append(create_model("BinaryRequest" if binary else "InferRequest", __base__=InferRequest, **fields))
+        requests[-1].model_rebuild()
     return requests[0], requests[1]
 
 

@@ -28,13 +28,15 @@ REFUSALS = {
 def routes(model: Model, request: type[InferRequest]) -> Iterator[dict[str, Any]]:
     """Yield the arguments of `add_api_route` for each endpoint."""
     served = {"name": model.name, "version": str(model.version)}
+    schema = request.model_json_schema()
+    body = inlined(schema, schema["$defs"])
     yield _route("/v2", api.server, ServerMetadata, served)
     yield _route("/v2/health/live", api.live, Live, served)
     yield _route("/v2/health/ready", api.ready, Ready, served, 503)
     for path in ("/v2/models/{name}", "/v2/models/{name}/versions/{version}"):
         yield _route(path, api.model_metadata, ModelMetadata, served, 404)
         yield _route(f"{path}/ready", api.model_ready, Ready, served, 404, 503)
-        yield _route(f"{path}/infer", api.infer, InferResponse, served, 400, 404, 408, 413, 415, request=request)
+        yield _route(f"{path}/infer", api.infer, InferResponse, served, 400, 404, 408, 413, 415, body=body)
 
 
 def _route(
@@ -43,9 +45,9 @@ def _route(
     answer: type[BaseModel],
     served: dict[str, str],
     *refusals: int,
-    request: type[InferRequest] | None = None,
+    body: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Return the arguments of `add_api_route`; `served` is what the path may name, `request` the body of a POST."""
+    """Return the arguments of `add_api_route`; `served` is what the path may name, `body` the schema of a POST's."""
     responses: dict[int, Any] = {code: {"model": Failure, "description": REFUSALS[code]} for code in refusals}
     names = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string", "enum": [value]}}
@@ -53,15 +55,14 @@ def _route(
         if f"{{{name}}}" in path
     ]
     described: dict[str, Any] = {"parameters": names} if names else {}
-    if request:
-        schema = request.model_json_schema()
-        content = {"application/json": {"schema": inlined(schema, schema["$defs"])}, "application/octet-stream": BYTES}
+    if body:
+        content = {"application/json": {"schema": body}, "application/octet-stream": BYTES}
         described["requestBody"] = {"required": True, "content": content}
         responses[200] = {"content": {"application/octet-stream": BYTES}}
     return {
         "path": path,
         "endpoint": endpoint,
-        "methods": ["POST" if request else "GET"],
+        "methods": ["POST" if body else "GET"],
         "response_model": answer,
         "responses": responses,
         "openapi_extra": described,

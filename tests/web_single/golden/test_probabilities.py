@@ -115,3 +115,13 @@ def test_labels_that_are_not_those_of_the_graph_are_refused(
     content = exported(LogisticRegression(max_iter=1000), FLOWERS, NAMES[IRIS.target])
     with pytest.raises(ArtifactRefused, match=said):
         load_model(Settings(model_dir=save(tmp_path / "model", content, labels, **manifest)))
+
+
+def test_the_label_of_the_graph_may_be_true_or_false(tmp_path: Path) -> None:
+    nodes = [helper.make_node("Softmax", ["x"], ["probabilities"]), helper.make_node("ArgMax", ["x"], ["best"], axis=1)]
+    nodes += [helper.make_node("Cast", ["best"], ["label"], to=9)]
+    outputs = {"label": ("bool", [None, 1]), "probabilities": ("float32", [None, 2])}
+    content = graph(nodes, {"x": ("float32", [None, 2])}, outputs)
+    assert load_model(Settings(model_dir=save(tmp_path / "right", content, ["no", "yes"]))).labels == ["no", "yes"]
+    with pytest.raises(ArtifactRefused, match="the graph's own label of row 0 is"):
+        load_model(Settings(model_dir=save(tmp_path / "wrong", content, ["no", "yes"], classes=[1, 0])))
