@@ -43,7 +43,6 @@ class Description(BaseModel):
     """What a manifest says about a model and its graph does not."""
 
     name: Annotated[str, Field(pattern="^[A-Za-z0-9][A-Za-z0-9._-]*$")]  # a part of a URL
-    framework: Literal["onnx"] = "onnx"
     task: Literal["classification", "regression"] = "classification"
     labels: list[str] = []
     accuracy: dict[str, Any] = {}
