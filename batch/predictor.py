@@ -34,10 +34,7 @@ class Predictor:
     model: Model
     session: Any
     read: Read
-
-    @property
-    def version(self) -> int:
-        return self.model.version
+    version: int
 
     def predict(self, rows: Iterable[tuple[int, Any]]) -> Predictions:
         """Predict rows (id, values as JSON text) in one run of the model."""
@@ -103,7 +100,7 @@ def load(artifact: Artifact) -> Predictor:
         model.check()
     except ArtifactRefused as error:
         raise ArtefactUnusable(" ".join(str(error).split())) from error
-    return Predictor(model, model.session, reader(model.row_format))
+    return Predictor(model, model.session, reader(model.row_format), model.version)
 
 
 def row_reader(manifest: dict[str, Any]) -> Read:

@@ -37,8 +37,8 @@ class Overflowing:
 
 
 ONE = RowFormat([{"name": "input", "dtype": "float32", "shape": [None, 1]}], [])
-described = SimpleNamespace(row_format=ONE, output="chances", labels=["high", "low"], task="classification", version=3)
-fake = Predictor(described, Fake(), list_reader(ONE))
+described = SimpleNamespace(row_format=ONE, output="chances", labels=["high", "low"], task="classification")
+fake = Predictor(described, Fake(), list_reader(ONE), 3)
 
 
 @settings(max_examples=60, deadline=None)

@@ -197,7 +197,7 @@ def test_predict_answers_each_row_or_says_why(call: Call, model: Model, bodies: 
     for body in bodies:
         expected = predict_rows(body)
         status, content = call(PREDICT, body, JSON)
-        direct = expected if expected is None else model.predict({model.rows.name: expected})
+        direct = expected if expected is None else model.predict({model.row_format.name: expected})
         check(status, content, "detail", direct, lambda answer: np.array(answer["prediction"], np.float32))
 
 
@@ -207,7 +207,7 @@ def test_infer_answers_each_row_or_says_why(call: Call, model: Model, bodies: li
     for body in bodies:
         expected = infer_rows(body)
         status, content = call(INFER, body, JSON)
-        direct = expected if expected is None else model.predict({model.rows.name: expected}).ravel()
+        direct = expected if expected is None else model.predict({model.row_format.name: expected}).ravel()
         check(status, content, "error", direct, lambda answer: np.array(answer["outputs"][1]["data"], np.float32))
 
 
@@ -229,7 +229,7 @@ def test_bytes_behind_json_are_rows_or_refused(
     head = json.dumps({"inputs": [input_ | {"parameters": {"binary_data_size": len(raw) + size}}]}).encode()
     status, content = call(INFER, head + raw, ("inference-header-content-length", str(len(head) + length)))
     right = shifts == (0, 0, 0) and len(table) <= MAX_ROWS and np.isfinite(table).all()
-    direct = model.predict({model.rows.name: table}).ravel() if right else None
+    direct = model.predict({model.row_format.name: table}).ravel() if right else None
     check(status, content, "error", direct, lambda answer: np.array(answer["outputs"][1]["data"], np.float32))
 
 
