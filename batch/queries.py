@@ -1,6 +1,6 @@
 """Every statement of the job; the caller owns the transaction."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -44,15 +44,10 @@ class Rows:
         self.parts = [Part((Item.state == State.FAILED, *left)), Part((Item.state == State.PENDING,), grows=True)]
 
     def count(self, connection: Connection) -> int:
-        return count(connection, self.parts)
-
-
-def count(connection: Connection, parts: Iterable[Part]) -> int:
-    """Count the rows of all parts in one query."""
-    ids = [part.select().with_only_columns(Item.id).order_by(None).subquery() for part in parts]
-    return sum(
-        connection.execute(sa.select(*(sa.select(func.count(rows.c.id)).scalar_subquery() for rows in ids))).one()
-    )
+        """Count the rows of all parts in one query."""
+        ids = [part.select().with_only_columns(Item.id).order_by(None).subquery() for part in self.parts]
+        counts = [sa.select(func.count(rows.c.id)).scalar_subquery() for rows in ids]
+        return sum(connection.execute(sa.select(*counts)).one())
 
 
 def write_done(connection: Connection, rows: Sequence[Predicted], model_version: int) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Index, Row
 
-from ..queries import Part, Rows, count
+from ..queries import Part, Rows
 from ..tables import Item, State
 
 # For rows by time and by model version. Only `done` rows have a version.
@@ -95,4 +95,8 @@ class ScopedRows(Rows):
 
     def count_by_state(self, connection: Connection) -> dict[str, int]:
         """Count what a run can claim, by state."""
-        return {state.value: count(connection, [part]) for state, part in zip(self.states, self.parts, strict=True)}
+        counts, one = {}, Rows()
+        for state, part in zip(self.states, self.parts, strict=True):
+            one.parts = [part]
+            counts[state.value] = one.count(connection)
+        return counts
