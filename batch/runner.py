@@ -54,9 +54,9 @@ class Runner:
         self.result.add(predictions)
         return rows[-1] if rows else None
 
-    def predict(self, connection: Connection, rows: Sequence[Row[Any]]) -> Predictions:
+    def predict(self, connection: Connection, rows: Sequence[Any]) -> Predictions:
         """Predict the rows of a chunk and write what became of them."""
-        predictions = self.model.predict((row.id, row.text) for row in rows)
+        predictions = self.model.predict(row[:2] for row in rows)  # row.id is 40 times as slow
         if predictions.done:
             self.write_done(connection, predictions.done, self.model.version)
         queries.write_failed(connection, predictions.failed)
