@@ -7,6 +7,7 @@ from fastapi import FastAPI
 
 from . import api, errors
 from .background.registration import add_background  # optional: background
+from .docs.pages import replace_docs  # optional: docs
 from .idempotency.keyed_submit import add_keys  # optional: idempotency
 from .job_queue import JobQueue
 from .model_info.endpoints import add_model_info  # optional: model_info
@@ -31,6 +32,7 @@ def create_app() -> FastAPI:
     errors.add_handlers(app)
     add_background(app)  # optional: background
     add_events(app)  # optional: waiting
+    replace_docs(app)  # optional: docs
     add_formats(app)  # optional: uploads
     add_grouped_submit(app)  # optional: throughput
     add_keys(app)  # optional: idempotency

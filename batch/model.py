@@ -47,7 +47,7 @@ class Description(BaseModel):
     labels: list[str] = []
     accuracy: dict[str, Any] = {}
     inputs: list[dict[str, Any]] = []
-    output: str | None = None  # None: the only one that can be the answer
+    output: str | None = None  # None: the only float output
     sample: list[Any] | dict[str, Any] | None = None
 
 
@@ -66,7 +66,7 @@ class Model:
         self.run: Run = self.session.run  # an optional part may wrap it
         self.inputs = [_describe(tensor) for tensor in self.session.get_inputs()]
         self.outputs = [_describe(tensor) for tensor in self.session.get_outputs()]
-        self.output = _find_output(self.outputs, described)
+        self.output = _find_output(self.outputs, described.output)
         self.row_format = row_format(self.inputs, described.inputs)
         self.sample = described.sample or self.row_format.example
 
@@ -85,7 +85,7 @@ class Model:
         except Exception as error:
             fix = f"name a row that it takes as `sample` in manifest.json, in place of {str(self.sample)[:99]}"
             raise ModelRefused(f"{MODEL_FILE} fails on two rows; {fix}: {error}") from error
-        if shape[:1] != (2,) or (self.task == "classification" and shape[1:] != (len(self.labels),)):
+        if shape != (2, len(self.labels)) if self.task == "classification" else shape != (2, *shape[1:2]):
             raise ModelRefused(f"{MODEL_FILE} answers two rows with shape {shape}; the labels are {self.labels}")
 
 
@@ -118,16 +118,12 @@ def _describe(tensor: Any) -> dict[str, Any]:
     return {"name": tensor.name, "dtype": {"float": "float32", "double": "float64"}.get(dtype, dtype), "shape": shape}
 
 
-def _find_output(outputs: list[dict[str, Any]], described: Description) -> str:
-    """Return the name of the output that is the answer: the one that the manifest names, or the only one it can be."""
-    floats = [each for each in outputs if each["dtype"] in ("float32", "float64")]
-    found = [each for each in floats if described.output in (None, each["name"])]
-    if not described.output:
-        found = [each for each in found if len(each["shape"]) in ((1, 2) if described.task == "regression" else (2,))]
-    if len(found) > 1 and described.task == "classification":
-        found = [each for each in found if each["shape"][1] in (None, len(described.labels))]
+def _find_output(outputs: list[dict[str, Any]], named: str | None) -> str:
+    """Return the name of the output that is the answer: the one that the manifest names, or the only float output."""
+    found = [str(each["name"]) for each in outputs if each["dtype"] in ("float32", "float64")]
+    if named:
+        found = [name for name in found if name == named]
     if len(found) != 1:
-        answer = "values" if described.task == "regression" else "probabilities [null, labels]"
         fix = "name one as `output` in manifest.json, and turn zipmap off"
-        raise ArtifactRefused(f"{MODEL_FILE} must have one float output of {answer}; {fix}; it has {outputs}")
-    return str(found[0]["name"])
+        raise ArtifactRefused(f"{MODEL_FILE} must have one float output; {fix}; it has {outputs}")
+    return found[0]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pymysql
 import pytest
 import redis
+from playwright.sync_api import sync_playwright
 
 from local import servers
 from local.demo import samples
@@ -111,3 +112,13 @@ def digit_images() -> list[samples.DigitImage]:
 @pytest.fixture(scope="session")
 def photographs() -> list[bytes]:
     return samples.photographs()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Headless Chromium. It holds this thread's event loop, so tests that need one must be in other modules."""
+    program = servers.executable("chromium", "chromium-browser", "google-chrome")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()

@@ -2,14 +2,14 @@
 
 from typing import Annotated, Any, cast
 
-from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import ValidationError
 from pydantic_core import to_json
 
 from .errors import ServiceError, first_error
 from .model import Model
 from .rows import Arrays
-from .schemas import LabelPrediction, Metadata, Prediction, Problem
+from .schemas import LabelPrediction, Prediction, Problem
 
 REFUSALS: dict[int | str, dict[str, Any]] = {code: {"model": Problem} for code in (400, 408, 413, 415, 422, 503)}
 router = APIRouter()
@@ -37,9 +37,8 @@ async def read_rows(request: Request) -> Arrays:
     try:
         rows = state.request_schema.model_validate_json(body).data
     except ValidationError as error:
-        if error.error_count() > 2:  # the lists stop at their first error, so these are unknown fields
-            raise InvalidRows(f"body: {error.error_count()} errors; the only field is data") from None
-        raise InvalidRows(first_error(error)) from None
+        # The lists stop at their first error, so more than two errors are unknown fields, as many as the body holds.
+        raise InvalidRows(first_error(error) if error.error_count() < 3 else "body: the only field is data") from None
     request.scope["rows"] = len(rows)  # for logs and metrics
     arrays: Arrays = state.model.row_format.arrays(rows)
     return arrays
@@ -68,18 +67,6 @@ async def predict_label(rows: Rows, model: TheModel) -> Response:
     return Response(to_json({"prediction": likeliest}), media_type="application/json")
 
 
-@router.get("/predict/test", response_model=Prediction)
-async def predict_test(model: TheModel) -> Response:
-    """The prediction for a sample row that the service provides."""
-    return await predict(model.row_format.arrays([model.sample]), model)
-
-
-@label_router.get("/predict/test/label", response_model=LabelPrediction)
-async def predict_test_label(model: TheModel) -> Response:
-    """The likeliest label for a sample row that the service provides."""
-    return await predict_label(model.row_format.arrays([model.sample]), model)
-
-
 @router.get("/health")
 async def health() -> dict[str, str]:
     """The process is alive."""
@@ -92,24 +79,3 @@ async def ready(request: Request) -> dict[str, str]:
     for check in request.app.state.ready_checks:
         check()
     return {"status": "ready"}
-
-
-@router.get("/label")
-async def label(model: TheModel) -> dict[str, list[str]]:
-    """The labels in the order of the probabilities."""
-    return {"labels": model.labels}
-
-
-@router.get("/metadata")
-async def metadata(request: Request, model: TheModel) -> Metadata:
-    """The model: tensors from its graph, the rest from its manifest; and the limits of a request."""
-    return Metadata.model_validate(vars(model) | request.app.state.request_limits)
-
-
-def openapi(app: FastAPI) -> dict[str, Any]:
-    """Return the OpenAPI page; the model defines the body of a prediction."""
-    page, schema = FastAPI.openapi(app), app.state.request_schema.model_json_schema()
-    for path in {"/predict", "/predict/label"} & set(page["paths"]):
-        body = {"required": True, "content": {"application/json": {"schema": schema}}}
-        page["paths"][path]["post"]["requestBody"] = body
-    return page

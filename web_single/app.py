@@ -1,25 +1,27 @@
 """The composition root: settings, a verified model, the application and its optional parts."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from fastapi import FastAPI
 from pydantic import ValidationError
 
-from .api import label_router, openapi, router
+from .api import label_router, router
 from .artifact import Artifact, ArtifactRefused, open_artifact
 from .columns import Columns, add_columns, name_refused_rows  # optional: columns
+from .docs import add_docs  # optional: docs
 from .errors import HANDLED, answer_error, first_error
 from .fast import add_fast  # optional: fast
 from .golden import check_golden  # optional: golden
 from .limits import add_limits  # optional: limits
 from .model import Model
+from .model_info import add_model_info  # optional: model_info
 from .open_inference import add_open_inference  # optional: open_inference
 from .rows import RowFormat
 from .schemas import request_for
 from .settings import Settings
 from .telemetry import add_telemetry  # optional: telemetry
-from .workers import add_workers, kept_or  # optional: workers
+from .workers import add_workers, kept_artifact  # optional: workers
 
 
 def create_app() -> FastAPI:
@@ -40,20 +42,10 @@ def exit_in_one_line() -> Iterator[None]:
         raise SystemExit(f"{__package__}: {' '.join(str(error).split())}") from None
 
 
-def read_artifact(settings: Settings) -> Artifact:
-    """Return the verified model version that the settings name, with its files, or raise `ArtifactRefused`."""
-    return open_artifact(settings.model_dir, settings.model_version, keep=None)
-
-
-def load_model(settings: Settings) -> Model:
-    """Return the model that the settings name: verified, loaded and tried."""
-    read: Callable[[Settings], Artifact] = read_artifact
-    read = kept_or(read)  # optional: workers
-    return open_model(settings, read(settings))
-
-
-def open_model(settings: Settings, artifact: Artifact) -> Model:
-    """Return the model of a verified artefact, loaded and tried, or raise `ArtifactRefused`."""
+def load_model(settings: Settings, artifact: Artifact | None = None) -> Model:
+    """Return the model that the settings name, or the one in a verified artefact: loaded and tried."""
+    artifact = artifact or kept_artifact()  # optional: workers
+    artifact = artifact or open_artifact(settings.model_dir, settings.model_version, keep=None)
     row_format = RowFormat
     row_format = Columns  # optional: columns
     model = Model(artifact, settings.onnx_threads, row_format)
@@ -81,10 +73,11 @@ def build_app(settings: Settings, model: Model) -> FastAPI:
     app.include_router(router)
     if model.task == "classification":
         app.include_router(label_router)
-    app.openapi = lambda: openapi(app)  # type: ignore[method-assign]
     add_columns(app)  # optional: columns
+    add_docs(app)  # optional: docs
     add_fast(app)  # optional: fast
     add_limits(app)  # optional: limits
+    add_model_info(app)  # optional: model_info
     add_open_inference(app)  # optional: open_inference
     add_telemetry(app)  # optional: telemetry
     add_workers(app)  # optional: workers

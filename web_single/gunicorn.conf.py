@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 PACKAGE = Path(__file__).resolve().parent.name  # a folder that was copied and renamed runs as it is
-root = import_module(f"{PACKAGE}.app")
+app = import_module(f"{PACKAGE}.app")
 telemetry = import_module(f"{PACKAGE}.telemetry.master")  # optional: telemetry
 master = import_module(f"{PACKAGE}.workers.master")  # optional: workers
 
@@ -20,26 +20,19 @@ worker_tmp_dir = master.SHARED_MEMORY  # optional: workers
 keepalive = 75  # seconds; longer than the 60 after which common load balancers close an idle connection
 graceful_timeout = 20  # seconds that a stop waits for the requests in flight
 control_socket_disable = True  # its path would be the same for every gunicorn of one user
-with root.exit_in_one_line():
-    settings = root.Settings()
-    loglevel = settings.log_level
-    logconfig_dict = telemetry.logging_config(loglevel)  # optional: telemetry
-    drain_seconds = master.WorkersSettings().drain_seconds  # optional: workers
+with app.exit_in_one_line():
+    app.Settings()
+    loglevel, logconfig_dict = telemetry.logging_config()  # optional: telemetry
     workers = master.worker_count()  # optional: workers
     graceful_timeout = int(import_module(f"{PACKAGE}.limits").LimitsSettings().body_timeout) + 10  # optional: limits
 
 
-def on_starting(server: Any) -> None:
+def try_model(server: Any) -> None:
     """Try in the master what every worker will do, so that a refusal is one line and an exit code, not a loop."""
-    if server.cfg.preload_app:  # the master would serve its own application, whatever version arrives later
-        raise SystemExit(f"{PACKAGE}: --preload cannot be used: it keeps the first model version and counts nothing")
-    with root.exit_in_one_line():
-        artifact = root.read_artifact(settings)
-        model = root.open_model(settings, artifact)
-    server.log.info("Serving %s, version %d", model.name, model.version)
-    telemetry.choose_folder()  # optional: telemetry
-    master.keep(artifact)  # optional: workers
+    with app.exit_in_one_line():
+        app.load_model(app.Settings())
 
 
-on_reload, when_ready = master.on_reload(root), master.when_ready  # optional: workers
+on_starting = try_model
+on_starting, on_reload, when_ready = master.hooks(app)  # optional: workers
 pre_fork, child_exit, on_exit = telemetry.pre_fork, telemetry.child_exit, telemetry.on_exit  # optional: telemetry

@@ -15,7 +15,7 @@ def request_for(row: Any, max_rows: int, example: Any) -> type[BaseModel]:
 
 
 class Prediction(BaseModel):
-    """For each row, in the order sent: the probability of each label, in the order of `/label`, or the values."""
+    """For each row, in the order sent: the probability of each of the model's labels, or the values of a regressor."""
 
     prediction: list[list[float]] | list[float]
 
@@ -24,21 +24,6 @@ class LabelPrediction(BaseModel):
     """The likeliest label for each row, in the order sent."""
 
     prediction: list[str]
-
-
-class Metadata(BaseModel):
-    """The model, its tensors (null in a shape is the number of rows), and the limits of a request (null is none)."""
-
-    name: str
-    version: int
-    task: str
-    inputs: list[dict[str, Any]]
-    outputs: list[dict[str, Any]]
-    output: str
-    labels: list[str]
-    accuracy: dict[str, Any]
-    max_rows: int
-    max_body_bytes: int | None = None
 
 
 class Problem(BaseModel):

@@ -1,12 +1,9 @@
 """The settings of the root. Each optional folder has its own."""
 
 from pathlib import Path
-from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, NonNegativeInt, PositiveInt
+from pydantic import NonNegativeInt, PositiveInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
-
-Level = Annotated[Literal["debug", "info", "warning", "error", "critical"], BeforeValidator(str.lower)]
 
 
 class Settings(BaseSettings):
@@ -18,4 +15,3 @@ class Settings(BaseSettings):
     model_version: NonNegativeInt | None = None  # None: the highest version
     onnx_threads: PositiveInt = 1  # in one prediction; more threads than CPUs would compete with the other workers
     max_rows: PositiveInt = 10_000
-    log_level: Level = "info"

@@ -18,6 +18,7 @@ from ..settings import load_settings
 from .api import router
 from .errors import add_error_handler
 from .metrics import CountRequests, Table
+from .pages import front, replace_docs
 from .unread_body import DiscardUnreadBody
 
 
@@ -58,5 +59,7 @@ def build_app(manifest: dict[str, Any], engine: Engine) -> FastAPI:
     app.state.engine, app.state.readers = engine, readers(engine)
     app.state.schema_checked = False
     app.include_router(router)
+    app.include_router(front)
+    replace_docs(app)
     add_error_handler(app)
     return app

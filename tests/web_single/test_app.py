@@ -68,22 +68,6 @@ def test_a_wrong_path_or_method_is_a_json_error(client: Client, method: str, pat
     assert isinstance(answer.json()["detail"], str)
 
 
-def test_openapi_shows_the_request_the_answer_and_the_refusals(client: Client) -> None:
-    page = client.get("/openapi.json").json()
-    operation = page["paths"]["/predict"]["post"]
-    body = operation["requestBody"]["content"]["application/json"]["schema"]["properties"]
-    row = body["data"]["anyOf"][0]["items"]
-    assert (row["minItems"], row["maxItems"], row["items"]["type"]) == (4, 4, "number")
-    assert operation["responses"]["200"]["content"]["application/json"]["schema"]["$ref"].endswith("/Prediction")
-    assert {"400", "408", "413", "415", "422"} <= set(operation["responses"])
-
-
-def test_openapi_shows_every_endpoint(client: Client) -> None:
-    paths = set(client.get("/openapi.json").json()["paths"])
-    assert {"/health", "/ready", "/metadata", "/label", "/metrics", "/predict", "/predict/label"} <= paths
-    assert client.get("/docs").status_code == 200
-
-
 def test_the_newest_version_is_served_unless_one_is_named(model_dir: object, tmp_path: Path) -> None:
     folder = model_dir()  # type: ignore[operator]
     (folder / "3").rename(folder / "12")

@@ -10,27 +10,24 @@ from .counters import FOLDER, merge_dead_worker, open_folder
 from .settings import TelemetrySettings
 
 
-def logging_config(level: str) -> dict[str, Any]:
-    """Return gunicorn's `logconfig_dict` for the format that the environment names."""
-    if TelemetrySettings().log_format == "text":
-        return {}
+def logging_config() -> tuple[str, dict[str, Any]]:
+    """Return gunicorn's `loglevel`, and its `logconfig_dict` for the format that the environment names."""
+    settings = TelemetrySettings()
+    if settings.log_format == "text":
+        return settings.log_level, {}
     fields = "%(asctime)s %(levelname)s %(name)s %(process)d %(message)s"
-    logger = {"level": level.upper(), "handlers": ["error_console"], "propagate": False}
-    return {
+    logger = {"level": settings.log_level.upper(), "handlers": ["error_console"], "propagate": False}
+    return settings.log_level, {
         "formatters": {"generic": {"()": "pythonjsonlogger.json.JsonFormatter", "fmt": fields}},
         "loggers": {"gunicorn.error": logger},
     }
 
 
-def choose_folder() -> None:
-    """Name the folder of this master and its workers; `pre_fork` makes it."""
-    package = __name__.partition(".")[0]
-    shared_memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir()  # noqa: S108 - unguessable
-    os.environ[FOLDER] = f"{shared_memory}/{package}-{os.getpid()}-{secrets.token_hex(8)}"
-
-
 def pre_fork(server: Any, worker: Any) -> None:
     """Give a worker a place for its counters. The folder comes now, when every way to stop removes it."""
+    if not _has_folder(server):
+        shared_memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir()  # noqa: S108 - unguessable
+        os.environ[FOLDER] = f"{shared_memory}/{_prefix(server)}{secrets.token_hex(8)}"
     open_folder()
 
 
@@ -41,4 +38,14 @@ def child_exit(server: Any, worker: Any) -> None:
 
 def on_exit(server: Any) -> None:
     """Remove the counters together with the master that made them."""
-    shutil.rmtree(os.environ[FOLDER], ignore_errors=True)
+    if _has_folder(server):
+        shutil.rmtree(os.environ[FOLDER], ignore_errors=True)
+
+
+def _prefix(server: Any) -> str:
+    return f"{__name__.partition('.')[0]}-{server.pid}-"
+
+
+def _has_folder(server: Any) -> bool:
+    """Return whether the folder is this master's: one that replaces another by SIGUSR2 inherits that one's name."""
+    return _prefix(server) in os.environ.get(FOLDER, "")

@@ -8,10 +8,10 @@ Remove: delete this folder and the lines that end with "# optional: workers"
 
 from fastapi import FastAPI
 
-from .kept_model import kept_or
+from .kept_model import kept_artifact
 from .stop_announcement import check_no_stop_announced
 
-__all__ = ["add_workers", "kept_or"]
+__all__ = ["add_workers", "kept_artifact"]
 
 
 def add_workers(app: FastAPI) -> None:

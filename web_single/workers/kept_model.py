@@ -4,10 +4,7 @@ A worker that replaces a dead one serves the bytes that were verified, whatever 
 is safer than a private copy of the files: no other program can alter it, it fills no disk, and nothing must be removed.
 """
 
-from collections.abc import Callable
-
 from ..artifact import Artifact
-from ..settings import Settings
 
 _kept: list[Artifact] = []
 
@@ -17,6 +14,6 @@ def keep(artifact: Artifact) -> None:
     _kept[:] = [artifact]
 
 
-def kept_or(read: Callable[[Settings], Artifact]) -> Callable[[Settings], Artifact]:
-    """Return a function that returns the artefact that the master kept, or calls `read` where there is no master."""
-    return lambda settings: _kept[0] if _kept else read(settings)
+def kept_artifact() -> Artifact | None:
+    """Return the artefact that the master kept, or None where there is no master."""
+    return _kept[0] if _kept else None

@@ -6,12 +6,15 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from ..artifact import open_artifact
 from ..settings import Settings
 from .cpus import granted_cpus
 from .kept_model import keep
 from .settings import WorkersSettings
 from .stop_announcement import announce_stop, stop_announced
 
+PACKAGE = __name__.partition(".")[0]
+Hook = Callable[[Any], None]
 SHARED_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - heartbeats need no disk
 
 
@@ -19,27 +22,37 @@ def worker_count() -> str | int:
     """Return the number of workers: WEB_CONCURRENCY, or the CPUs that this container may use."""
     count = os.environ.get("WEB_CONCURRENCY") or granted_cpus()
     if count == "0":
-        sys.exit(f"{__name__.partition('.')[0]}: WEB_CONCURRENCY=0 cannot be used: no worker would answer")
+        sys.exit(f"{PACKAGE}: WEB_CONCURRENCY=0 cannot be used: no worker would answer")
     return count
 
 
-def on_reload(root: Any) -> Callable[[Any], None]:
-    """Return gunicorn's hook for SIGHUP; `root` is the module that opens a model."""
+def hooks(app: Any) -> tuple[Hook, Hook, Hook]:
+    """Return gunicorn's hooks `on_starting`, `on_reload` and `when_ready`; `app` is the module that loads a model."""
+    WorkersSettings()  # a wrong setting ends the start
+
+    def load(server: Any) -> None:
+        settings = Settings()
+        artifact = open_artifact(settings.model_dir, settings.model_version, keep=None)
+        model = app.load_model(settings, artifact)
+        keep(artifact)
+        server.log.info("Serving %s, version %d", model.name, model.version)
+
+    def start(server: Any) -> None:
+        """Verify the version once, for all workers."""
+        if server.cfg.preload_app:  # the master would serve its own application, whatever version arrives later
+            sys.exit(f"{PACKAGE}: --preload cannot be used: it keeps the first model version and counts nothing")
+        with app.exit_in_one_line():
+            load(server)
 
     def reload(server: Any) -> None:
         """Let new workers serve the version that is on disk now. If it is refused, they serve the old one."""
-        settings = Settings()
         try:
-            artifact = root.read_artifact(settings)
-            model = root.open_model(settings, artifact)
+            load(server)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with the new version, the old one must stay
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             server.log.error("Refused a new version and still serving the old one: %s", reason)
-        else:
-            keep(artifact)
-            server.log.info("Serving %s, version %d", model.name, model.version)
 
-    return reload
+    return start, reload, when_ready
 
 
 def when_ready(server: Any) -> None:
