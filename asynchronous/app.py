@@ -7,6 +7,7 @@ from fastapi import FastAPI
 
 from . import api, errors
 from .background.registration import add_background  # optional: background
+from .compatibility.any_client import add_any_client  # optional: compatibility
 from .docs.pages import replace_docs  # optional: docs
 from .idempotency.keyed_submit import add_keys  # optional: idempotency
 from .job_queue import JobQueue
@@ -30,6 +31,7 @@ def create_app() -> FastAPI:
     app.state.at_stop = []  # functions that are called when the server is told to stop; see server/
     app.include_router(api.router)
     errors.add_handlers(app)
+    add_any_client(app)  # optional: compatibility
     add_background(app)  # optional: background
     add_events(app)  # optional: waiting
     replace_docs(app)  # optional: docs

@@ -51,7 +51,8 @@ def exposed(image):
 
 def settings_fields(pattern):
     """The fields of a pattern's settings and of those that its optional folders bring."""
-    paths = [path.relative_to(ROOT).with_suffix("") for path in sorted((ROOT / pattern).rglob("settings.py"))]
+    files = [path for path in sorted((ROOT / pattern).rglob("*.py")) if "(BaseSettings)" in path.read_text()]
+    paths = [path.relative_to(ROOT).with_suffix("") for path in files]
     found = [vars(importlib.import_module(".".join(path.parts))).values() for path in paths]
     classes = [kind for values in found for kind in values if isinstance(kind, type) and issubclass(kind, BaseSettings)]
     return {name: field for kind in classes for name, field in kind.model_fields.items()}

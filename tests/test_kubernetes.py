@@ -14,6 +14,7 @@ from kubernetes_validate.utils import all_versions
 from asynchronous import api, keys
 from local.processes import ROOT
 from serving import ports
+from web_single.workers.settings import WorkersSettings
 
 from . import containers
 from .containers import exposed, instructions, wrong_variables
@@ -264,7 +265,7 @@ def work_seconds(name, settings):
     """Return the seconds that a program's work in progress may still take after SIGTERM."""
     if name == "web-single":
         gunicorn = runpy.run_path(str(ROOT / "web_single/gunicorn.conf.py"))
-        return gunicorn["drain_seconds"] + gunicorn["graceful_timeout"]
+        return WorkersSettings().drain_seconds + gunicorn["graceful_timeout"]
     if name == "asynchronous-proxy":
         return max(getattr(limit, "le", 0) for limit in typing.get_args(api.Wait)[1].metadata)
     return settings.predict_timeout

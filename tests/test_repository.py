@@ -28,6 +28,7 @@ TWINS = {
     "credentials.py": {"synchronous/tls", "asynchronous/tls"},
     "handshake.py": {"synchronous/tls", "asynchronous/tls"},
     "secure_channel.py": {"synchronous/tls", "asynchronous/tls"},
+    "any_client.py": {"web_single/compatibility", "asynchronous/compatibility", "batch/api"},
     "pages.py": {"web_single/docs", "asynchronous/docs", "batch/api"},
     "unread_body.py": {"web_single/limits", "asynchronous/server", "batch/api"},
     "stopping.py": {"web_single/workers", "asynchronous/server"},
@@ -50,7 +51,7 @@ ROLES = {
     "asynchronous": "app api model worker job_queue schemas settings errors",
     "batch": "job runner policies queries tables database model artifact schemas settings errors",
 }
-LARGEST_ROOT = {"web_single": 426, "synchronous": 300, "asynchronous": 770, "batch": 822}  # non-blank lines of Python
+LARGEST_ROOT = {"web_single": 428, "synchronous": 300, "asynchronous": 772, "batch": 822}  # non-blank lines of Python
 LARGEST_SCRIPT = 200  # non-blank lines of asynchronous/job_queue.lua
 LARGEST_MODULE, LARGEST_FUNCTION, LARGEST_README = 150, 40, 80  # lines
 LARGEST_FILE = 300_000  # bytes

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from .api import label_router, router
 from .artifact import Artifact, ArtifactRefused, open_artifact
 from .columns import Columns, add_columns, name_refused_rows  # optional: columns
+from .compatibility.any_client import add_any_client  # optional: compatibility
 from .docs import add_docs  # optional: docs
 from .errors import HANDLED, answer_error, first_error
 from .fast import add_fast  # optional: fast
@@ -73,6 +74,7 @@ def build_app(settings: Settings, model: Model) -> FastAPI:
     app.include_router(router)
     if model.task == "classification":
         app.include_router(label_router)
+    add_any_client(app)  # optional: compatibility
     add_columns(app)  # optional: columns
     add_docs(app)  # optional: docs
     add_fast(app)  # optional: fast

@@ -15,6 +15,7 @@ from ..errors import exit_in_one_line
 from ..migrate.schema import upgrade_embedded
 from ..predictor import read_artifact, row_reader
 from ..settings import load_settings
+from .any_client import add_any_client
 from .api import router
 from .errors import add_error_handler
 from .metrics import CountRequests, Table
@@ -59,6 +60,7 @@ def build_app(manifest: dict[str, Any], engine: Engine) -> FastAPI:
     app.state.engine, app.state.readers = engine, readers(engine)
     app.state.schema_checked = False
     app.include_router(router)
+    add_any_client(app)
     app.include_router(front)
     replace_docs(app)
     add_error_handler(app)
