@@ -9,6 +9,8 @@ from typing import Any
 
 from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
 
+MISSING = {1054, 1146, 1176}  # codes of MySQL and MariaDB: no such column, table, index
+
 
 class Exit(IntEnum):
     """The exit codes of all commands; 1 is a crash."""
@@ -35,12 +37,21 @@ class DatabaseUnavailable(ServiceError):
     exit_code, status = Exit.DATABASE, 503
 
 
+class SchemaTooOld(ServiceError):
+    """The database lacks a table, a column or an index that this code uses."""
+
+    exit_code, status = Exit.SCHEMA, 503
+
+
 class Stopped(ServiceError):
     """The run ended early; what it has committed remains."""
 
 
 def as_service_error(error: BaseException) -> ServiceError | None:
     """Return `error` without SQL, values and credentials; None for a bug, which needs its traceback."""
+    cause = error.orig if isinstance(error, DBAPIError) else None
+    if cause and ("no such" in str(cause) or MISSING & {*cause.args[:1]}):
+        return SchemaTooOld(f"the database lacks a table or an index, run `python -m batch.migrate`: {cause}")
     if isinstance(error, DBAPIError) and type(error) in (OperationalError, InterfaceError, DatabaseError):
         return DatabaseUnavailable(f"database unavailable: {error.orig}")
     if isinstance(error, OSError):

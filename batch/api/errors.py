@@ -9,7 +9,6 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from ..errors import ServiceError, as_service_error, first_error
-from ..migrate.schema import too_old
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +37,7 @@ async def answer_error(request: Request, error: Exception) -> JSONResponse:
         return JSONResponse({"detail": first_error(error)}, 422)
     if isinstance(error, NoConnectionFree):
         status, detail = 503, "database unavailable: every connection is busy"
-    elif known := too_old(error) or as_service_error(error):
+    elif known := as_service_error(error):
         status, detail = known.status, str(known)
     else:
         raise error

@@ -15,20 +15,13 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from ..database import readers
-from ..errors import DatabaseUnavailable, Exit, ServiceError
+from ..errors import DatabaseUnavailable, SchemaTooOld, as_service_error
 
 FOLDER = Path(__file__).parent
 REVISION = max(file.name[:4] for file in FOLDER.glob("versions/0*.py"))
 LOCK_SECONDS = 600
 
-NO_SUCH_TABLE, NO_SUCH_INDEX = 1146, 1176  # codes of MySQL and MariaDB
 STORED = select(column("version_num", String)).select_from(table("alembic_version"))
-
-
-class SchemaTooOld(ServiceError):
-    """The database lacks a table, a column or an index that this code uses."""
-
-    exit_code, status = Exit.SCHEMA, 503
 
 
 class MigrationBusy(DatabaseUnavailable):
@@ -45,19 +38,10 @@ def check(connection: Connection | Session) -> None:
     try:
         stored = connection.execute(STORED).scalar_one()
     except DBAPIError as error:
-        raise too_old(error) or error from None
+        raise as_service_error(error) or error from None
     if is_older(stored):
         need = f"this program needs {REVISION}: run `python -m batch.migrate`"
         raise SchemaTooOld(f"the database has schema {stored}, {need}")
-
-
-def too_old(error: BaseException) -> SchemaTooOld | None:
-    """Return the error that tells the operator what to do, if a table or an index is missing."""
-    if not isinstance(error, DBAPIError) or not error.orig:
-        return None
-    if "no such table" in str(error.orig) or error.orig.args[0] in (NO_SUCH_TABLE, NO_SUCH_INDEX):
-        return SchemaTooOld(f"the database lacks a table or an index, run `python -m batch.migrate`: {error.orig}")
-    return None
 
 
 def upgrade(engine: Engine) -> str | None:

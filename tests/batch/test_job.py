@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 from typer.testing import CliRunner
 
 from batch import job as job_module
@@ -103,6 +103,17 @@ def test_a_database_without_the_tables_is_exit_code_7_and_names_the_command(data
     done = job(database_url)
     assert (done.returncode, done.stderr.count("\n")) == (7, 1)
     assert "run `python -m batch.migrate`" in done.stderr
+
+
+@pytest.mark.parametrize("gone", ["TABLE items", "INDEX items_state_id ON items", "TABLE runs"])
+def test_what_disappears_during_a_run_ends_it_with_exit_code_7_and_names_the_command(mariadb: Engine, start_job, gone):
+    fill(mariadb, 3000)
+    program = start_job(mariadb, "--chunk-rows", "1")
+    wait_until(lambda: count(mariadb, State.DONE), 30)
+    with mariadb.begin() as connection:
+        connection.execute(text(f"DROP {gone}"))
+    assert (program.wait(30), "Traceback" in program.log.read_text()) == (7, False)
+    assert "run `python -m batch.migrate`" in program.log.read_text()
 
 
 def test_a_refused_artefact_is_one_line_and_exit_code_5(tmp_path: Path, artifacts: Path):
