@@ -15,6 +15,7 @@ from .batching import Batching  # optional: batching
 from .config_files import ConfigFiles  # optional: config_files
 from .connections import Connections  # optional: connections
 from .errors import ConfigRefused
+from .examples import Examples  # optional: examples
 from .flags import FlagParser, Flags
 from .golden import Golden  # optional: golden
 from .monitoring import Monitoring  # optional: monitoring
@@ -27,6 +28,7 @@ PARTS: list[Part] = [
     Batching(),  # optional: batching
     ConfigFiles(),  # optional: config_files
     Connections(),  # optional: connections
+    Examples(),  # optional: examples
     Golden(),  # optional: golden
     Monitoring(),  # optional: monitoring
     Tls(),  # optional: tls

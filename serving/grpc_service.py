@@ -33,7 +33,7 @@ def create_server(
             lambda request, timeout: service.metadata(request), metadata_pb2.GetModelMetadataRequest
         ),
     }
-    prediction |= {name: _method(_unimplemented(name)) for name in ("Classify", "Regress", "MultiInference")}
+    prediction |= {name: _method(answer, message) for name, (answer, message) in service.methods.items()}
     model = {
         "GetModelStatus": _method(lambda request, timeout: service.status(request), status_pb2.GetModelStatusRequest),
     }
@@ -47,8 +47,8 @@ def create_server(
     return server
 
 
-def _method(answer: Answer, message: Any = None) -> grpc.RpcMethodHandler:
-    """Return a handler that calls `answer(request, seconds left)`. Without a `message` type the request stays bytes."""
+def _method(answer: Answer, message: Any) -> grpc.RpcMethodHandler:
+    """Return a handler that calls `answer(request, seconds left)` with a request of the type `message`."""
 
     def behaviour(request: Any, context: grpc.ServicerContext) -> Any:
         left = min(context.time_remaining() or 0, LONGEST_SECONDS)  # a call without a deadline has centuries left
@@ -61,13 +61,6 @@ def _method(answer: Answer, message: Any = None) -> grpc.RpcMethodHandler:
 
     return grpc.unary_unary_rpc_method_handler(
         behaviour,
-        request_deserializer=message and message.FromString,
+        request_deserializer=message.FromString,
         response_serializer=lambda response: response.SerializeToString(),
     )
-
-
-def _unimplemented(name: str) -> Answer:
-    def answer(request: Any, timeout: float) -> Any:
-        raise RequestRefused(grpc.StatusCode.UNIMPLEMENTED, f"this server does not answer {name}, only Predict")
-
-    return answer

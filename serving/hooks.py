@@ -28,6 +28,9 @@ class Observer:
         """Return a context manager that encloses one request to `model`."""
         return nullcontext()
 
+    def examples(self, model: str, count: int) -> None:
+        """Receive the number of tf.Example messages in one request to `model`."""
+
     def loaded(self, path: Path, status: str) -> None:
         """Receive the result of one attempt to load the SavedModel in `path`: success or fail."""
 

@@ -58,6 +58,8 @@ def _check_rows(arrays: Arrays) -> None:
     for name, array in arrays.items():
         if array.ndim == 0:
             raise invalid(f"Tensor name: {name} has no shape information ")
+        if not len(array):
+            raise invalid(f"Tensor name: {name} has invalid batch size: 0")
         if rows not in (None, len(array)):
             raise invalid(f"Tensor name: {name} has inconsistent batch size: {len(array)} expecting: {rows}")
         rows = len(array)

@@ -45,9 +45,13 @@ def to_array(values: list[Any], dtype: int) -> np.ndarray:
         raise _wrong_type(misfit, name) from error
 
 
+def json_type(value: Any) -> str:
+    """Return the type's name in TensorFlow Serving's error messages: String, Number, True, ..."""
+    return str(value) if isinstance(value, bool) else _JSON_TYPES.get(type(value), "Number")
+
+
 def _wrong_type(value: Any, name: str) -> RequestRefused:
-    kind = str(value) if isinstance(value, bool) else _JSON_TYPES.get(type(value), "Number")
-    return invalid(f"JSON Value: {quoted(value)} Type: {kind} is not of expected type: {name}")
+    return invalid(f"JSON Value: {quoted(value)} Type: {json_type(value)} is not of expected type: {name}")
 
 
 def _floats(values: list[Any], dtype: np.dtype, name: str) -> np.ndarray:

@@ -11,12 +11,13 @@ from google.protobuf.message import DecodeError
 from tensorflow_serving.apis import prediction_log_pb2
 
 from .artifact import ArtifactRefused, open_artifact
-from .errors import LoadFailed, RequestRefused
+from .errors import LoadFailed, RequestRefused, invalid
 from .flags import Flags
 from .hooks import Observer
 from .model import Model
 
 WARM_UP_SECONDS = 600.0
+MOST_RECORDS = 1000
 log = logging.getLogger(__name__)
 
 
@@ -56,15 +57,21 @@ def open_model(
 
 
 def warm_up(model: Model, records: Path) -> int:
-    """Replay the recorded Predict requests, so that no caller pays for the first run; return their number."""
+    """Replay the recorded requests, so that no caller pays for the first run; return their number."""
     if not records.exists():
         return 0
     count = 0
     for record in tf.data.TFRecordDataset(str(records)).as_numpy_iterator():
         entry = prediction_log_pb2.PredictionLog.FromString(record)
-        if entry.HasField("predict_log"):
-            model.predict(entry.predict_log.request, WARM_UP_SECONDS)
-            count += 1
+        kind = entry.WhichOneof("log_type")
+        if kind and kind not in model.replay:
+            message = f"Unsupported log_type for warmup: {kind}"
+            raise RequestRefused(grpc.StatusCode.UNIMPLEMENTED, message)
+        if kind:
+            model.replay[kind](getattr(entry, kind).request, WARM_UP_SECONDS)
+        count += 1
+        if count > MOST_RECORDS:
+            raise invalid(f"Number of warmup records exceeds the maximum ({MOST_RECORDS}) at {records}")
     log.info("warmed up with the %d requests in %s", count, records)
     return count
 

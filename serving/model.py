@@ -2,8 +2,9 @@
 
 import ctypes
 import gc
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import grpc
 import numpy as np
@@ -37,6 +38,8 @@ class Model:
                 graph.get_tensor_by_name(name)._shape_val = tf.TensorShape(None)
         graph.finalize()
         self.execute: Run = self._execute  # optional folders may wrap it
+        # Replays a recorded request within so many seconds, by the kind of its record in the warm-up file.
+        self.replay: dict[str, Callable[[Any, float], object]] = {"predict_log": self.predict}
         self.before_close: list[Callable[[], None]] = []
         self.artifact: Artifact | None = None  # what was verified, if there is a manifest
 
@@ -69,10 +72,13 @@ class Model:
     def _execute(self, signature: str, inputs: Arrays, wanted: Iterable[str], timeout: float) -> Arrays:
         known = self.signatures[signature]
         feeds = {known.inputs[alias].name: array for alias, array in inputs.items()}
-        fetches = {alias: known.outputs[alias].name for alias in wanted}
+        return self.run_tensors(feeds, {alias: known.outputs[alias].name for alias in wanted}, timeout)
+
+    def run_tensors(self, feeds: Arrays, fetches: Mapping[str, str], timeout: float) -> Arrays:
+        """Run the graph: arrays by the names of its tensors, to arrays by the keys of `fetches`."""
         options = tf.compat.v1.RunOptions(timeout_in_ms=max(1, int(timeout * 1000)))
         try:
-            results = self._session.run(fetches, feeds, options)
+            results = self._session.run(dict(fetches), feeds, options)
         except ValueError as error:  # a shape that the graph cannot take
             raise invalid(str(error)) from error
         except tf.errors.OpError as error:

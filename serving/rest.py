@@ -87,10 +87,10 @@ def _post(service: Service, request: Request, body: bytes, timeout: float) -> by
     spec, method = _model_spec(_POST, request)
     if method not in ("classify", "regress", "predict"):  # the letters' case is ignored in the path, but not here
         raise _malformed(request)
-    if method != "predict":
-        message = f"this server does not answer {method}, only predict"
-        raise RequestRefused(grpc.StatusCode.UNIMPLEMENTED, message)
-    return service.predict_json(spec, unpacked(body, request.headers.get("content-encoding", "")), timeout)
+    if method not in service.json_methods:
+        raise RequestRefused(grpc.StatusCode.UNIMPLEMENTED, f"this server does not answer {method}")
+    content = unpacked(body, request.headers.get("content-encoding", ""))
+    return service.json_methods[method](spec, content, timeout)
 
 
 def _model_spec(pattern: re.Pattern[str] | None, request: Request) -> tuple[model_pb2.ModelSpec, str | None]:

@@ -23,6 +23,7 @@ from .versions import ModelConfig
 if TYPE_CHECKING:
     from .manager import Manager
     from .model import Model
+    from .service import Service
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ class Server:
             self.models.append(ModelConfig(flags.model_name, flags.model_base_path.absolute()))
         self.observer = Observer()
         self.prepare_model: list[Callable[[Model], None]] = []  # each gets every loaded model before its warm-up
+        self.prepare_service: list[Callable[[Service], None]] = []  # each gets what answers, before the server listens
         self.kept_files: list[str] = []  # of an artefact, which `prepare_model` may read
         self.methods: dict[str, tuple[Answer, Any]] = {}  # of the gRPC ModelService, with their request messages
         self.routes: list[Route] = []  # of the REST port
@@ -69,6 +71,8 @@ class Server:
         load = partial(load, prepare=self.prepare_model, keep=self.kept_files)
         self._start(manager.Manager(self.catalogue, load, flags.file_system_poll_wait_seconds))
         answers, status = service.Service(self.catalogue, self.observer), HealthServicer()
+        for change in self.prepare_service:
+            change(answers)
         calls = grpc_service.create_server(answers, status, flags.grpc_max_threads, self.methods, self.grpc_options)
         listen(calls, flags, self.grpc_credentials, self.sockets)
         app = rest.create_app(answers, flags, self.routes)

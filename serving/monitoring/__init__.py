@@ -31,6 +31,7 @@ class Monitoring:
         file = server.flags.monitoring_config_file
         if path := read_metrics_path(file) if file else None:
             server.observer = metrics = Metrics()
+            server.prepare_model.append(metrics.measure_runs)
 
             def page(request: Request) -> Response:
                 return Response(metrics.page(), media_type="text/plain")

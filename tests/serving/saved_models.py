@@ -92,10 +92,58 @@ def save_as_tensorflow_1_does(folder):
         v1.saved_model.simple_save(session, str(folder), {"pair": pair}, {"total": total})
 
 
-def save_warm_up(folder, requests):
-    """Record requests to signatures: (signature, images) each."""
+def save_with_examples(folder):
+    """Save signatures that read tf.Example messages with a feature x; y is x / 2 + 2, and a second one, y - 1."""
+    v1, kinds = tf.compat.v1, tf.compat.v1.saved_model.signature_constants
+    info, define = v1.saved_model.build_tensor_info, v1.saved_model.build_signature_def
+    with tf.Graph().as_default(), v1.Session() as session:
+        examples, others = (v1.placeholder(tf.string, [None], name) for name in ("examples", "others"))
+        y = tf.io.parse_example(examples, {"x": tf.io.FixedLenFeature([1], tf.float32)})["x"] / 2 + 2
+        scores, classes = tf.concat([y, y - 1], 1), tf.tile([["high", "l\xf6w"]], [tf.shape(y)[0], 1])
+        outputs = {"classes": info(classes), "scores": info(scores)}
+        inputs, y_info = {"inputs": info(examples)}, info(y)
+        signatures = {"serving_default": define({"x": info(examples)}, {"y": y_info}, kinds.PREDICT_METHOD_NAME)}
+        for name, method, chosen in (
+            ("classify", kinds.CLASSIFY_METHOD_NAME, outputs),
+            ("classes", kinds.PREDICT_METHOD_NAME, {"classes": outputs["classes"]}),
+            ("scores", kinds.CLASSIFY_METHOD_NAME, {"scores": outputs["scores"]}),
+            ("regress", kinds.REGRESS_METHOD_NAME, {"outputs": y_info}),
+            ("wide", kinds.REGRESS_METHOD_NAME, {"outputs": outputs["scores"]}),
+            ("one", kinds.REGRESS_METHOD_NAME, {"outputs": info(y[:1])}),
+            ("flat", kinds.CLASSIFY_METHOD_NAME, {"scores": info(y[:, 0])}),
+            ("text", kinds.CLASSIFY_METHOD_NAME, {"scores": outputs["classes"]}),
+            ("unequal", kinds.CLASSIFY_METHOD_NAME, {"classes": outputs["classes"], "scores": y_info}),
+            ("neither", kinds.CLASSIFY_METHOD_NAME, {"probabilities": outputs["scores"]}),
+        ):
+            signatures[name] = define(inputs, chosen, method)
+        other = {"inputs": info(others)}
+        signatures["other"] = define(other, {"outputs": info(tf.strings.to_number(others))}, kinds.REGRESS_METHOD_NAME)
+        builder = v1.saved_model.Builder(str(folder))
+        builder.add_meta_graph_and_variables(session, ["serve"], signatures)
+        builder.save()
+
+
+def save_with_tag(folder):
+    """Save y = x * scale under the tag "other", with a default for scale, and a warm-up request that fails."""
+    v1 = tf.compat.v1
+    info = v1.saved_model.build_tensor_info
+    with tf.Graph().as_default(), v1.Session() as session:
+        x, scale = v1.placeholder(tf.float32, [None], "x"), v1.placeholder(tf.float32, [], "scale")
+        inputs, outputs = {"x": info(x), "scale": info(scale)}, {"y": info(x * scale)}
+        scaled = v1.saved_model.build_signature_def(inputs, outputs, "tensorflow/serving/predict")
+        scaled.defaults["scale"].CopyFrom(tf.make_tensor_proto(2.0))
+        builder = v1.saved_model.Builder(str(folder))
+        builder.add_meta_graph_and_variables(session, ["other"], {"scaled": scaled})
+        builder.save()
+    save_warm_up(folder, [("none", {})])
+
+
+def save_warm_up(folder, requests, *others):
+    """Record requests to signatures, (signature, inputs) each, and other records."""
     (folder / "assets.extra").mkdir()
     with tf.io.TFRecordWriter(str(folder / "assets.extra" / "tf_serving_warmup_requests")) as records:
+        for other in others:
+            records.write(other.SerializeToString())
         for signature, inputs in requests:
             log = prediction_log_pb2.PredictionLog()
             log.predict_log.request.model_spec.signature_name = signature
@@ -119,6 +167,20 @@ def main(folder: Path) -> None:
     for name, requests in (("cold", [("other", {})]), ("slow", [("", {"image": [str(folder / "slow")]})])):
         save(Marked(9) if name == "cold" else Hold(), folder / name)
         save_warm_up(folder / name, requests)
+    save_with_tag(folder / "tagged" / "1")
+    save_with_examples(folder / "examples" / "1")
+    classify, regress, session = (prediction_log_pb2.PredictionLog() for _ in range(3))
+    classify.classify_log.request.model_spec.signature_name = "classify"
+    regress.regress_log.request.model_spec.signature_name = "regress"
+    for request in classify.classify_log.request, regress.regress_log.request:
+        request.input.example_list.examples.add().features.feature["x"].float_list.value.append(1)
+    save_with_examples(folder / "replayed")
+    save_warm_up(folder / "replayed", [], classify, regress)
+    session.session_run_log.SetInParent()
+    save(Marked(9), folder / "unknown_record")
+    save_warm_up(folder / "unknown_record", [], session)
+    save(Marked(9), folder / "many_records")
+    save_warm_up(folder / "many_records", [("", {"x": [1.0]})] * 1001)
     save_with_keras(folder / "keras")
     save_as_tensorflow_1_does(folder / "tensorflow_1")
 

@@ -106,11 +106,11 @@ def test_the_graph_and_not_the_shape_in_the_signature_decides_what_it_can_take(s
 
 
 def test_methods_that_do_not_exist_are_unimplemented(sample):
-    call = grpc.insecure_channel(sample.grpc).unary_unary("/tensorflow.serving.PredictionService/Classify")
-    with pytest.raises(grpc.RpcError, match="does not answer Classify") as caught:
-        call(b"", timeout=5)
-    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
-    assert sample.http.post("/v1/models/sample:classify", json={}).status_code == 501
+    for name in "SessionService/SessionRun", "PredictionService/PredictStreamed":
+        call = grpc.insecure_channel(sample.grpc).unary_unary(f"/tensorflow.serving.{name}")
+        with pytest.raises(grpc.RpcError) as caught:
+            call(b"", timeout=5)
+        assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
 def test_the_highest_version_is_served_and_was_warmed_up(sample):

@@ -129,19 +129,25 @@ def contradict(version):
     (version / "manifest.json").write_text('{"files": {"saved_model.pb": {"sha256": "0"}}}')
 
 
+def nothing(version):
+    """Leave the version as it is: its warm-up requests fail."""
+
+
 @pytest.mark.parametrize(
     ("model", "damage", "code", "message"),
     [
         ("marked/2", truncate, "DATA_LOSS", "saved_model.pb"),
         ("marked/2", empty, "NOT_FOUND", "saved_model.pb"),
         ("marked/2", contradict, "DATA_LOSS", "is not what was built"),
-        ("cold", lambda version: None, "FAILED_PRECONDITION", 'Serving signature key "other" not found'),
+        ("cold", nothing, "FAILED_PRECONDITION", 'Serving signature key "other" not found'),
+        ("unknown_record", nothing, "UNIMPLEMENTED", "Unsupported log_type for warmup: session_run_log"),
+        ("many_records", nothing, "INVALID_ARGUMENT", "Number of warmup records exceeds the maximum (1000)"),
     ],
 )
 def test_a_version_that_fails_reports_why_and_the_old_one_serves_until_it_is_repaired(
     fleet, model, damage, code, message
 ):
-    name = f"broken_{damage.__name__.strip('<>')}"
+    name = f"broken_{model.partition('/')[0]}_{damage.__name__}"
     fleet.serve(name, v1="marked/1")
     damage(fleet.put(name, 2, model))
     fleet.wait(name, END=2)

@@ -24,6 +24,25 @@ def test_requests_are_counted_and_timed_under_tensorflow_servings_names(fleet):
     assert latency[name.format("predict", "REST")] == 1
 
 
+def test_the_time_in_tensorflow_is_measured_for_each_api(fleet):
+    fleet.serve("timed", v1="marked/1")
+    fleet.mark("timed"), fleet.rest_mark("timed")
+    metrics = fleet.metrics()
+    labels = '{API="Predict",model_name="timed",runtime="TF1"}'
+    assert metrics[f":tensorflow:serving:runtime_latency_count{labels}"] == 2
+    assert metrics[f":tensorflow:serving:runtime_latency_sum{labels}"] > 0
+
+
+def test_examples_are_counted(fleet):
+    fleet.serve("exemplary", v1="examples/1")
+    body = {"signature_name": "regress", "examples": [{"x": 1.0}] * 3}
+    assert len(fleet.http.post("/v1/models/exemplary:regress", json=body).json()["results"]) == 3
+    metrics = fleet.metrics()
+    assert metrics[':tensorflow:serving:request_example_counts_bucket{le="4.0",model="exemplary"}'] == 1
+    assert metrics[':tensorflow:serving:request_example_count_total{model="exemplary"}'] == 3
+    assert metrics[':tensorflow:serving:runtime_latency_count{API="Regress",model_name="exemplary",runtime="TF1"}'] == 1
+
+
 def test_counters_have_tensorflow_servings_names(fleet):
     fleet.mark("first")
     page = fleet.http.get(METRICS)
