@@ -3,7 +3,6 @@
 Twin: web_single and batch hold this file byte for byte, so that both give the same answers.
 """
 
-import re
 from collections.abc import Callable
 from math import isfinite
 from typing import Annotated, Any, Literal
@@ -18,8 +17,6 @@ from .errors import ServiceError, first_error
 from .rows import Arrays, RowFormat
 
 MODEL_FILE = "model.onnx"
-# Where a tensor names the file with its values, as protocol buffers write it: field 13, key, length of the name.
-EXTERNAL = re.compile(rb"\x6a.\x0a\x08location\x12(.)", re.DOTALL)
 Run = Callable[[list[str], Arrays], list[NDArray[Any]]]
 
 
@@ -98,18 +95,21 @@ def check_finite(name: str, result: NDArray[Any]) -> None:
 
 def _load(artifact: Artifact, threads: int) -> Any:
     """Return a session from the bytes that were verified: the graph, and each file that holds weights of it."""
-    graph, names = artifact.files.get(MODEL_FILE, b""), {MODEL_FILE}
-    names |= {graph[found.end() :][: found[1][0]].decode(errors="replace") for found in EXTERNAL.finditer(graph)}
-    if missing := names - set(artifact.files):
+    options, files = onnxruntime.SessionOptions(), artifact.files
+    if MODEL_FILE not in files:
         fix = "list it under `files`, as `python -m models.package` does"
-        raise ArtifactRefused(f"{artifact.path}/manifest.json has no sha256 for {min(missing)}; {fix}")
-    options, files = onnxruntime.SessionOptions(), [artifact.files[name] for name in names]
+        raise ArtifactRefused(f"{artifact.path}/manifest.json has no sha256 for {MODEL_FILE}; {fix}")
     options.intra_op_num_threads, options.log_severity_level = threads, 4  # errors are raised, not printed
-    options.add_external_initializers_from_files_in_memory(list(names), files, [len(file) for file in files])
+    # Weights come from these files alone. Without this, others would be read from the working directory.
+    options.add_external_initializers_from_files_in_memory(
+        list(files), list(files.values()), [*map(len, files.values())]
+    )
     try:
-        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(files[MODEL_FILE], options, providers=["CPUExecutionProvider"])
     except Exception as error:
-        raise ArtifactRefused(f"{artifact.path / MODEL_FILE} cannot be loaded: {error}") from error
+        raise ArtifactRefused(
+            f"{artifact.path / MODEL_FILE} cannot be loaded from the listed `files`: {error}"
+        ) from error
 
 
 def _describe(tensor: Any) -> dict[str, Any]:

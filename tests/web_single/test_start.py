@@ -28,7 +28,7 @@ def refused(**env: str) -> tuple[int, list[str]]:
 def test_a_model_that_is_refused_ends_the_start_in_one_line(tmp_path: Path) -> None:
     code, (line,) = refused(MODEL_DIR=str(save(tmp_path / "model", b"no graph", ["a"])))
     assert code == 1
-    assert line.startswith(f"web_single: {tmp_path}/model/3/model.onnx cannot be loaded: ")
+    assert line.startswith(f"web_single: {tmp_path}/model/3/model.onnx cannot be loaded from the listed `files`: ")
 
 
 @pytest.mark.parametrize(("name", "value"), [("MAX_ROWS", "many"), ("MAX_IN_FLIGHT", "0"), ("ACCESS_LOG", "maybe")])

@@ -51,7 +51,7 @@ def network(**scores: object) -> bytes:
 
 def test_a_hidden_layer_beside_the_probabilities_must_be_told_from_them(tmp_path: Path) -> None:
     content, labels = network(hidden=1, probabilities=1), list("abc")
-    with pytest.raises(ArtifactRefused, match=r"must have one float output of probabilities.*; name one as `outp"):
+    with pytest.raises(ArtifactRefused, match=r"must have one float output; name one as `output`"):
         load_model(Settings(model_dir=save(tmp_path / "unnamed", content, labels)))
     with pytest.raises(ArtifactRefused, match="'hidden' holds no probabilities"):
         load_model(Settings(model_dir=save(tmp_path / "hidden", content, labels, output="hidden")))
@@ -64,9 +64,10 @@ def test_a_layer_of_another_width_is_not_taken_for_the_probabilities(tmp_path: P
     nodes = [helper.make_node("Softmax", ["x"], ["wide"]), helper.make_node("MatMul", ["wide", "pick"], ["narrow"])]
     outputs = {"wide": ("float32", [None, 4]), "narrow": ("float32", [None, 2])}
     pick = np.array([[1, 0], [1, 0], [0, 1], [0, 1]], np.float32)
-    client = serve(
-        save(tmp_path / "model", graph(nodes, {"x": ("float32", [None, 4])}, outputs, pick=pick), ["a", "b"])
-    )
+    content = graph(nodes, {"x": ("float32", [None, 4])}, outputs, pick=pick)
+    with pytest.raises(ArtifactRefused, match="must have one float output"):
+        load_model(Settings(model_dir=save(tmp_path / "unnamed", content, ["a", "b"])))
+    client = serve(save(tmp_path / "model", content, ["a", "b"], output="narrow"))
     assert client.post("/predict", json={"data": [[0] * 4]}).json() == {"prediction": [[0.5, 0.5]]}
 
 
