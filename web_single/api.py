@@ -5,6 +5,7 @@ from typing import Annotated, Any, cast
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import ValidationError
 from pydantic_core import to_json
+from starlette.types import Scope
 
 from .errors import ServiceError, first_error
 from .model import Model
@@ -29,19 +30,27 @@ class InvalidRows(ServiceError):
 
 
 async def read_rows(request: Request) -> Arrays:
-    """Return the rows of the body as the model takes them, parsed and checked in one pass of compiled code."""
-    content_type = request.headers.get("content-type", "")
+    """Return the rows of the body as the model takes them."""
+    require_json(request.headers.get("content-type", ""))
+    return parse_rows(request.scope, await request.body())
+
+
+def require_json(content_type: str) -> None:
+    """Raise `UnsupportedMediaType` unless a body is declared as JSON."""
     if content_type.partition(";")[0].strip().lower() != "application/json":
         raise UnsupportedMediaType(f"content-type: must be application/json, not {content_type[:60]!r}")
-    body, state = await request.body(), request.app.state
+
+
+def parse_rows(scope: Scope, body: bytes | bytearray) -> Arrays:
+    """Return the rows of a body as the model takes them, parsed and checked in one pass of compiled code."""
+    state = scope["app"].state
     try:
         rows = state.request_schema.model_validate_json(body).data
     except ValidationError as error:
         # The lists stop at their first error, so more than two errors are unknown fields, as many as the body holds.
         raise InvalidRows(first_error(error) if error.error_count() < 3 else "body: the only field is data") from None
-    request.scope["rows"] = len(rows)  # for logs and metrics
-    arrays: Arrays = state.model.row_format.arrays(rows)
-    return arrays
+    scope["rows"] = len(rows)  # for logs and metrics
+    return cast(Arrays, state.model.row_format.arrays(rows))
 
 
 def get_model(request: Request) -> Model:

@@ -120,9 +120,8 @@ def _describe(tensor: Any) -> dict[str, Any]:
 
 def _find_output(outputs: list[dict[str, Any]], named: str | None) -> str:
     """Return the name of the output that is the answer: the one that the manifest names, or the only float output."""
-    found = [str(each["name"]) for each in outputs if each["dtype"] in ("float32", "float64")]
-    if named:
-        found = [name for name in found if name == named]
+    floats = [str(each["name"]) for each in outputs if each["dtype"] in ("float32", "float64")]
+    found = [name for name in floats if named in (None, name)]
     if len(found) != 1:
         fix = "name one as `output` in manifest.json, and turn zipmap off"
         raise ArtifactRefused(f"{MODEL_FILE} must have one float output; {fix}; it has {outputs}")

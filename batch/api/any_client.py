@@ -46,13 +46,13 @@ def add_any_client(app: FastAPI) -> None:
 class Cors(CORSMiddleware):
     """Starlette's, around everything else, so that a browser may read refusals, too."""
 
-    depth = -1
+    depth = -2
 
 
 class StripPrefix:
     """ASGI middleware: with `--root-path` the path that every other layer sees begins after the prefix."""
 
-    depth = 0
+    depth = -1
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -2,15 +2,14 @@
 
 from collections.abc import Iterable
 
-from fastapi import Response
+from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ..api import read_rows
+from ..api import parse_rows, require_json
 from ..errors import ServiceError, answer_error
 from ..model import Model
-from .fast_request import FastRequest
 
 
 class FastPath:
@@ -30,9 +29,22 @@ class FastPath:
         if route is None or scope["type"] != "http" or scope["method"] != "POST":
             return await self._app(scope, receive, send)
         scope["route"] = route
-        request = FastRequest(scope, receive)
+        content_type = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
         try:
-            response: Response = await route.endpoint(await read_rows(request), self._model)
+            require_json(content_type.decode("latin-1"))
+            response: Response = await route.endpoint(parse_rows(scope, await read_body(receive)), self._model)
         except (ServiceError, ClientDisconnect) as error:
-            response = await answer_error(request, error)
+            response = await answer_error(Request(scope), error)
         await response(scope, receive, send)
+
+
+async def read_body(receive: Receive) -> bytearray:
+    """Return the whole body; raise `ClientDisconnect` if the connection closes before its end."""
+    body, more = bytearray(), True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return body

@@ -48,11 +48,12 @@ def test_both_ways_count_the_same(client: Client, plain: Client) -> None:
 
 
 def test_the_order_in_which_the_parts_are_added_does_not_matter(settings: Settings, model: Model) -> None:
-    parts = ["add_fast", "add_limits", "add_open_inference", "add_telemetry", "add_workers"]
+    parts = ["add_any_client", "add_fast", "add_limits", "add_open_inference", "add_telemetry"]
     adders = {name: getattr(root, name) for name in parts}
     orders = set()
     for permutation in itertools.permutations(parts):
         with patch.multiple(root, **dict(zip(parts, map(adders.get, permutation), strict=True))):
             app = root.build_app(settings, model)
         orders.add(tuple(middleware.cls.__name__ for middleware in app.user_middleware))
-    assert orders == {("DiscardUnreadBody", "RequestLog", "InFlightLimit", "BodyLimits", "FastPath")}
+    layers = ["DiscardUnreadBody", "RequestLog", "InFlightLimit", "BodyLimits", "AnyClient", "FastPath"]
+    assert orders == {("StripPrefix", *layers)}
