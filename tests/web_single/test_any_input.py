@@ -63,7 +63,7 @@ def loaded(body: bytes) -> object:
         return dict(pairs)
 
     try:
-        return json.loads(body.decode(), parse_constant=lambda name: False, object_pairs_hook=whole)
+        return json.loads(body.decode("utf-8-sig"), parse_constant=lambda name: False, object_pairs_hook=whole)
     except (ValueError, RecursionError):
         return None
 

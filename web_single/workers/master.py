@@ -20,6 +20,7 @@ SHARED_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: 
 
 def worker_count() -> str | int:
     """Return the number of workers: WEB_CONCURRENCY, or the CPUs that this container may use."""
+    WorkersSettings()  # a wrong setting ends the start
     count = os.environ.get("WEB_CONCURRENCY") or granted_cpus()
     if count == "0":
         sys.exit(f"{PACKAGE}: WEB_CONCURRENCY=0 cannot be used: no worker would answer")
@@ -28,7 +29,6 @@ def worker_count() -> str | int:
 
 def hooks(app: Any) -> tuple[Hook, Hook, Hook]:
     """Return gunicorn's hooks `on_starting`, `on_reload` and `when_ready`; `app` is the module that loads a model."""
-    WorkersSettings()  # a wrong setting ends the start
 
     def load(server: Any) -> None:
         settings = Settings()
