@@ -8,7 +8,7 @@ from importlib.resources import as_file, files
 from fastapi import APIRouter, FastAPI, HTTPException, Request
 from fastapi.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
 
-POLICY = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
 POLICY += "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 HEADERS = {"content-security-policy": POLICY, "x-content-type-options": "nosniff"}
 PAGE = """<!doctype html>
