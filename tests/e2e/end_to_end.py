@@ -23,7 +23,7 @@ from tests.asynchronous.clients import Clients
 from tests.e2e.composed import docker, inspect
 from tests.e2e.conftest import FIGURES
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1800)  # the first test builds the images
 SERVICES = ("web-single", "serving", "redis", "asynchronous-proxy", "asynchronous-worker", "mysql", "batch-api")
 
 
