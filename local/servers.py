@@ -1,5 +1,6 @@
 """Start real servers on a laptop, each private to its caller: Redis or Valkey, MariaDB, the serving program."""
 
+import os
 import shutil
 import socket
 import subprocess
@@ -76,11 +77,18 @@ def mariadb_server(port: int, folder: Path, *options: str) -> Program:
             if installer
             else [program, "--no-defaults", "--initialize-insecure", f"--datadir={data}", "--user=root"]
         )
-        ended = subprocess.run(prepare, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        # In /tmp, another MariaDB that starts would delete this one's temporary files.
+        env = os.environ | {"TMPDIR": str(folder)}
+        ended = subprocess.run(
+            prepare, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        )
         if ended.returncode:
-            raise ProgramFailed(f"{prepare[0]} ended with exit code {ended.returncode}\n{last_lines(ended.stdout)}")
+            errors = "\n".join(line for line in ended.stdout.splitlines() if "ERROR" in line)
+            raise ProgramFailed(
+                f"{prepare[0]} ended with exit code {ended.returncode}\n{errors or last_lines(ended.stdout)}"
+            )
     where = [f"--datadir={data}", f"--port={port}", f"--socket={folder / 'sock'}", f"--pid-file={folder / 'pid'}"]
-    where.append(f"--tmpdir={folder}")  # in /tmp, another MariaDB that starts would delete this one's files
+    where.append(f"--tmpdir={folder}")
     argv = [program, "--no-defaults", "--user=root", *where, "--bind-address=127.0.0.1", *options]
     return Program("mariadb", argv, lambda: accepts(port), folder / "mariadb.log")
 
