@@ -35,7 +35,7 @@ finally:
         del sys.modules["tensorflow"]
 
 __all__ = ["get_model_metadata_pb2", "get_model_status_pb2", "model_service_pb2_grpc", "predict_pb2"]
-__all__ += ["bytes_tensor", "prediction_service_pb2_grpc", "tensor_values"]
+__all__ += ["bytes_tensor", "prediction_service_pb2_grpc", "tensor_pb2", "tensor_values", "types_pb2"]
 
 
 def bytes_tensor(values: Iterable[bytes]) -> tensor_pb2.TensorProto:

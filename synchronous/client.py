@@ -16,6 +16,7 @@ from tenacity import Retrying, retry_if_exception, stop_before_delay, wait_rando
 from .channel import OPTIONS, grpc_target, open_channel
 from .cli import command_line  # optional: cli
 from .rest import open_rest  # optional: rest
+from .signatures import signature_commands  # optional: signatures
 from .spread import spread  # optional: spread
 from .tls import http_options, secure  # optional: tls
 from .transport import GrpcTransport, Prediction, ServingError, Transport
@@ -31,8 +32,8 @@ class Client:
     """
 
     def __init__(self, transport: Transport, model: str = "digits") -> None:
-        self._transport = transport
-        self._model = model
+        self.transport = transport
+        self.model = model
 
     def predict(self, images: list[bytes], timeout: float = 5.0) -> list[Prediction | ServingError]:
         """Return one prediction per image, in order. An image that cannot be decoded gets its error instead.
@@ -41,10 +42,8 @@ class Client:
             ServingError: there was no answer at all.
         """
         deadline = time.monotonic() + timeout
-        if not images:
-            return []
         try:
-            return list(self._ask(images, deadline))
+            return list(self._ask(images, deadline)) if images else []
         except ServingError as error:
             if error.code != REFUSED:
                 raise
@@ -52,11 +51,11 @@ class Client:
 
     def metadata(self, timeout: float = 5.0) -> dict[str, Any]:
         """Return the model's name, version and signatures, in the form of the REST API."""
-        return self._retried(lambda left: self._transport.metadata(self._model, left), time.monotonic() + timeout)
+        return self.retried(lambda left: self.transport.metadata(self.model, left), time.monotonic() + timeout)
 
     def close(self) -> None:
         """Close the connections, and end the calls of other threads with CANCELLED."""
-        self._transport.close()
+        self.transport.close()
 
     def __enter__(self) -> Self:
         return self
@@ -86,12 +85,12 @@ class Client:
             return [error] * len(images)
 
     def _ask(self, images: list[bytes], deadline: float) -> list[Prediction]:
-        answers = self._retried(lambda left: self._transport.predict(self._model, images, left), deadline)
+        answers = self.retried(lambda left: self.transport.predict(self.model, images, left), deadline)
         if len(answers) != len(images):
             raise ServingError("UNKNOWN", f"{len(answers)} answers for {len(images)} images")
         return answers
 
-    def _retried(self, call: Callable[[float], T], deadline: float) -> T:
+    def retried(self, call: Callable[[float], T], deadline: float) -> T:
         """Make `call(seconds left)`, and repeat it before `deadline` while the server is UNAVAILABLE."""
         retries = Retrying(
             retry=retry_if_exception(lambda error: isinstance(error, ServingError) and error.code == "UNAVAILABLE"),
@@ -99,13 +98,13 @@ class Client:
             stop=stop_before_delay(deadline - time.monotonic()),
             reraise=True,
         )
-        return retries(lambda: call(_left(deadline)))
 
+        def attempt() -> T:
+            if (left := deadline - time.monotonic()) > 0:
+                return call(left)
+            raise ServingError("DEADLINE_EXCEEDED", "the time is used up")
 
-def _left(deadline: float) -> float:
-    if (left := deadline - time.monotonic()) > 0:
-        return left
-    raise ServingError("DEADLINE_EXCEEDED", "the time is used up")
+        return retries(attempt)
 
 
 def _open_grpc(target: str | None) -> Transport:
@@ -142,7 +141,9 @@ def main() -> None:
             print(json.dumps({"file": file, **fields}))
 
 
+command = main
+command = command_line  # optional: cli
+command = signature_commands(command)  # optional: signatures
+
 if __name__ == "__main__":
-    run = main
-    run = command_line  # optional: cli
-    run()
+    command()

@@ -60,7 +60,7 @@ class GrpcTransport:
 
     def __init__(self, channel: Any) -> None:
         self._channel = open_channel(grpc_target(channel)) if isinstance(channel, str) else channel
-        self._stub = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
+        self.stub = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
         self._open = True
 
     def predict(self, model: str, images: list[bytes], timeout: float) -> list[Prediction]:
@@ -68,7 +68,7 @@ class GrpcTransport:
         request = predict_pb2.PredictRequest()
         request.model_spec.name = model
         request.inputs["image"].CopyFrom(bytes_tensor(images))
-        outputs = self._call(self._stub.Predict, request, timeout).outputs
+        outputs = self.call(self.stub.Predict, request, timeout).outputs
         try:
             pairs = zip(tensor_values(outputs["label"]), tensor_values(outputs["probability"]), strict=True)
             return [Prediction(label.decode(), probability) for label, probability in pairs]
@@ -78,7 +78,7 @@ class GrpcTransport:
     def metadata(self, model: str, timeout: float) -> dict[str, Any]:
         request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
         request.model_spec.name = model
-        response = self._call(self._stub.GetModelMetadata, request, timeout)
+        response = self.call(self.stub.GetModelMetadata, request, timeout)
         fields: dict[str, Any] = MessageToDict(
             response, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
         )
@@ -89,7 +89,7 @@ class GrpcTransport:
         self._open = False
         self._channel.close()
 
-    def _call(self, method: Any, request: Any, timeout: float) -> Any:
+    def call(self, method: Any, request: Any, timeout: float) -> Any:
         try:
             return method(request, timeout=timeout)
         except grpc.RpcError as error:

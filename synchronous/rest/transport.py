@@ -2,6 +2,8 @@
 
 import asyncio
 import base64
+import json
+import ssl
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError
@@ -14,6 +16,8 @@ from ..transport import Prediction, ServingError, refusal
 from .addresses import Addresses, Server
 
 T = TypeVar("T")
+Body = Callable[[], Any]
+_JSON = {"Content-Type": "application/json"}
 _CODES = {400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND"}
 _CODES |= {429: "RESOURCE_EXHAUSTED", 500: "INTERNAL", 501: "UNIMPLEMENTED"}
 _CODES |= {502: "UNAVAILABLE", 503: "UNAVAILABLE", 504: "DEADLINE_EXCEEDED"}
@@ -44,10 +48,13 @@ class RestTransport:
         self._starting = threading.Lock()  # a call that reached the loop after `close` would never run
 
     def predict(self, model: str, images: list[bytes], timeout: float) -> list[Prediction]:
-        return self._call("POST", f"/v1/models/{model}:predict", images, timeout, _predictions)
+        def body() -> dict[str, Any]:
+            return {"instances": [{"b64": base64.b64encode(image).decode()} for image in images]}
+
+        return self.call("POST", f"/v1/models/{model}:predict", body, timeout, _predictions)
 
     def metadata(self, model: str, timeout: float) -> dict[str, Any]:
-        return self._call("GET", f"/v1/models/{model}/metadata", None, timeout, dict[str, Any])
+        return self.call("GET", f"/v1/models/{model}/metadata", None, timeout, dict[str, Any])
 
     def close(self) -> None:
         with self._starting:
@@ -68,26 +75,26 @@ class RestTransport:
         await self._loop.shutdown_asyncgens()
         await self._http.aclose()
 
-    async def _exchange(self, method: str, path: str, images: list[bytes] | None, deadline: float) -> httpx.Response:
+    async def _exchange(self, method: str, path: str, body: Body | None, deadline: float) -> httpx.Response:
         async with asyncio.timeout_at(deadline):
-            encoded = (base64.b64encode(image).decode() for image in images or [])
-            body = None if images is None else {"instances": [{"b64": image} for image in encoded]}
+            # Not httpx's own JSON, which has no NaN and no infinity.
+            content = json.dumps(body(), ensure_ascii=False, separators=(",", ":")).encode() if body else None
             *first, last = await self._addresses.in_turn()
             for server in first:
                 try:
-                    return await self._ask(server, method, path, body)
+                    return await self._ask(server, method, path, content)
                 except (httpx.ConnectError, httpx.ReadError, httpx.RemoteProtocolError):
                     self._addresses.lost(server)
-            return await self._ask(last, method, path, body)
+            return await self._ask(last, method, path, content)
 
-    async def _ask(self, server: Server, method: str, path: str, body: Any) -> httpx.Response:
+    async def _ask(self, server: Server, method: str, path: str, content: bytes | None) -> httpx.Response:
         host, encrypted = server.name.rpartition(":")[0].strip("[]"), server.url.startswith("https")
-        headers, extensions = {"Host": server.name}, {"sni_hostname": host}
+        headers, extensions = {"Host": server.name, **_JSON}, {"sni_hostname": host}
         try:
             return await self._http.request(
-                method, server.url + path, json=body, headers=headers, extensions=extensions
+                method, server.url + path, content=content, headers=headers, extensions=extensions
             )
-        except httpx.TransportError as error:
+        except (httpx.TransportError, ssl.SSLError) as error:  # httpx does not translate each error of TLS
             refused = isinstance(error, httpx.ConnectError) and "SSL" not in str(error)
             if not refused and (reason := await self._explained(server.name, encrypted, repr(error))):
                 raise ServingError("FAILED_PRECONDITION", reason) from error
@@ -96,12 +103,13 @@ class RestTransport:
     async def _explained(self, *error: object) -> str | None:
         return await asyncio.to_thread(self._explain, *error)  # it may connect
 
-    def _call(self, method: str, path: str, images: list[bytes] | None, timeout: float, read: Callable[[Any], T]) -> T:
+    def call(self, method: str, path: str, body: Body | None, timeout: float, read: Callable[[Any], T]) -> T:
+        """Return `read(answer)`; `body` makes the JSON of the request, within the time of the call."""
         try:
             with self._starting:
                 if not self._open:
                     raise CancelledError
-                exchange = self._exchange(method, path, images, self._loop.time() + timeout)
+                exchange = self._exchange(method, path, body, self._loop.time() + timeout)
                 future = asyncio.run_coroutine_threadsafe(exchange, self._loop)
             response = future.result()
             if response.is_success:

@@ -24,7 +24,9 @@ def probe(address: str) -> Literal["unknown", "tls", "certificate"]:
             context.wrap_socket(connection, server_hostname=host) as encrypted,
         ):
             spoken = "tls"
-            encrypted.recv(1)  # TLS 1.3 refuses a client only after the handshake
+            # TLS 1.3 refuses a client only after the handshake. A gRPC server then closes the connection without an
+            # alert, before the first frame, which it sends at once to every client that it accepts.
+            return spoken if encrypted.recv(1) else "certificate"
     except ssl.SSLError as error:
         alert = error.reason or ""
         if "CERTIFICATE_REQUIRED" in alert or "HANDSHAKE_FAILURE" in alert:
@@ -33,6 +35,11 @@ def probe(address: str) -> Literal["unknown", "tls", "certificate"]:
     except (OSError, ValueError):
         pass
     return spoken
+
+
+def _is_refused(address: str) -> bool:
+    """Return whether the server refuses a client without a certificate: twice, for it may have been shutting down."""
+    return probe(address) == "certificate" and probe(address) == "certificate"
 
 
 def explain(address: str, encrypted: bool, details: str) -> str | None:
@@ -48,6 +55,6 @@ def explain(address: str, encrypted: bool, details: str) -> str | None:
         return f"{address} does not speak TLS: use http://{address}, without SERVING_CA"
     elif "CERTIFICATE_VERIFY_FAILED" in details or "erification check failed" in details:
         return f"the certificate of {address} is not valid for it, or SERVING_CA did not sign it: {details}"
-    elif "CERTIFICATE_REQUIRED" in details or ("Socket closed" in details and probe(address) == "certificate"):
+    elif "CERTIFICATE_REQUIRED" in details or ("Socket closed" in details and _is_refused(address)):
         return f"{address} asks for a certificate: set SERVING_CERT and SERVING_KEY"
     return None

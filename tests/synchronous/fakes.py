@@ -28,10 +28,18 @@ Answer = Callable[[list[bytes]], list[str]]  # images to labels, or a ServingErr
 
 @contextmanager
 def serving(
-    protocol: str, answer: Answer, port: int = 0, host: str = "127.0.0.1", pair: Pair | None = None
+    protocol: str,
+    answer: Answer,
+    port: int = 0,
+    host: str = "127.0.0.1",
+    pair: Pair | None = None,
+    clients: Path | None = None,
 ) -> Iterator[str]:
-    """Yield the address of a server that answers each Predict with `answer(images)`; with a `pair`, over TLS."""
-    with (_grpc if protocol == "grpc" else _rest)(answer, port, host, pair) as bound:
+    """Yield the address of a server that answers each Predict with `answer(images)`.
+
+    With a `pair` it speaks TLS. With `clients`, an authority's certificate, its clients need one too (REST only).
+    """
+    with _grpc(answer, port, host, pair) if protocol == "grpc" else _rest(answer, port, host, pair, clients) as bound:
         yield f"{host}:{bound}"
 
 
@@ -81,7 +89,7 @@ def requests_to(call: Callable[[str], object]) -> list[bytes]:
 
 
 @contextmanager
-def _rest(answer: Answer, port: int, host: str, pair: Pair | None) -> Iterator[int]:
+def _rest(answer: Answer, port: int, host: str, pair: Pair | None, clients: Path | None) -> Iterator[int]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
@@ -122,6 +130,9 @@ def _rest(answer: Answer, port: int, host: str, pair: Pair | None) -> Iterator[i
         if pair:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(pair.certificate, pair.key)
+            if clients:
+                context.load_verify_locations(clients)
+                context.verify_mode = ssl.CERT_REQUIRED
             server.socket = context.wrap_socket(server.socket, server_side=True)
         Thread(target=server.serve_forever, args=[0.05], daemon=True).start()
         yield server.server_port

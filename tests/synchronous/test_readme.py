@@ -45,3 +45,11 @@ def test_the_commands_in_the_readme_print_what_it_shows(command, expected, digit
     assert sorted((line["file"], line["label"]) for line in lines(result)) == sorted(
         (line["file"], line["label"]) for line in expected
     )
+
+
+def test_verify_prints_what_the_readme_shows(digits):
+    env = {**os.environ, "SERVING_GRPC": digits.grpc, "SERVING_REST": digits.rest}
+    [command, shown] = README[README.index("synchronous.cli verify") :].splitlines()[:2]
+    argv = [sys.executable, "-m", *command.split()]
+    result = subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == shown.strip()

@@ -2,9 +2,13 @@
 
 import pytest
 
+from local.servers import answers
 from synchronous.client import ServingError, connect
+from synchronous.signatures.ask import ask as ask_signature
+from synchronous.signatures.golden import read_golden
 from synchronous.tls.credentials import read_security
 from tests.certificates import Authority
+from tests.serving.conftest import server_argv
 from tests.synchronous import fakes
 
 BOTH = pytest.mark.parametrize("protocol", ["grpc", "rest"])
@@ -57,6 +61,45 @@ def test_a_plain_target_that_meets_tls_and_the_reverse_say_so(protocol, authorit
         assert f"{target} speaks TLS: use https://{target}" in refusal(protocol, target)
     with fakes.serving(protocol, seven) as target:
         assert f"{target} does not speak TLS: use http://{target}" in refusal(protocol, f"https://{target}")
+
+
+def certificate(monkeypatch, authority, pair):
+    """Set what a client needs to show a certificate."""
+    for name, file in (("CA", authority.file), ("CERT", pair.certificate), ("KEY", pair.key)):
+        monkeypatch.setenv(f"SERVING_{name}", str(file))
+
+
+@pytest.fixture
+def asking(start, free_port, artifacts, tmp_path, authority):
+    """The gRPC address of the stand-in server, which asks its clients for a certificate."""
+    pair, port, rest = authority.sign("server"), free_port(), free_port()
+    texts = {"server_key": pair.key, "server_cert": pair.certificate, "custom_ca": authority.file}
+    config = [f"{name}: {file.read_text()!r}" for name, file in texts.items()]
+    (tmp_path / "ssl.config").write_text("\n".join([*config, "client_verify: true"]))
+    argv = server_argv(artifacts / "digits", port, rest, f"--ssl_config_file={tmp_path / 'ssl.config'}")
+    start("tls", argv, lambda: answers(f"http://127.0.0.1:{rest}/v1/models/digits"))
+    return f"127.0.0.1:{port}"
+
+
+def test_the_stand_in_answers_a_client_with_a_certificate_and_no_other(
+    asking, authority, artifacts, digit_images, monkeypatch
+):
+    monkeypatch.setenv("SERVING_CA", str(authority.file))
+    assert f"{asking} asks for a certificate: set SERVING_CERT and SERVING_KEY" in refusal("grpc", asking)
+    certificate(monkeypatch, authority, authority.sign("client"))
+    with connect("grpc", asking) as client:
+        assert client.predict([digit_images[0].data], 30)[0].label == digit_images[0].label
+        golden = read_golden(artifacts / "digits")
+        request = {"signature_name": "serving_default", "inputs": golden.inputs}
+        assert ask_signature(client, request, 30)["label"] == golden.labels
+
+
+def test_a_client_over_rest_shows_its_certificate(authority, monkeypatch):
+    with fakes.serving("rest", seven, pair=authority.sign("server"), clients=authority.file) as target:
+        monkeypatch.setenv("SERVING_CA", str(authority.file))
+        assert "asks for a certificate: set SERVING_CERT and SERVING_KEY" in refusal("rest", target)
+        certificate(monkeypatch, authority, authority.sign("client"))
+        assert ask("rest", target) == "7"
 
 
 @BOTH

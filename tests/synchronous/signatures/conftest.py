@@ -1,0 +1,22 @@
+"""The server of a model with many signatures, and the commands as programs."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from tests.serving.conftest import sample, saved_models  # noqa: F401
+
+
+@pytest.fixture
+def run() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run `python -m synchronous.MODULE ARGUMENTS...`; keywords are environment variables, and `stdin`."""
+
+    def run(module, *arguments, stdin="", **environment):
+        argv = [sys.executable, "-m", f"synchronous.{module}", *map(str, arguments)]
+        env = {name: value for name, value in os.environ.items() if not name.startswith("SERVING_")} | environment
+        return subprocess.run(argv, input=stdin, env=env, capture_output=True, text=True, timeout=60, check=False)
+
+    return run
