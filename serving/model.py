@@ -103,7 +103,9 @@ class Model:
         for alias, array in inputs.items():
             wanted, got = expected[alias].dtype, tf.as_dtype(array.dtype).as_datatype_enum
             if wanted != got:
-                raise invalid(f"Expects {alias} to be {type_name(wanted)} but {type_name(got)} is provided")
+                # The runtime numbers the inputs in the order of their tensors.
+                number = sorted(info.name for info in expected.values()).index(expected[alias].name)
+                raise invalid(f"Expects arg[{number}] to be {type_name(wanted)} but {type_name(got)} is provided")
         return inputs
 
     def _wanted(self, signature: str, aliases: list[str]) -> list[str]:

@@ -98,18 +98,21 @@ def _model_spec(pattern: re.Pattern[str] | None, request: Request) -> tuple[mode
     if found is None:
         raise _malformed(request)
     spec = model_pb2.ModelSpec()
-    try:
-        spec.name = unquote(found["name"] or "", errors="strict")
-        spec.version_label = unquote(found["label"] or "", errors="strict")
-    except UnicodeDecodeError as error:
-        raise invalid(f"Failed to decode model name:{found['name']}") from error
-    if found["label"] is None:
-        spec.ClearField("version_label")
+    spec.name = _decoded(found["name"] or "", "model name")
+    if found["label"]:
+        spec.version_label = _decoded(found["label"], "model version label")
     if found["version"]:
         if len(found["version"]) > 19 or int(found["version"]) > HIGHEST:
             raise invalid(f"Failed to convert version: {found['version']} to numeric.")
         spec.version.value = int(found["version"])
     return spec, found["method"]
+
+
+def _decoded(text: str, what: str) -> str:
+    try:
+        return unquote(text, errors="strict")
+    except UnicodeDecodeError as error:
+        raise invalid(f"Failed to decode {what}:{text}") from error
 
 
 def _path(request: Request) -> str:

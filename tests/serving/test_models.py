@@ -93,6 +93,15 @@ def test_a_tensor_that_contradicts_itself_or_the_signature_is_invalid(sample, wr
     assert refused(sample, "echo_float32", x=wrong) == "INVALID_ARGUMENT"
 
 
+def test_a_wrong_type_is_named_with_the_number_of_the_input(sample):
+    one = tensor("DT_BOOL", "bool_val", [True], 1)
+    with pytest.raises(grpc.RpcError, match=r"Expects arg\[0\] to be float but bool is provided"):
+        predict(sample, "echo_float32", x=one)
+    n, pair = tensor("DT_FLOAT", "float_val", [1], 1), tensor("DT_FLOAT", "float_val", [1, 2], 1, 2)
+    with pytest.raises(grpc.RpcError, match=r"Expects arg\[0\] to be int64 but float is provided"):
+        predict(sample, "serving_default", pair=pair, n=n)
+
+
 def test_a_long_name_in_an_error_message_does_not_exceed_the_size_of_a_status(sample):
     assert {refused(sample, "\U0001f600" * 3000) for _ in range(20)} == {"FAILED_PRECONDITION"}
 

@@ -24,6 +24,8 @@ PACKED = gzip.compress(BODY, mtime=0)
         ("POST", "/v1/models/sample:PREDICT", 400, "Malformed request: POST /v1/models/sample:PREDICT"),
         ("GET", "/v1/models/sample/versions/9999999999999999999", 400, "Failed to convert version"),
         ("GET", f"/v1/models/sample/versions/{'9' * 5000}", 400, "Failed to convert version"),
+        ("GET", "/v1/models/%ff", 400, "Failed to decode model name:%ff"),
+        ("GET", "/v1/models/sample/labels/%ff", 400, "Failed to decode model version label:%ff"),
         ("GET", "/v1/models/a%2Fb", 404, "Could not find any versions of model a/b"),
         ("GET", "/statuspage", 404, "Not Found"),
     ],
