@@ -1,7 +1,7 @@
 """Any signature of any SavedModel: its inputs from a file, and its golden answers.
 
 Protects from: a client of your own for each other model; a server that gives other answers than the trainer.
-Costs: six modules; over gRPC one more call, for the signature's types.
+Costs: seven modules; over gRPC one more call, for the signature's types.
 Instead: a request of your own with the messages in messages.py, or curl to the REST API.
 Remove: delete this folder and the lines that end with "# optional: signatures"
 """
