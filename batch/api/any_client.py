@@ -14,6 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..errors import ServiceError
 
+FIRST_OF_MARKS = 0xEF  # no JSON begins with such a byte
+
 
 class UnreadableBody(ServiceError):
     """The body is encoded in a way that the service does not read."""
@@ -79,15 +81,16 @@ class AnyClient:
             return self._app(scope, receive, send)
         if scope["method"] == "HEAD":
             return self._answer_head(scope, receive, send)
-        encoding = next((value for name, value in scope["headers"] if name == b"content-encoding"), b"identity")
-        first = True
+        encoding, first = dict(scope["headers"]).get(b"content-encoding", b"identity"), True
 
         async def read() -> Message:
             nonlocal first
             message = await receive()
-            if first and message.get("body"):
+            body = message.get("body")
+            if first and body:
                 first = False  # what reads on after a refusal only discards
-                message = {**message, "body": _check(message["body"], encoding)}
+                if body[0] >= FIRST_OF_MARKS or encoding != b"identity":
+                    return {**message, "body": _check(body, encoding)}
             return message
 
         return self._app(scope, read, send)

@@ -18,11 +18,13 @@ class EitherRequest:
 
     def __init__(self, listed: type[BaseModel], named: type[BaseModel]) -> None:
         self._listed, self._named = listed, named
+        self._validate_listed = listed.__pydantic_validator__.validate_json
 
     def model_validate_json(self, body: bytes) -> BaseModel:
         """Return the request, or raise `ValidationError` or `InvalidRows`."""
         try:
-            return self._listed.model_validate_json(body)
+            listed: BaseModel = self._validate_listed(body)
+            return listed
         except ValidationError as error:
             if error.error_count() > 2:
                 raise
