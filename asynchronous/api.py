@@ -3,14 +3,13 @@
 import re
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, BackgroundTasks, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from .errors import InvalidValue, ServiceError, documented
-from .job_queue import JobQueue, QueueFull, RedisAway
+from .errors import InvalidValue, RedisAway, ServiceError, documented
+from .job_queue import JobQueue, QueueFull
 from .schemas import Accepted, ExpiredJob, Health, Job
 
 router = APIRouter()
@@ -36,9 +35,8 @@ def job_queue(request: Request) -> JobQueue:
     return queue
 
 
-@asynccontextmanager
 async def read_image(request: Request) -> AsyncIterator[bytes]:
-    """Give the request's raw body. Only the model finds out whether it is an image."""
+    """Give the request's raw body, unless an optional folder overrides this. Only the model finds out what it is."""
     image = bytearray()
     async for chunk in request.stream():  # FastAPI's own `max_body_size` does not name the limit in its 413
         image += chunk
@@ -51,17 +49,7 @@ async def read_image(request: Request) -> AsyncIterator[bytes]:
 
 async def submit(request: Request, image: bytes, _: BackgroundTasks) -> str:
     """Submit a job and return its id."""
-    return await job_queue(request).submit(uuid.uuid4().hex, image)
-
-
-def part(request: Request, name: str, default: Any) -> Any:
-    """Return what an optional folder has put on the app's state under this name, else `default`."""
-    return getattr(request.app.state, name, default)
-
-
-async def image_of(request: Request) -> AsyncIterator[bytes]:
-    async with part(request, "read_image", read_image)(request) as image:
-        yield image
+    return await job_queue(request).submit(uuid.uuid4().hex, image, getattr(request.state, "fields", ""))
 
 
 Queue = Annotated[JobQueue, Depends(job_queue)]
@@ -75,12 +63,11 @@ Wait = Annotated[float, Query(ge=0, le=30, allow_inf_nan=False, description="Sec
     responses=documented(ImageTooLarge, InvalidValue, QueueFull, RedisAway),
 )
 async def predict(
-    request: Request, image: Annotated[bytes, Depends(image_of)], tasks: BackgroundTasks, response: Response
+    request: Request, image: Annotated[bytes, Depends(read_image)], tasks: BackgroundTasks, response: Response
 ) -> Accepted:
     """Accept one image, and answer with the id of its job."""
-    submit_job = part(request, "submit", part(request, "submit_without_key", submit))
-    job_id = await submit_job(request, image, tasks)
-    response.headers["Location"] = f"/job/{job_id}"
+    job_id: str = await request.app.state.submit(request, image, tasks)
+    response.headers["Location"] = f"{request.scope.get('root_path', '')}/job/{job_id}"
     return Accepted(job_id=job_id)
 
 

@@ -7,8 +7,12 @@ from fastapi import FastAPI
 
 from . import api, errors
 from .background.registration import add_background  # optional: background
+from .callbacks.endpoint import add_callbacks  # optional: callbacks
+from .cancelling.endpoint import add_cancelling  # optional: cancelling
+from .checks.probe import add_checks  # optional: checks
 from .compatibility.any_client import add_any_client  # optional: compatibility
 from .docs.pages import replace_docs  # optional: docs
+from .expiry.expire import add_expiry  # optional: expiry
 from .idempotency.keyed_submit import add_keys  # optional: idempotency
 from .job_queue import JobQueue
 from .model_info.endpoints import add_model_info  # optional: model_info
@@ -25,23 +29,29 @@ def create_app() -> FastAPI:
     """Build the proxy from the environment's settings. The optional parts may be added in any order."""
     settings = load_settings()
     app = FastAPI(title="Asynchronous prediction", lifespan=_lifespan)
-    app.state.queue = JobQueue(settings)
+    app.state.settings, app.state.queue = settings, JobQueue(settings)
+    app.state.submit = app.state.submit_without_key = api.submit  # optional folders replace them
     app.state.checks = [app.state.queue.ping]  # awaited by /ready; each raises a ServiceError if it fails
     app.state.contexts = []  # functions of the app that return an async context, which lasts while the app runs
+    app.state.metrics = []  # functions that return more metrics; see telemetry/
     app.state.at_stop = []  # functions that are called when the server is told to stop; see server/
     app.include_router(api.router)
     errors.add_handlers(app)
-    add_any_client(app)  # optional: compatibility
     add_background(app)  # optional: background
-    add_events(app)  # optional: waiting
+    add_callbacks(app)  # optional: callbacks
+    add_cancelling(app)  # optional: cancelling
+    add_checks(app)  # optional: checks
+    add_any_client(app)  # optional: compatibility
     replace_docs(app)  # optional: docs
-    add_formats(app)  # optional: uploads
-    add_grouped_submit(app)  # optional: throughput
+    add_expiry(app)  # optional: expiry
     add_keys(app)  # optional: idempotency
-    add_metrics(app)  # optional: telemetry
     add_model_info(app)  # optional: model_info
     add_page(app)  # optional: page
     add_server_rules(app)  # optional: server
+    add_metrics(app)  # optional: telemetry
+    add_grouped_submit(app)  # optional: throughput
+    add_formats(app)  # optional: uploads
+    add_events(app)  # optional: waiting
     return app
 
 

@@ -1,26 +1,26 @@
-"""The worker's side of the queue: claim jobs, renew their leases, finish or release them."""
+"""The worker's side of the queue: claim jobs, finish or release them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import redis
-from redis.backoff import NoBackoff
-from redis.exceptions import ReadOnlyError, ResponseError
-
-from .keys import GROUP, IMAGE, QUEUE, is_away, script
+from .connection import ERRORS, connect, explain
+from .keys import GROUP, Script, milliseconds
 from .settings import Settings
 
-MAX_BATCH_BYTES = 16 * 2**20  # a batch of this size is full, however few its images
+Entry = tuple[bytes, dict[bytes, bytes]]
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A claimed job. A job whose lease had lapsed (`retried`) always comes alone."""
+    """A claimed job, with its entry and its times in milliseconds. A job whose lease had lapsed comes alone."""
 
     job_id: str
+    entry: bytes
+    accepted_at: int
+    expires_at: int
     image: bytes
-    retried: bool
+    retried: bool  # its lease had lapsed
 
 
 @dataclass(frozen=True)
@@ -33,65 +33,69 @@ class Result:
 
 
 class Consumer:
-    """One worker process, as Redis knows it. Every method may raise one of REDIS_AWAY."""
+    """One worker process, as Redis knows it. Every method may raise RedisAway, and `join` must succeed first."""
 
     def __init__(self, settings: Settings, name: str) -> None:
-        # No retries in the client: jobs of a claim whose reply was lost must be released before the next claim.
-        self._redis = redis.Redis.from_url(settings.redis_url, retry=redis.retry.Retry(NoBackoff(), 0))
-        self._script = self._redis.register_script(script(settings))
-        self._name, self._batch_size = name, settings.batch_size
+        self.redis, script = connect(settings), Script(settings)
+        self._keys, self._script = script.keys, self.redis.register_script(script.text)
+        self.name, self._lease = name, milliseconds(settings.lease)
+        self.group = self._keys.stream, GROUP
 
-    def _run(self, step: str, *args: str | float | bytes) -> Any:
-        return self._call(lambda: self._script(args=[step, *args]))
+    def run(self, step: str, *args: str | float | bytes, jobs: Sequence[str] = ()) -> Any:
+        """Run a step that touches no other keys than those of `jobs`, and those that all jobs share."""
+        return self.call(lambda: self._script(keys=self._keys.of_step(jobs), args=[step, *args]))
 
-    def _call(self, command: Callable[[], Any]) -> Any:
+    def call(self, command: Callable[[], Any]) -> Any:
+        """Return what `command` returns; translate Redis's errors."""
         try:
             return command()
-        except ResponseError as error:
-            if isinstance(error, ReadOnlyError):  # demoted: only a new connection can reach its successor
-                self._redis.connection_pool.disconnect(inuse_connections=False)
-            if is_away(error):
-                raise redis.ConnectionError(str(error)) from error
-            if not str(error).startswith(("NOGROUP", "UNBLOCKED")):
-                raise
-            self._script(args=["join"])  # Redis was emptied, or the queue was empty for long
-            return command()
+        except ERRORS as error:
+            raise explain(error) from error
 
     def join(self, *, restarted: bool = False) -> None:
-        self._run("join", int(restarted))
+        """Make the stream and its group, if they are not there."""
+        self.run("join", int(restarted))
 
-    def claim(self, seconds: float) -> list[Claim]:
-        """Claim up to BATCH_SIZE jobs, in order of arrival; wait up to `seconds` for the first one."""
-        retried, *jobs = self._run("claim", self._name, self._batch_size, MAX_BATCH_BYTES)
-        if not jobs:
-            retried, *jobs = self._wait_and_claim(seconds)
-        images: list[Any] = self._redis.mget([job_id + IMAGE.encode() for job_id, *_ in jobs]) if jobs else []
-        found = zip(jobs, images, strict=True)  # no image: the job has ended since the claim
-        return [Claim(job_id.decode(), image, bool(retried)) for (job_id, *_), image in found if image is not None]
+    def claim(self, seconds: float, count: int) -> list[Claim]:
+        """Claim up to `count` jobs, in order of arrival; wait up to `seconds` for the first one."""
+        lapsed = self._claim_lapsed()
+        entries = lapsed or self.read(">", count, max(1, milliseconds(seconds)))  # 0 would wait forever
+        pairs: list[Any] = [value for entry, fields in entries for value in (fields[b"job_id"].decode(), entry)]
+        started: list[Any] = self.run("start", int(bool(lapsed)), *pairs, jobs=pairs[::2]) if pairs else []
+        names = [self._keys.image(job.decode()) for job, *_ in started]
+        images = self.call(lambda: self.redis.mget(names)) if names else []
+        found = [(*job, image or b"") for job, image in zip(started, images, strict=True)]
+        return [Claim(job.decode(), entry, start, end, image, bool(lapsed)) for job, entry, start, end, image in found]
 
-    def _wait_and_claim(self, seconds: float) -> Any:
-        block = max(1, int(seconds * 1000))  # 0 would mean forever
-        new = self._call(lambda: self._redis.xreadgroup(GROUP, self._name, {QUEUE: ">"}, count=1, block=block))
-        if not new:
-            return [0]
-        [[_, [(entry, fields)]]] = new
-        return self._run("claim", self._name, self._batch_size, MAX_BATCH_BYTES, entry, fields[b"job_id"])
+    def _claim_lapsed(self) -> list[Entry]:
+        """Claim one entry whose lease has lapsed. It runs alone: an image that kills its worker harms no other."""
+        held = self.call(lambda: self.redis.xpending_range(*self.group, "-", "+", 1, idle=self._lease))
+        ids = [lease["message_id"] for lease in held]
+        return self.call(lambda: self.redis.xclaim(*self.group, self.name, self._lease, ids)) if ids else []
+
+    def read(self, after: str, count: int, block: int | None = None) -> list[Entry]:
+        """Return new entries (`>`), which this consumer then holds, or all that it holds (`0`)."""
+        stream, group = self.group
+        read = self.call(lambda: self.redis.xreadgroup(group, self.name, {stream: after}, count=count, block=block))
+        return [entry for entry in read[0][1] if entry[1]] if read else []  # without those that were deleted
 
     def finish(self, jobs: list[Claim], results: list[Result]) -> None:
         """End each job with its result and acknowledge it. A job that has already ended stays as it is."""
-        flat: list[str | float] = []
+        flat: list[Any] = []
         for job, result in zip(jobs, results, strict=True):
             done = "done", result.label, result.probability
-            flat += [job.job_id, *(("failed", result.refused, "") if result.refused else done)]
-        self._run("finish", *flat)
+            flat += job.job_id, job.entry, job.accepted_at, job.expires_at
+            flat += ("failed", result.refused, "") if result.refused else done
+        self.run("finish", *flat, jobs=[job.job_id for job in jobs])
 
     def release(self, reason: str, *, counted: bool) -> None:
         """Release all jobs that this consumer has claimed; if not `counted`, this attempt is not one of the job's."""
-        self._run("release", self._name, int(counted), reason)
-
-    def renew(self) -> None:
-        self._run("renew", self._name)
+        self.join()  # Redis may have been emptied
+        held = self.read("0", 1000)
+        pairs: list[Any] = [value for entry, fields in held for value in (entry, fields[b"job_id"].decode())]
+        if pairs:
+            self.run("release", self.name, int(counted), reason, *pairs, jobs=pairs[1::2])
 
     def queue_is_empty(self) -> bool:
         """Return whether no job is queued or in flight anywhere."""
-        return self._redis.xlen(QUEUE) == 0
+        return bool(self.call(lambda: self.redis.xlen(self._keys.stream)) == 0)

@@ -1,13 +1,13 @@
 """Each error carries its HTTP status, and one handler turns all of them into `{"detail": ...}`."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field, ValidationError
-from starlette.requests import ClientDisconnect
+from pydantic import BaseModel, Field
+
+if TYPE_CHECKING:  # the worker raises some of these errors, and does not need FastAPI
+    from fastapi import FastAPI, Request
+    from fastapi.responses import JSONResponse
 
 
 class ServiceError(Exception):
@@ -23,6 +23,13 @@ class InvalidValue(ServiceError):
     status = 422
 
 
+class RedisAway(ServiceError):
+    """Redis is not available; it may nevertheless have accepted the job."""
+
+    status, headers = 503, {"Retry-After": "5"}
+    passes: ClassVar[bool] = True  # by itself, so that a later try may succeed
+
+
 class Problem(BaseModel):
     detail: str = Field(description="Names the field and the limit.")
 
@@ -35,25 +42,17 @@ def documented(*errors: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
     return {status: {"description": " ".join(found), "model": Problem} for status, found in texts.items()}
 
 
-def first_error(error: RequestValidationError | ValidationError, whole: str = "body") -> str:
-    """Return pydantic's first error as `data[0][3]: message`; `whole` is the name of the value as a whole."""
-    first = error.errors()[0]
-    place = list(first["loc"])
-    if isinstance(error, RequestValidationError) and place and place[0] in ("body", "query", "path", "header"):
-        del place[0]
-    parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in place]
-    return f"{''.join(parts).removeprefix('.') or whole}: {first['msg']}"
+def add_handlers(app: "FastAPI") -> None:
+    """Answer each ServiceError, and FastAPI's own error, in the same form."""
+    from fastapi.exceptions import RequestValidationError
+    from fastapi.responses import JSONResponse
 
-
-def add_handlers(app: FastAPI) -> None:
-    """Answer each ServiceError, and each error of FastAPI's own, in the same form."""
-
-    async def answer(_: Request, error: Exception) -> JSONResponse:
+    async def answer(_: "Request", error: Exception) -> "JSONResponse":
         if isinstance(error, RequestValidationError):
-            error = InvalidValue(first_error(error))
-        elif not isinstance(error, ServiceError):
-            error = ServiceError("the client has disconnected")
+            first = error.errors()[0]
+            error = InvalidValue(f"{first['loc'][-1]}: {first['msg']}")
+        assert isinstance(error, ServiceError)
         return JSONResponse({"detail": str(error)}, error.status, error.headers)
 
-    for kind in (ServiceError, RequestValidationError, ClientDisconnect):
+    for kind in (ServiceError, RequestValidationError):
         app.add_exception_handler(kind, answer)

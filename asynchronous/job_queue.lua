@@ -1,9 +1,11 @@
 -- Every change of a job's state. One run of this script is one step, which Redis runs atomically by its own clock.
 -- keys.py puts the names in capitals before this text; after it, the optional folders' Lua files and a call of `run`.
+-- A step touches no other keys than those that keys.py declares for it: record and image of each of the step's jobs,
+-- and the keys that all jobs share.
 
 local time = redis.call('TIME')
 local NOW = time[1] * 1000 + math.floor(time[2] / 1000)
-local SCAN = 1000 -- entries examined in one step at most, so that a long queue of expired jobs does not block Redis
+local SCAN = 1000 -- entries examined in one step at most
 
 local steps = {}
 
@@ -18,18 +20,22 @@ local function notify(event, ...)
   for _, action in ipairs(actions[event] or {}) do action(...) end
 end
 
-local function remove(entry)
-  redis.call('XACK', QUEUE, GROUP, entry)
-  redis.call('XDEL', QUEUE, entry)
-end
+local function record_of(id) return PREFIX .. id .. RECORD end
+local function image_of(id) return PREFIX .. id .. IMAGE end
+
+local entries, images = {}, {} -- of jobs that end in this step; deleted when it is over, with one command for all
+local accepted = false -- whether this step accepts a job
 
 -- Gives an open job its terminal state. Only an open job gets one, so a terminal state never changes.
 local function finish(job, status, ...)
-  remove(job.entry)
-  if job.reason then redis.call('HDEL', job.id .. RECORD, 'reason') end
-  redis.call('HSET', job.id .. RECORD, 'status', status, 'finished_at', NOW, ...)
-  redis.call('PEXPIRE', job.id .. RECORD, RESULT_LIFETIME)
-  if not job.keep_image then redis.call('DEL', job.id .. IMAGE) end
+  if not job.acknowledged then table.insert(entries, job.entry or redis.call('HGET', record_of(job.id), 'entry')) end
+  if not job.keep_image then table.insert(images, image_of(job.id)) end
+  local added = redis.call('HSET', record_of(job.id), 'status', status, 'finished_at', NOW, ...)
+  if added == 2 + select('#', ...) / 2 then return redis.call('DEL', record_of(job.id)) end -- Redis had evicted it
+  -- A record is stored for JOB_LIFETIME + RESULT_LIFETIME, which is enough unless the first is the longer one.
+  if JOB_LIFETIME > RESULT_LIFETIME or status ~= 'done' then
+    redis.call('PEXPIRE', record_of(job.id), RESULT_LIFETIME)
+  end
   notify('ended', job, status)
 end
 
@@ -39,80 +45,49 @@ local function give_up(job, status, reason)
   finish(job, status, 'reason', reason)
 end
 
+local function is_open(status) return status == 'pending' or status == 'running' end
+
 -- Returns the job if it is open, else nil. A job that has outlived its lifetime is ended first.
 local function open_job(id)
-  local status, entry, accepted_at, expires_at, attempts, reason = unpack(redis.call('HMGET', id .. RECORD,
-    'status', 'entry', 'accepted_at', 'expires_at', 'attempts', 'reason'))
-  if status ~= 'pending' and status ~= 'running' then return nil end
-  local job = {id = id, status = status, entry = entry, accepted_at = tonumber(accepted_at), reason = reason,
-    attempts = tonumber(attempts)}
-  if NOW < tonumber(expires_at) then return job end
+  local status, accepted_at, expires_at, attempts, model = unpack(redis.call('HMGET', record_of(id),
+    'status', 'accepted_at', 'expires_at', 'attempts', 'model')) -- the record begins with these
+  if not is_open(status) then return nil end
+  local job = {id = id, status = status, accepted_at = tonumber(accepted_at), expires_at = tonumber(expires_at),
+    attempts = tonumber(attempts), model = model}
+  if NOW < job.expires_at then return job end
   give_up(job, 'expired', 'no result within its lifetime')
 end
 
--- Makes a job of an image that is already stored. Further arguments are fields and values of its record.
-local function accept(id, ...)
+-- Makes a job of `image`, or of an image that is already stored. Further arguments are fields and values of its record.
+local function accept(id, image, ...)
   local lifetime = JOB_LIFETIME + RESULT_LIFETIME
-  local record = {'status', 'pending', 'accepted_at', NOW, 'expires_at', NOW + JOB_LIFETIME, 'attempts', 0,
-    'entry', redis.call('XADD', QUEUE, '*', 'job_id', id), ...}
+  local size = image and #image or redis.call('STRLEN', image_of(id))
+  local record = {'status', 'pending', 'accepted_at', NOW, 'expires_at', NOW + JOB_LIFETIME, 'attempts', 0, 'model', MODEL,
+    'entry', redis.call('XADD', QUEUE, '*', 'job_id', id, 'size', size), 'queue', QUEUE, ...}
+  if image then redis.call('SET', image_of(id), image, 'PX', lifetime)
+  else redis.call('PEXPIRE', image_of(id), lifetime) end
   notify('accepted', record)
-  redis.call('HSET', id .. RECORD, unpack(record))
-  redis.call('PEXPIRE', id .. RECORD, lifetime)
-  redis.call('PEXPIRE', id .. IMAGE, lifetime)
-  redis.call('PEXPIRE', QUEUE, lifetime)
+  redis.call('HSET', record_of(id), unpack(record))
+  redis.call('PEXPIRE', record_of(id), lifetime)
+  accepted = true
 end
 
--- Marks a job as running and returns {id, attempt, size of its image}, or nil if it must not run.
-local function start(id)
-  local job = open_job(id)
-  if not job then return nil end
-  if job.attempts >= MAX_ATTEMPTS then
-    local reason = job.reason or 'its worker went away'
-    return give_up(job, 'failed', 'given up after ' .. job.attempts .. ' attempts: ' .. reason)
-  end
-  local size = redis.call('STRLEN', job.id .. IMAGE)
-  if size == 0 then return finish(job, 'failed', 'reason', 'its image is no longer in Redis') end
-  if job.reason then redis.call('HDEL', job.id .. RECORD, 'reason') end
-  redis.call('HSET', job.id .. RECORD, 'status', 'running', 'started_at', NOW, 'attempts', job.attempts + 1)
-  notify('changed', job)
-  return {job.id, job.attempts + 1, size}
-end
-
--- The open jobs on which `consumer` holds a lease.
-local function leased(consumer)
-  local jobs = {}
-  for _, held in ipairs(redis.call('XPENDING', QUEUE, GROUP, '-', '+', SCAN, consumer)) do
-    local entry = redis.call('XRANGE', QUEUE, held[1], held[1])[1]
-    local job = entry and open_job(entry[2][2])
-    if job then jobs[#jobs + 1] = job elseif entry then remove(held[1]) end
-  end
-  return jobs
-end
-
--- Ends expired jobs in a queue without workers. They are at its head.
-local function end_expired()
-  for _ = 1, SCAN do
-    local entry = redis.call('XRANGE', QUEUE, '-', '+', 'COUNT', 1)[1]
-    if not entry or open_job(entry[2][2]) then break end
-    remove(entry[1])
-  end
-end
-
-local function submit(id, image)
-  if redis.call('EXISTS', id .. RECORD) == 1 then return id end -- sent again because the first answer was lost
-  if redis.call('XLEN', QUEUE) >= MAX_QUEUED_JOBS then return 'full' end
-  redis.call('SET', id .. IMAGE, image)
-  accept(id)
-  return id
-end
-
--- Takes an id and an image for each job, and returns the id or 'full' for each.
+-- Takes an id, an image, and more fields of the record (a JSON list or '') for each job; returns the id or 'full' for each.
 function steps.submit(...)
-  end_expired()
-  local answers = {}
-  for i = 1, select('#', ...), 2 do
-    local id, image = select(i, ...)
-    answers[#answers + 1] = submit(id, image)
+  local answers, names, args = {}, {}, {...}
+  for i = 1, #args, 3 do names[#names + 1] = record_of(args[i]) end
+  local some_known, room = redis.call('EXISTS', unpack(names)) > 0, MAX_QUEUED_JOBS - redis.call('XLEN', QUEUE)
+  for i = 1, #args, 3 do
+    local id, image, fields = args[i], args[i + 1], args[i + 2]
+    -- A job is sent again if the first answer was lost.
+    local known = some_known and redis.call('EXISTS', record_of(id)) == 1
+    if not known and room > 0 then
+      accept(id, image, unpack(fields == '' and {} or cjson.decode(fields)))
+      room = room - 1
+    elseif not known then
+      id = 'full'
+    end
+    answers[#answers + 1] = id
   end
   return answers
 end
@@ -120,74 +95,85 @@ end
 -- Returns the record as a list of fields and values, to which actions may add.
 function steps.read(id)
   local job = open_job(id)
-  local record = redis.call('HGETALL', id .. RECORD)
+  local record = redis.call('HGETALL', record_of(id))
   if job then notify('read', job, record) end
   return record
 end
 
--- Starts one job whose lease has lapsed. It runs alone, so an image that kills its worker affects no other job.
-local function claim_lapsed(consumer)
-  for _ = 1, SCAN do
-    local held = redis.call('XPENDING', QUEUE, GROUP, 'IDLE', LEASE, '-', '+', 1)[1]
-    if not held then return nil end
-    local claimed = redis.call('XCLAIM', QUEUE, GROUP, consumer, 0, held[1])[1]
-    local running = claimed and start(claimed[2][2])
-    if running then return running end
-    remove(held[1])
+-- Marks a job as running and returns it, or nil if it must not run.
+local function start(id, entry, lapsed)
+  local job = open_job(id)
+  if not job then return table.insert(entries, entry) end
+  job.entry = entry
+  if job.status == 'running' and not lapsed then return nil end -- another consumer has claimed it meanwhile
+  if job.model and job.model ~= MODEL then
+    return give_up(job, 'failed', 'it is for the model ' .. job.model .. ', and its worker serves ' .. MODEL ..
+      ': set another QUEUE for each model')
   end
+  if job.attempts >= MAX_ATTEMPTS then
+    local why = redis.call('HGET', record_of(id), 'retry_reason') or 'its worker went away'
+    return give_up(job, 'failed', 'given up after ' .. job.attempts .. ' attempts: ' .. why)
+  end
+  redis.call('HSET', record_of(id), 'status', 'running', 'started_at', NOW, 'attempts', job.attempts + 1)
+  notify('changed', job)
+  return job
 end
 
--- Starts new jobs up to a number and a total size of images. The first one may have been delivered already.
-local function claim_new(consumer, max_count, max_size, entry, id)
-  local batch, size = {}, 0
-  for _ = 1, SCAN do
-    if not entry then
-      local new = redis.call('XREADGROUP', 'GROUP', GROUP, consumer, 'COUNT', 1, 'STREAMS', QUEUE, '>')
-      if not new then break end
-      entry, id = new[1][2][1][1], new[1][2][1][2][2]
+-- Starts jobs that a consumer has claimed; takes an id and an entry for each. Returns {id, entry, times} of those that
+-- may run.
+function steps.start(lapsed, ...)
+  local names, batch, args = {}, {}, {...}
+  for i = 1, #args, 2 do names[#names + 1] = image_of(args[i]) end
+  local all_there = redis.call('EXISTS', unpack(names)) == #names
+  for i = 1, #args, 2 do
+    local job = start(args[i], args[i + 1], lapsed == '1')
+    if job and not all_there and redis.call('EXISTS', image_of(job.id)) == 0 then
+      finish(job, 'failed', 'reason', 'its image is no longer in Redis')
+    elseif job then
+      batch[#batch + 1] = {job.id, job.entry, job.accepted_at, job.expires_at}
     end
-    local running = start(id)
-    if running then batch[#batch + 1], size = running, size + running[3] else remove(entry) end
-    if #batch >= max_count or size >= max_size then break end
-    entry = nil
   end
+  if #batch > 0 then notify('claimed', batch, lapsed == '1') end
   return batch
 end
 
--- Returns 1 and one job whose lease had lapsed, or 0 and a batch of new jobs. `entry` and `id`: a new entry that a
--- blocking read has delivered to this consumer.
-function steps.claim(consumer, max_count, max_size, entry, id)
-  local lapsed_job = not entry and claim_lapsed(consumer)
-  local batch = lapsed_job and {lapsed_job} or claim_new(consumer, tonumber(max_count), tonumber(max_size), entry, id)
-  if #batch > 0 then notify('claimed', batch, lapsed_job) end
-  return {lapsed_job and 1 or 0, unpack(batch)}
-end
-
--- Takes four values for each job: id, status, and then label and probability (done) or reason and '' (failed).
+-- Takes seven values for each job: id, entry, two times; status; label and probability (done), or reason and ''.
 function steps.finish(...)
-  for i = 1, select('#', ...), 4 do
-    local id, status, first, second = select(i, ...)
-    local job = open_job(id)
-    if job and status == 'done' then finish(job, status, 'label', first, 'probability', second)
-    elseif job then finish(job, status, 'reason', first) end
+  local jobs, held, args = {}, {}, {...}
+  for i = 1, #args, 7 do
+    jobs[#jobs + 1] = {id = args[i], acknowledged = true, accepted_at = tonumber(args[i + 2]),
+      expires_at = tonumber(args[i + 3]), status = args[i + 4], first = args[i + 5], second = args[i + 6]}
+    held[#held + 1] = args[i + 1]
+  end
+  if #held == 0 then return end
+  -- An entry leaves the group's pending list when its job ends. So if all are acknowledged now, all jobs are open.
+  local all_open = redis.call('XACK', QUEUE, GROUP, unpack(held)) == #held
+  redis.call('XDEL', QUEUE, unpack(held))
+  for _, job in ipairs(jobs) do
+    if not all_open and not is_open(redis.call('HGET', record_of(job.id), 'status')) then job.status = 'ended before' end
+    if job.status ~= 'ended before' and NOW >= job.expires_at then open_job(job.id)
+    elseif job.status == 'done' then finish(job, 'done', 'label', job.first, 'probability', job.second)
+    elseif job.status == 'failed' then finish(job, 'failed', 'reason', job.first) end
   end
 end
 
--- Releases all jobs of `consumer`, for any worker to claim at once. An attempt counts only if the job may have caused
--- its failure.
-function steps.release(consumer, counted, reason)
-  for _, job in ipairs(leased(consumer)) do
-    redis.call('XCLAIM', QUEUE, GROUP, NO_CONSUMER, 0, job.entry, 'IDLE', LEASE, 'JUSTID')
-    -- A job that was delivered but not started is still pending and did not have this attempt.
-    local undone = job.status == 'running' and counted == '0' and 1 or 0
-    redis.call('HSET', job.id .. RECORD, 'status', 'pending', 'reason', reason, 'attempts', job.attempts - undone)
-    notify('changed', job)
-  end
-end
-
-function steps.renew(consumer)
-  for _, job in ipairs(leased(consumer)) do
-    redis.call('XCLAIM', QUEUE, GROUP, consumer, 0, job.entry, 'JUSTID')
+-- Releases jobs that `consumer` holds, for any worker to claim at once; takes an entry and an id for each. An attempt
+-- counts only if the job may have caused its failure.
+function steps.release(consumer, counted, reason, ...)
+  local held = {}
+  for _, lease in ipairs(redis.call('XPENDING', QUEUE, GROUP, '-', '+', SCAN, consumer)) do held[lease[1]] = true end
+  for i = 1, select('#', ...), 2 do
+    local entry, id = select(i, ...)
+    local job = held[entry] and open_job(id)
+    if job then
+      redis.call('XCLAIM', QUEUE, GROUP, NO_CONSUMER, 0, entry, 'IDLE', LEASE, 'JUSTID')
+      -- A job that was delivered but not started is still pending and did not have this attempt.
+      local undone = job.status == 'running' and counted == '0' and 1 or 0
+      redis.call('HSET', record_of(id), 'status', 'pending', 'retry_reason', reason, 'attempts', job.attempts - undone)
+      notify('changed', job)
+    elseif held[entry] then
+      table.insert(entries, entry)
+    end
   end
 end
 
@@ -206,8 +192,14 @@ end
 local function run(step, ...)
   -- At maxmemory, a script may begin to write only with a command that can free memory, and may write anything
   -- afterwards. Only new jobs need to be refused: all other steps lead to an emptier Redis.
-  if not step:find('^submit') then redis.call('XACK', QUEUE, GROUP, '0-0') end
+  if not step:find('^submit') and step ~= 'probe' then redis.call('XACK', QUEUE, GROUP, '0-0') end
   local answer = steps[step](...)
+  if #entries > 0 then
+    redis.call('XACK', QUEUE, GROUP, unpack(entries))
+    redis.call('XDEL', QUEUE, unpack(entries))
+  end
+  if #images > 0 then redis.call('DEL', unpack(images)) end
+  if accepted then redis.call('PEXPIRE', QUEUE, JOB_LIFETIME + RESULT_LIFETIME) end
   notify('step_over')
   return answer
 end

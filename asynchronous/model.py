@@ -1,7 +1,6 @@
 """Ask TensorFlow Serving for labels: one gRPC call for each batch."""
 
 import math
-import random
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -27,11 +26,9 @@ CHANNEL_OPTIONS = [
 
 
 class ServingUnavailable(Exception):
-    """There is no answer, and perhaps no image is the cause. `lost`: the server cannot be reached any more."""
+    """There is no answer, and no image is the cause, except perhaps if the server is `lost`."""
 
-    def __init__(self, reason: str, *, lost: bool) -> None:
-        super().__init__(reason)
-        self.lost = lost
+    lost = False
 
 
 class PredictFailed(Exception):
@@ -48,59 +45,37 @@ class Model:
 
     def __init__(self, settings: Settings, connect: Callable[[str], Any] = open_channel) -> None:
         self._settings, self._open = settings, connect
-        self.problem = "it does not serve the model"  # while it is not served
         self._connect()
 
     def _connect(self) -> None:
         self._channel = self._open(self._settings.serving_grpc)
         self._prediction = messages.prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
-        self._status = messages.model_service_pb2_grpc.ModelServiceStub(self._channel)
-
-    def is_served(self, seconds: float, *, wait: bool = True) -> bool:
-        """Return whether the model is served; with `wait`, wait up to `seconds` for a connection."""
-        request = messages.get_model_status_pb2.GetModelStatusRequest()
-        request.model_spec.name = self._settings.model_name
-        try:
-            answer = self._status.GetModelStatus(request, timeout=seconds, wait_for_ready=wait)
-        except grpc.RpcError as error:
-            if error.code() is grpc.StatusCode.FAILED_PRECONDITION:  # not an outage, but a wrong setting
-                self.problem = error.details()
-            return error.code() is grpc.StatusCode.UNIMPLEMENTED  # reachable, but without this method
-        return any(version.state == version.AVAILABLE for version in answer.model_version_status)
 
     def predict(self, images: Sequence[bytes]) -> list[Result]:
         """Return one result for each image, within PREDICT_TIMEOUT; or raise one of the two exceptions above."""
         return self._predict(images, time.monotonic() + self._settings.predict_timeout)
 
-    def _predict(self, images: Sequence[bytes], deadline: float, tries: int = 3) -> list[Result]:
+    def _predict(self, images: Sequence[bytes], deadline: float) -> list[Result]:
         try:
-            return self._call(images, deadline - time.monotonic())
+            return self._call(images, deadline)
         except grpc.RpcError as error:
             code, reason = error.code().name, f"{error.code().name}: {error.details()[:300]}"
             if code in _ONE_BY_ONE and len(images) > 1:  # so that a bad image affects only itself
                 return [self._predict([image], deadline)[0] for image in images]
-            if code == "INVALID_ARGUMENT" and tries > 1:
-                # With server-side batching, the cause may be an image that another client sent at the same moment.
-                time.sleep(random.uniform(0, 0.05))  # noqa: S311  not for cryptography
-                return self._predict(images, deadline, tries - 1)
             if code == "INVALID_ARGUMENT":
                 return [Result(refused=reason)]
-            lost = code in ("UNAVAILABLE", "DEADLINE_EXCEEDED") and not self.is_served(1, wait=False)
-            if lost and code == "DEADLINE_EXCEEDED":
-                self._channel.close()  # its machine may be gone, which TCP notices after a quarter of an hour
-                self._connect()
-            if code in _UNAVAILABLE or lost:
-                raise ServingUnavailable(reason, lost=lost) from error
+            if code in _UNAVAILABLE:
+                raise ServingUnavailable(reason) from error
             raise PredictFailed(reason) from error
 
-    def _call(self, images: Sequence[bytes], seconds: float) -> list[Result]:
+    def _call(self, images: Sequence[bytes], deadline: float) -> list[Result]:
         request = messages.predict_pb2.PredictRequest()
         request.model_spec.name = self._settings.model_name
         request.model_spec.signature_name = "serving_default"
         if self._settings.model_version:
             request.model_spec.version.value = self._settings.model_version
         request.inputs["image"].CopyFrom(messages.bytes_tensor(images))
-        outputs = self._prediction.Predict(request, timeout=max(seconds, 0)).outputs
+        outputs = self._prediction.Predict(request, timeout=max(deadline - time.monotonic(), 0)).outputs
         if not {"label", "probability"} <= outputs.keys():
             raise PredictFailed(f"the model's outputs are {sorted(outputs)}, not label and probability")
         labels, probabilities = messages.tensor_values(outputs["label"]), messages.tensor_values(outputs["probability"])

@@ -1,9 +1,9 @@
 """The bodies of the API's answers."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from .errors import Problem
 
@@ -16,10 +16,8 @@ class Accepted(BaseModel):
 class Job(BaseModel):
     """A job's record in Redis; absent fields are left out of the answer."""
 
-    model_config = ConfigDict(extra="ignore")
-
     job_id: str
-    status: Literal["pending", "running", "done", "failed", "expired"]
+    status: Literal["pending", "running", "done", "failed", "expired", "cancelled"]
     accepted_at: datetime
     expires_at: datetime
     attempts: int = Field(description="How often a worker has started it.")
@@ -28,14 +26,23 @@ class Job(BaseModel):
     label: str | None = None
     probability: float | None = None
     reason: str | None = Field(None, description="Why it failed or expired, or why it will be tried again.")
+    model: str | None = Field(None, description="The model that it is for.")
+    queue: str | None = Field(None, description="The queue that it is in.")
     queue_position: int | None = Field(None, description="Upper bound of its place among the pending jobs; 1 is next.")
     replay_of: str | None = Field(None, description="The failed or expired job whose image this job was made from.")
     replayed_as: str | None = Field(None, description="The job that was made from this job's image after its end.")
 
+    @classmethod
+    def of_record(cls, job_id: str, record: dict[str, Any]) -> Self:
+        """Return the job of a record in Redis."""
+        if record.get("status") == "pending" and "retry_reason" in record:
+            record["reason"] = record["retry_reason"]
+        return cls.model_validate({**record, "job_id": job_id})
+
     @property
     def ended(self) -> bool:
         """Return whether the state is terminal: it never changes again."""
-        return self.status in ("done", "failed", "expired")
+        return self.status not in ("pending", "running")
 
 
 class ExpiredJob(Job, Problem):

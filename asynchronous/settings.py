@@ -1,23 +1,27 @@
 """The settings of the proxy and the worker: environment variables, read once when a program starts."""
 
 import logging
-from pathlib import Path
-from typing import Literal, Self, TypeVar
+from typing import Literal, TypeVar
 
-from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pythonjsonlogger.json import JsonFormatter
 
 S = TypeVar("S", bound=BaseSettings)
 _ADDRESSES = r"^((https://|dns://[^/\s,]*/)?[^/\s,]+:\d+(,|$))+$"
+QUEUE = "jobs"  # the default; its other keys have no prefix
+_NAME = "[A-Za-z0-9][A-Za-z0-9_.-]*"
+_TAKEN = ".*_(ended|callbacks|undelivered|changed|letters|counters|positions|job|image|key)"  # other keys' names
 
 
 class Settings(BaseSettings):
     """Times are in seconds. A field's name in capitals is its environment variable."""
 
-    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True)
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, regex_engine="python-re")
 
-    redis_url: str = Field(default="redis://127.0.0.1:6379/0", pattern="^(redis|rediss|unix)://")
+    redis_url: str = "redis://127.0.0.1:6379/0"
+    redis_connections: int = Field(default=64, ge=1, le=10_000)
+    queue: str = Field(default=QUEUE, pattern=f"^(?!{_TAKEN}$)(\\{{{_NAME}\\}}|{_NAME})$")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["text", "json"] = "text"
 
@@ -33,14 +37,6 @@ class Settings(BaseSettings):
     predict_timeout: PositiveFloat = 30
     lease: PositiveFloat = 15
     max_attempts: PositiveInt = 3
-    hang_after: PositiveFloat = 60
-    heartbeat_file: Path | None = None
-
-    @model_validator(mode="after")
-    def _a_slow_model_is_not_a_hang(self) -> Self:
-        if self.hang_after <= self.predict_timeout:
-            raise ValueError("HANG_AFTER must be longer than PREDICT_TIMEOUT")
-        return self
 
 
 def read_environment(kind: type[S]) -> S:
@@ -59,7 +55,4 @@ def load_settings() -> Settings:
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter(fields) if settings.log_format == "json" else logging.Formatter(fields))
     logging.basicConfig(level=settings.log_level, handlers=[handler])
-    for name in ("uvicorn", "uvicorn.access"):  # uvicorn's lines go through the same handler
-        logging.getLogger(name).handlers.clear()
-        logging.getLogger(name).propagate = True
     return settings

@@ -11,7 +11,7 @@ from fastapi import BackgroundTasks, FastAPI, Request
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from ..api import job_queue
+from ..api import job_queue, submit
 from ..errors import ServiceError
 from ..job_queue import JobQueue
 from ..settings import read_environment
@@ -32,16 +32,18 @@ def add_background(app: FastAPI) -> None:
     """
     if read_environment(BackgroundSettings).register_jobs == "background":
         app.state.submit_without_key = _submit_later
+        if app.state.submit is submit:
+            app.state.submit = _submit_later
 
 
 async def _submit_later(request: Request, image: bytes, tasks: BackgroundTasks) -> str:
     job_id = uuid.uuid4().hex
-    tasks.add_task(_register, job_queue(request), job_id, image)
+    tasks.add_task(_register, job_queue(request), job_id, image, getattr(request.state, "fields", ""))
     return job_id
 
 
-async def _register(queue: JobQueue, job_id: str, image: bytes) -> None:
+async def _register(queue: JobQueue, job_id: str, image: bytes, fields: str) -> None:
     try:
-        await queue.submit(job_id, image)
+        await queue.submit(job_id, image, fields)
     except ServiceError as error:  # the client has its answer already, so the job is lost
         log.error("job %s was answered with 202 and is lost: %s", job_id, error)

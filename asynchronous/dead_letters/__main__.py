@@ -8,7 +8,7 @@ import json
 import sys
 from dataclasses import asdict
 
-from ..keys import REDIS_AWAY
+from ..errors import RedisAway
 from ..settings import load_settings
 from .stream import DeadLetters
 
@@ -31,8 +31,8 @@ def main() -> None:
                 print(json.dumps({name: value for name, value in asdict(letter).items() if name != "entry"}))
         else:
             sys.exit(_apply(letters, arguments.command, None if arguments.all else set(arguments.job_ids)))
-    except REDIS_AWAY as error:
-        sys.exit(f"Redis: not available: {error}")
+    except RedisAway as error:
+        sys.exit(str(error))
 
 
 def _apply(letters: DeadLetters, command: str, job_ids: set[str] | None) -> int:

@@ -1,18 +1,20 @@
 """Jobs that expired or were given up: read them, make new jobs of them, or delete them."""
 
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
-import redis
 from pydantic import PositiveFloat
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from ..keys import milliseconds, script
+from ..connection import ERRORS, connect, explain
+from ..keys import Script, milliseconds
 from ..settings import Settings, read_environment
 
-DEAD_LETTERS, MAX_DEAD_LETTERS = "dead_letters", 10_000
+KEYS = {"DEAD_LETTERS": "dead_letters"}
+MAX_DEAD_LETTERS = 10_000  # a job that ends when there are so many keeps no image
 
 
 class DeadLetterSettings(BaseSettings):
@@ -24,10 +26,9 @@ class DeadLetterSettings(BaseSettings):
 
 
 def constants() -> Mapping[str, object]:
-    """Return the constants of `stream.lua`."""
+    """Return the constants of `stream.lua`, besides KEYS."""
     lifetime = milliseconds(read_environment(DeadLetterSettings).dead_letter_lifetime)
     return {
-        "DEAD_LETTERS": DEAD_LETTERS,
         "MAX_DEAD_LETTERS": MAX_DEAD_LETTERS,
         "DEAD_LETTER_LIFETIME": lifetime,
     }
@@ -44,15 +45,27 @@ class DeadLetter:
 
 
 class DeadLetters:
-    """Every method may raise one of REDIS_AWAY."""
+    """Every method may raise RedisAway."""
 
     def __init__(self, settings: Settings) -> None:
-        self._redis = redis.Redis.from_url(settings.redis_url, decode_responses=True)
-        self._script = self._redis.register_script(script(settings))
+        self._redis, script = connect(settings, decode_responses=True), Script(settings)
+        self._keys, self._script = script.keys, self._redis.register_script(script.text)
+
+    def _call(self, command: Callable[[], Any]) -> Any:
+        try:
+            return command()
+        except ERRORS as error:
+            raise explain(error) from error
+
+    def _run(self, step: str, letter: DeadLetter, *jobs: str) -> str:
+        args = [step, letter.entry, letter.job_id, *jobs]
+        keys = self._keys.of_step([letter.job_id, *jobs])
+        return str(self._call(lambda: self._script(keys=keys, args=args)))
 
     def __iter__(self) -> Iterator[DeadLetter]:
         """Yield the dead letters, oldest first."""
-        entries: list[tuple[str, dict[str, str]]] = self._redis.xrange(DEAD_LETTERS)  # type: ignore[assignment]
+        stream = self._keys.prefix + KEYS["DEAD_LETTERS"]
+        entries: list[tuple[str, dict[str, str]]] = self._call(lambda: self._redis.xrange(stream))
         for entry, fields in entries:
             ended_at = datetime.fromtimestamp(int(entry.partition("-")[0]) / 1000, UTC).isoformat("T", "seconds")
             attempts = int(fields.pop("attempts"))
@@ -63,8 +76,8 @@ class DeadLetters:
 
         The old job keeps its terminal state.
         """
-        return str(self._script(args=["replay", letter.entry, uuid.uuid4().hex]))
+        return self._run("replay", letter, uuid.uuid4().hex)
 
     def drop(self, letter: DeadLetter) -> str:
         """Delete it and its image; return the job's id, or `gone`."""
-        return str(self._script(args=["drop", letter.entry]))
+        return self._run("drop", letter)

@@ -7,9 +7,10 @@ from typing import Any
 
 from fastapi import BackgroundTasks, FastAPI, Request
 
-from ..api import job_queue, part, submit
+from ..api import job_queue
 from ..errors import InvalidValue, ServiceError, documented
 from ..job_queue import JobQueue, QueueFull
+from .keys import KEY
 
 NAME, MAX_LENGTH = "Idempotency-Key", 255
 _SCHEMA = {"type": "string", "minLength": 1, "maxLength": MAX_LENGTH}
@@ -31,21 +32,31 @@ def add_keys(app: FastAPI) -> None:
 async def _submit_with_key_if_any(request: Request, image: bytes, tasks: BackgroundTasks) -> str:
     key = request.headers.get(NAME)
     if key is None:
-        job_id: str = await part(request, "submit_without_key", submit)(request, image, tasks)
+        job_id: str = await request.app.state.submit_without_key(request, image, tasks)
         return job_id
     if not 1 <= len(key) <= MAX_LENGTH:
         raise InvalidValue(f"{NAME}: String should have at most {MAX_LENGTH} characters and at least 1")
-    return await submit_with_key(job_queue(request), uuid.uuid4().hex, image, key)
+    return await submit_with_key(job_queue(request), uuid.uuid4().hex, image, key, getattr(request.state, "fields", ""))
 
 
-async def submit_with_key(queue: JobQueue, job_id: str, image: bytes, key: str) -> str:
+async def submit_with_key(queue: JobQueue, job_id: str, image: bytes, key: str, fields: str = "") -> str:
     """Submit a job, and return its id or the id of the earlier job of the same image and `key`.
 
     Raises:
         QueueFull, KeyReused: nothing was stored.
     """
-    names = [hashlib.sha256(text).hexdigest() for text in (key.encode(), image)]
-    answer: bytes = await queue.run("submit_with_key", job_id, image, *names)
+    name, fingerprint = [hashlib.sha256(text).hexdigest() for text in (key.encode(), image)]
+    name = f"{queue.keys.prefix}{name}{KEY}"
+
+    async def submit() -> bytes:
+        first = await queue.call(lambda: queue.redis.hget(name, "job_id")) or b""
+        jobs = [job_id, *filter(None, [first.decode()])]
+        answer: bytes = await queue.run(
+            "submit_with_key", job_id, image, fields, name, fingerprint, first, jobs=jobs, keys=[name]
+        )
+        return answer if answer != b"again" else await submit()
+
+    answer = await submit()
     if answer == b"full":
         raise QueueFull("queue: MAX_QUEUED_JOBS are in it, try again later")
     if answer == b"conflict":

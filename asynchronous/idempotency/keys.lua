@@ -1,13 +1,15 @@
--- Returns the job's id; the id of an earlier job if `key` was used before for the same image; 'full' or 'conflict'.
-function steps.submit_with_key(id, image, key, fingerprint)
-  local first, its_fingerprint = unpack(redis.call('HMGET', key .. KEY, 'job_id', 'fingerprint'))
-  if first and redis.call('EXISTS', first .. RECORD) == 1 then
+-- Takes the key's hash, and the job that the caller has found there. Returns the job's id; the id of an earlier job if
+-- the key was used before for the same image; 'full', 'conflict', or 'again' if the key now belongs to another job.
+function steps.submit_with_key(id, image, fields, key, fingerprint, expected)
+  local first, its_fingerprint = unpack(redis.call('HMGET', key, 'job_id', 'fingerprint'))
+  if (first or '') ~= expected then return 'again' end
+  if first and redis.call('EXISTS', record_of(first)) == 1 then
     return its_fingerprint == fingerprint and first or 'conflict'
   end
-  local answer = steps.submit(id, image)[1]
+  local answer = steps.submit(id, image, fields)[1]
   if answer == id then
-    redis.call('HSET', key .. KEY, 'job_id', id, 'fingerprint', fingerprint)
-    redis.call('PEXPIRE', key .. KEY, JOB_LIFETIME + RESULT_LIFETIME)
+    redis.call('HSET', key, 'job_id', id, 'fingerprint', fingerprint)
+    redis.call('PEXPIRE', key, JOB_LIFETIME + RESULT_LIFETIME)
   end
   return answer
 end

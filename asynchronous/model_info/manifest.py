@@ -5,8 +5,6 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ..errors import first_error
-
 
 class Labels(BaseModel):
     labels: list[str]
@@ -44,4 +42,6 @@ def read_manifest(model_dir: Path, version: int | None) -> tuple[Metadata, Label
     except OSError as error:
         raise ManifestMissing(f"{path} cannot be read: {error.strerror}") from error
     except ValidationError as error:
-        raise ManifestMissing(f"{path} is not a manifest: {first_error(error, 'file')}") from error
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"])) or "file"
+        raise ManifestMissing(f"{path} is not a manifest: {field}: {first['msg']}") from error

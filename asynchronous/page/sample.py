@@ -5,8 +5,8 @@ from pathlib import Path
 from fastapi import APIRouter, BackgroundTasks, Request, Response
 
 from ..api import predict
-from ..errors import documented
-from ..job_queue import QueueFull, RedisAway
+from ..errors import RedisAway, documented
+from ..job_queue import QueueFull
 from ..schemas import Accepted
 
 router = APIRouter()

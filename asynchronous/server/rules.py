@@ -1,9 +1,11 @@
 """How this proxy ends its connections. `http.py` is the HTTP/1.1 part: uvicorn's option `--http` names it."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
+from starlette.requests import ClientDisconnect
 
 from .stopping import LastAnswers, delay_stop
 from .unread_body import DiscardUnreadBody
@@ -21,7 +23,16 @@ def add_server_rules(app: FastAPI) -> None:
         delay_stop(app, answer_waiting_clients)
         yield
 
+    for name in ("uvicorn", "uvicorn.access"):  # its lines go where those of the program go
+        logging.getLogger(name).handlers.clear()
+        logging.getLogger(name).propagate = True
+    app.add_exception_handler(ClientDisconnect, _no_client)
     app.state.stopping = False
     app.state.contexts.append(delayed_stop)
     app.add_middleware(LastAnswers)
     app.add_middleware(DiscardUnreadBody)
+
+
+async def _no_client(_: Request, __: Exception) -> Response:
+    """Answer a client that has disconnected: nobody receives it, and it is no error of this program."""
+    return Response(status_code=400)

@@ -7,15 +7,15 @@ from collections.abc import Mapping
 
 from ..keys import milliseconds
 
-COUNTERS, COUNTERS_LIFETIME = "job_counters", 30 * 86_400  # seconds
+KEYS = {"COUNTERS": "job_counters"}
+COUNTERS_LIFETIME = 30 * 86_400  # seconds
 LATENCY_BOUNDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)  # seconds
 BATCH_BOUNDS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)  # jobs
 
 
 def constants() -> Mapping[str, object]:
-    """Return the constants of `counters.lua`."""
+    """Return the constants of `counters.lua`, besides KEYS."""
     return {
-        "COUNTERS": COUNTERS,
         "COUNTERS_LIFETIME": milliseconds(COUNTERS_LIFETIME),
         "LATENCY_BOUNDS": tuple(map(milliseconds, LATENCY_BOUNDS)),
         "BATCH_BOUNDS": BATCH_BOUNDS,

@@ -1,15 +1,15 @@
 """The queue's metrics for Prometheus. They are counted in Redis, so they outlive every process of this pattern."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from fastapi import APIRouter, FastAPI, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from ..api import Queue
-from ..errors import documented
-from ..job_queue import JobQueue, RedisAway
+from ..errors import RedisAway, documented
+from ..job_queue import JobQueue
 from .counters import BATCH_BOUNDS, LATENCY_BOUNDS
 
 router = APIRouter()
@@ -33,9 +33,10 @@ def add_metrics(app: FastAPI) -> None:
 
 
 @router.get("/metrics", response_class=Response, responses=documented(RedisAway))
-async def metrics(queue: Queue) -> Response:
+async def metrics(request: Request, queue: Queue) -> Response:
     """Return the queue's metrics for Prometheus. Every proxy returns the same values: do not add them up."""
-    return Response(render(await measure(queue)), media_type=CONTENT_TYPE_LATEST)
+    more = [metric for collect in request.app.state.metrics for metric in collect()]
+    return Response(render(await measure(queue), more), media_type=CONTENT_TYPE_LATEST)
 
 
 async def measure(queue: JobQueue) -> dict[str, float]:
@@ -45,24 +46,25 @@ async def measure(queue: JobQueue) -> dict[str, float]:
     return figures | {"oldest_seconds": figures.pop("oldest_milliseconds") / 1000}
 
 
-def render(figures: Mapping[str, float]) -> bytes:
-    """Return the values of `measure` in Prometheus's text format."""
+def render(figures: Mapping[str, float], more: Sequence[Metric] = ()) -> bytes:
+    """Return the values of `measure`, and other metrics, in Prometheus's text format."""
     registry = CollectorRegistry()
-    registry.register(_Snapshot(figures))
+    registry.register(_Snapshot(figures, more))
     return generate_latest(registry)
 
 
 class _Snapshot(Collector):
-    def __init__(self, figures: Mapping[str, float]) -> None:
-        self._figures = figures
+    def __init__(self, figures: Mapping[str, float], more: Sequence[Metric]) -> None:
+        self._figures, self._more = figures, more
 
     def collect(self) -> Iterable[Metric]:
+        yield from self._more
         for name, meaning in _GAUGES.items():
             yield GaugeMetricFamily(f"jobs_{name}", meaning, self._figures.get(name, 0))
         for name, meaning in _COUNTERS.items():
             yield CounterMetricFamily(f"jobs_{name}", meaning, self._figures.get(name, 0))
         ended = CounterMetricFamily("jobs_ended", "Jobs by the terminal state they reached", labels=["status"])
-        for status in ("done", "failed", "expired"):
+        for status in ("done", "failed", "expired", "cancelled"):
             ended.add_metric([status], self._figures.get(status, 0))
         yield ended
         yield self._histogram("batch_size", "Jobs that a worker claimed at once", "batch", BATCH_BOUNDS)

@@ -62,7 +62,7 @@ def group_submits(queue: JobQueue) -> None:
     """Replace the queue's own way to submit."""
 
     async def submit(values: Sequence[Value]) -> Sequence[bytes]:
-        answers: list[bytes] = await queue.run("submit", *values)
+        answers: list[bytes] = await queue.run("submit", *values, jobs=[str(job_id) for job_id in values[::3]])
         return answers
 
     queue.submit_step = GroupedSubmit(submit).submit

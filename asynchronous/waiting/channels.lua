@@ -10,6 +10,12 @@ end)
 on('changed', function(job) table.insert(changed, job.id) end)
 
 on('step_over', function()
-  if #ended > 0 then redis.call('PUBLISH', ENDED, table.concat(ended, ' ')) end
-  if #changed > 0 then redis.call('PUBLISH', CHANGED, table.concat(changed, ' ')) end
+  -- A message that cannot be published must not fail a step whose writes stay.
+  if #ended > 0 then redis.pcall('PUBLISH', PREFIX .. ENDED, table.concat(ended, ' ')) end
+  if #changed > 0 then redis.pcall('PUBLISH', PREFIX .. CHANGED, table.concat(changed, ' ')) end
+end)
+
+on('probed', function()
+  redis.call('PUBLISH', PREFIX .. ENDED, '')
+  redis.call('PUBLISH', PREFIX .. CHANGED, '')
 end)

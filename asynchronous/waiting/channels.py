@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-ENDED, CHANGED = "jobs_ended", "jobs_changed"
+ENDED, CHANGED = "jobs_ended", "jobs_changed"  # after the prefix of the queue's keys
 
 
 def constants() -> Mapping[str, object]:

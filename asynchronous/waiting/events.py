@@ -8,8 +8,7 @@ from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from ..api import JobUnknown, Queue, find_job
-from ..errors import InvalidValue, documented
-from ..job_queue import RedisAway
+from ..errors import InvalidValue, RedisAway, documented
 from ..schemas import Job
 from .subscription import Subscription
 

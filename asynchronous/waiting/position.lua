@@ -1,21 +1,22 @@
 -- A pending job's place in the queue. Jobs have numbers in the order of their acceptance, and POSITIONS holds the last
 -- number and the number of the job that was claimed last.
 
-local claimed, numbered
+local claimed, last_number
 
 on('accepted', function(record)
+  last_number = (last_number or redis.call('HGET', POSITIONS, 'number') or 0) + 1
   table.insert(record, 'number')
-  table.insert(record, redis.call('HINCRBY', POSITIONS, 'number', 1))
-  numbered = true
+  table.insert(record, last_number)
 end)
 
 on('claimed', function(batch, was_lapsed)
-  if not was_lapsed then claimed = redis.call('HGET', batch[#batch][1] .. RECORD, 'number') end
+  if not was_lapsed then claimed = redis.call('HGET', record_of(batch[#batch][1]), 'number') end
 end)
 
 on('step_over', function()
   if claimed then redis.call('HSET', POSITIONS, 'claimed', claimed) end
-  if claimed or numbered then redis.call('PEXPIRE', POSITIONS, JOB_LIFETIME + RESULT_LIFETIME) end
+  if last_number then redis.call('HSET', POSITIONS, 'number', last_number) end
+  if claimed or last_number then redis.call('PEXPIRE', POSITIONS, JOB_LIFETIME + RESULT_LIFETIME) end
 end)
 
 -- The number of entries up to `last` whose lease has lapsed. They are claimed before all new entries.
@@ -26,9 +27,10 @@ end
 
 on('read', function(job, record)
   if job.status ~= 'pending' then return end
-  local number = tonumber(redis.call('HGET', job.id .. RECORD, 'number') or 0)
+  local number, entry = unpack(redis.call('HMGET', record_of(job.id), 'number', 'entry'))
+  number = tonumber(number or 0)
   local last = tonumber(redis.call('HGET', POSITIONS, 'claimed') or 0)
-  local place = number > last and number - last + lapsed('+') or lapsed(job.entry)
+  local place = number > last and number - last + lapsed('+') or lapsed(entry)
   table.insert(record, 'queue_position')
   table.insert(record, math.min(place, redis.call('XLEN', QUEUE))) -- jobs that expired in the queue have left it
 end)

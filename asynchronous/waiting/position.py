@@ -3,9 +3,4 @@
 In Redis, `job_positions` is a hash. Its lifetime is longer than that of any open job.
 """
 
-from collections.abc import Mapping
-
-
-def constants() -> Mapping[str, object]:
-    """Return the constants of `position.lua`."""
-    return {"POSITIONS": "job_positions"}
+KEYS = {"POSITIONS": "job_positions"}

@@ -7,14 +7,15 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 from weakref import WeakValueDictionary
 
-from redis.exceptions import RedisError
-
-from ..job_queue import JobQueue, RedisAway
-from ..keys import is_away
+from ..connection import ERRORS
+from ..errors import RedisAway
+from ..job_queue import JobQueue
+from ..keys import RECORD
 from ..schemas import Job
 from .channels import CHANGED, ENDED
 
 RECONNECT_SECONDS = 0.5
+SILENT_SECONDS = 5.0  # without a message, after which the connection must answer a PING
 
 
 class Subscription:
@@ -23,6 +24,7 @@ class Subscription:
     def __init__(self, queue: JobQueue) -> None:
         self._queue = queue
         self._events: WeakValueDictionary[tuple[str, str], asyncio.Event] = WeakValueDictionary()
+        self._channels = [queue.keys.prefix + channel for channel in (ENDED, CHANGED)]
         self._stopping = False
 
     async def wait(self, job_id: str, seconds: float, seen: Job | None = None) -> Job | None:
@@ -35,12 +37,21 @@ class Subscription:
         while True:
             # Before the read, so that no message is missed.
             event = self._events.setdefault((CHANGED if seen else ENDED, job_id), asyncio.Event())
-            job = await self._queue.read(job_id)
-            left = end - loop.time()
+            job, left = await self._glance(job_id), end - loop.time()
+            late = left <= 0 or self._stopping or (job and job.expires_at.timestamp() < time.time())
+            if job and not job.ended and (late or seen):
+                job = await self._queue.read(job_id)  # with its place in the queue, and ended if it has expired
             if job is None or job.ended or left <= 0 or self._stopping or (seen and differs(seen, job)):
                 return job
             with suppress(TimeoutError):
                 await asyncio.wait_for(event.wait(), min(left, seconds_left(job)))
+
+    async def _glance(self, job_id: str) -> Job | None:
+        """Return the job as its record says: with one command, and without running the script."""
+        name = f"{self._queue.keys.prefix}{job_id}{RECORD}"
+        record = await self._queue.call(lambda: self._queue.redis.hgetall(name))
+        decoded = {field.decode(): value.decode() for field, value in record.items()}
+        return Job.of_record(job_id, decoded) if record else None
 
     async def follow(self, job: Job) -> AsyncIterator[Job]:
         """Yield `job`, and yield it again after each change until it has ended; wait for a Redis that is away."""
@@ -76,18 +87,29 @@ class Subscription:
         while True:
             try:
                 async with self._queue.redis.pubsub() as subscription:
-                    await subscription.subscribe(ENDED, CHANGED)
-                    async for message in subscription.listen():
-                        self._wake(message)
-            except RedisError as error:
-                if not is_away(error):
-                    raise
+                    await subscription.subscribe(*self._channels)
+                    await self._receive(subscription)
+            except ERRORS:
                 await asyncio.sleep(RECONNECT_SECONDS)
 
+    async def _receive(self, subscription: Any) -> None:
+        """Wake callers until the connection breaks, or until it is silent: a dead connection may never report it."""
+        silent_since, loop = None, asyncio.get_running_loop()
+        while silent_since is None or loop.time() < silent_since + SILENT_SECONDS:
+            message = await subscription.get_message(timeout=SILENT_SECONDS)
+            if message:
+                silent_since = None
+                self._wake(message)
+            elif silent_since is None:
+                silent_since = loop.time()
+                await subscription.ping()
+
     def _wake(self, message: dict[str, Any]) -> None:
+        if message["type"] == "pong":
+            return
         if message["type"] != "message":  # subscribed, perhaps after a break in which messages were missed
             return self._wake_all()
-        channel = message["channel"].decode()
+        channel = message["channel"].decode().removeprefix(self._queue.keys.prefix)
         for job_id in message["data"].decode().split():
             if event := self._events.pop((channel, job_id), None):
                 event.set()

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle, islice
 
-from asynchronous.keys import QUEUE
 from asynchronous.model import Model
-from asynchronous.settings import Settings
+from asynchronous.settings import QUEUE, Settings
 from benchmarks.report import Figure
 from local.demo.samples import digit_images
 from local.processes import wait_until

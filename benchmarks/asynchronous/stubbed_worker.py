@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from asynchronous import model, worker
 from asynchronous.consumer import Result
+from asynchronous.outages import patient
 
 from .environment import CPU_FILE, CPU_TIMES
 
@@ -25,8 +26,8 @@ class Constant:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600) if path else None
         self._first: float | None = None
 
-    def is_served(self, _seconds: float, *, wait: bool = True) -> bool:
-        return wait
+    def obstacle(self) -> str:
+        return ""
 
     def predict(self, images: Sequence[bytes]) -> list[Result]:
         if self._file is not None:
@@ -36,7 +37,7 @@ class Constant:
         return [Result("7", 0.99)] * len(images)
 
 
-model.Model = Constant
+model.Model = patient.PatientModel = Constant
 
 if __name__ == "__main__":
     worker.main()

@@ -11,7 +11,8 @@ from typing import Self
 import httpx
 import redis
 
-from asynchronous.keys import GROUP, QUEUE, RECORD
+from asynchronous.keys import GROUP, RECORD
+from asynchronous.settings import QUEUE
 from local.processes import wait_until
 
 from .outcomes import Outcome, Outcomes

@@ -18,10 +18,13 @@ import redis
 from PIL import Image
 
 from asynchronous import keys
-from asynchronous.consumer import Consumer, Result
+from asynchronous.consumer import Claim, Result
+from asynchronous.expiry.expire import end_expired
 from asynchronous.idempotency.keyed_submit import submit_with_key
 from asynchronous.job_queue import JobQueue
+from asynchronous.renewing.renewal import renew
 from asynchronous.settings import Settings
+from asynchronous.sharing.batches import BoundedConsumer
 from asynchronous.telemetry.metrics import measure
 from asynchronous.waiting.subscription import Subscription
 from local.processes import Program, wait_until
@@ -108,14 +111,19 @@ def store(redis_url):
         yield client
 
 
+def run_step(store, chosen, *args, jobs):
+    """Run a step of the script, as a program with these settings does."""
+    script = keys.Script(chosen)
+    return store.register_script(script.text)(keys=script.keys.of_step(jobs), args=args)
+
+
 @pytest.fixture
 def put(settings, store):
     """Submit images as the proxy does and return their job ids."""
 
     def put(*images: bytes, **limits):
-        script = store.register_script(keys.script(settings(**limits)))
-        jobs = [[uuid.uuid4().hex, image] for image in images]
-        return script(args=["submit", *itertools.chain(*jobs)])
+        jobs = [[uuid.uuid4().hex, image, ""] for image in images]
+        return run_step(store, settings(**limits), "submit", *itertools.chain(*jobs), jobs=[job for job, *_ in jobs])
 
     return put
 
@@ -158,8 +166,26 @@ class Queue:
     def wait(self, job_id, seconds):
         return self._call(lambda queue: queue.wait(job_id, seconds))
 
+    def end_expired(self):
+        return self._call(end_expired)
+
     def measure(self):
         return self._call(measure)
+
+
+class Consumer(BoundedConsumer):
+    """A worker's side of the queue, which has joined it; its batches are as large as the settings say."""
+
+    def __init__(self, settings: Settings, name: str) -> None:
+        super().__init__(settings, name)
+        self._batch_size = settings.batch_size
+        self.join()
+
+    def claim(self, seconds: float, count: int = 0) -> list[Claim]:
+        return super().claim(seconds, count or self._batch_size)
+
+    def renew(self) -> None:
+        renew(self)
 
 
 @pytest.fixture

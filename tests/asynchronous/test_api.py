@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from asynchronous.consumer import Consumer, Result
+from asynchronous.consumer import Result
 from local import servers
 from local.processes import wait_until
 
-from .conftest import PNG, SEVEN, png, post
+from .conftest import PNG, SEVEN, Consumer, png, post
 
 
 def test_a_job_is_followed_from_pending_to_done(api, finish, settings):

@@ -8,8 +8,9 @@ from hypothesis import settings as limits
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from asynchronous.consumer import Consumer, Result
-from asynchronous.keys import script
+from asynchronous.consumer import Result
+
+from .conftest import Consumer, run_step
 
 RESULTS = st.sampled_from([Result("7", 0.9), Result("8", 0.8), Result(refused="no")])
 
@@ -23,14 +24,14 @@ class Jobs(RuleBasedStateMachine):
         super().__init__()
         self.store = redis.Redis.from_url(settings.redis_url, decode_responses=True)
         self.store.flushall()
-        self.step = self.store.register_script(script(settings))
+        self.step = lambda *args, jobs: run_step(self.store, settings, *args, jobs=jobs)
         self.workers = [Consumer(settings, name) for name in "ab"]
         self.jobs, self.ended = [], {}
 
     @rule()
     def submit(self):
         self.jobs.append(uuid.uuid4().hex)
-        assert self.step(args=["submit", self.jobs[-1], b"image"]) == [self.jobs[-1]]
+        assert self.step("submit", self.jobs[-1], b"image", "", jobs=self.jobs[-1:]) == [self.jobs[-1]]
 
     @rule(target=claims, worker=st.integers(0, 1))
     def claim(self, worker):
@@ -54,7 +55,8 @@ class Jobs(RuleBasedStateMachine):
     @rule()
     def replay(self):
         for entry, letter in self.store.xrange("dead_letters", count=1):
-            self.jobs.append(self.step(args=["replay", entry, uuid.uuid4().hex]))
+            old, new = letter["job_id"], uuid.uuid4().hex
+            self.jobs.append(self.step("replay", entry, old, new, jobs=[old, new]))
             assert self.store.hget(f"{self.jobs[-1]}_job", "replay_of") == letter["job_id"]
 
     @rule(data=st.data())
@@ -62,7 +64,7 @@ class Jobs(RuleBasedStateMachine):
         if self.jobs:
             job_id = data.draw(st.sampled_from(self.jobs))
             self.store.hset(f"{job_id}_job", "expires_at", 0)
-            self.step(args=["read", job_id])
+            self.step("read", job_id, jobs=[job_id])
 
     @invariant()
     def no_job_is_lost_and_no_end_is_changed(self):

@@ -20,7 +20,6 @@ from asynchronous.settings import Settings
         ("SERVING_GRPC", "http://localhost:8500"),
         ("REGISTER", "sometimes"),
         ("MODEL_VERSION", "newest"),
-        ("HANG_AFTER", "20"),
         ("LEASE", "0"),
         ("LOG_FORMAT", "xml"),
         ("DEAD_LETTER_LIFETIME", "-1"),

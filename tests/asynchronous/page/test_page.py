@@ -10,12 +10,12 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from asynchronous.api import MAX_IMAGE_BYTES as MAX_BYTES
-from asynchronous.consumer import Consumer, Result
+from asynchronous.consumer import Result
 from asynchronous.waiting.channels import ENDED
 from local import servers
 from local.stack import PROXY
 
-from ..conftest import launch_proxy, png
+from ..conftest import Consumer, launch_proxy, png
 
 SEVEN = Result("7", 0.999)
 DRAWN = {  # strokes on paper of 280 by 280

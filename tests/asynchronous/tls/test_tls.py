@@ -3,6 +3,7 @@
 import pytest
 
 from asynchronous.model import CHANNEL_OPTIONS, Model, open_channel
+from asynchronous.outages.patient import PatientModel
 from asynchronous.tls import check_security, secure
 from tests.certificates import Authority
 from tests.synchronous.fakes import serving
@@ -15,7 +16,7 @@ def test_https_means_tls_and_a_plain_address_that_meets_it_is_named(settings, tm
         encrypted = Model(settings(serving_grpc=f"https://{target}"), secure(open_channel, CHANNEL_OPTIONS))
         assert encrypted.predict([b"image"])[0].label == "7"
         monkeypatch.delenv("SERVING_CA")
-        plain = Model(settings(serving_grpc=target), secure(open_channel, CHANNEL_OPTIONS))
+        plain = PatientModel(settings(serving_grpc=target), secure(open_channel, CHANNEL_OPTIONS))
         assert not plain.is_served(5, wait=False)
         assert plain.problem == f"{target} speaks TLS: use https://{target}, or set SERVING_CA"
 

@@ -7,13 +7,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from asynchronous import keys
-from asynchronous.consumer import Consumer
 from asynchronous.waiting import subscription
 from asynchronous.waiting.channels import ENDED
 from local import servers
 from local.processes import wait_until
 
-from ..conftest import SEVEN, cpu_seconds, opened, post
+from ..conftest import SEVEN, Consumer, cpu_seconds, opened, post
 
 
 def test_a_pending_job_knows_its_place(make, store):
@@ -86,7 +85,10 @@ def test_a_job_that_ends_while_the_subscription_is_broken_ends_the_wait(make, st
             await asyncio.to_thread(wait_until, lambda: store.pubsub_numsub(ENDED)[0][1])
             with store.pipeline() as both:
                 both.client_kill_filter(_type="pubsub")
-                both.eval(keys.script(settings()), 0, "finish", claim.job_id, "done", "7", "0.9")
+                script, times = keys.Script(settings()), (claim.accepted_at, claim.expires_at)
+                declared = script.keys.of_step([claim.job_id])
+                step = ["finish", claim.job_id, claim.entry, *times, "done", "7", "0.9"]
+                both.eval(script.text, len(declared), *declared, *step)
                 both.execute()
             return await wait
 

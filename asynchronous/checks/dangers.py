@@ -1,0 +1,56 @@
+"""What endangers accepted jobs, by Redis's own INFO: looked at once, when a program starts."""
+
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ..connection import ERRORS, connect
+from ..settings import Settings, read_environment
+
+log = logging.getLogger(__name__)
+
+CHECKS = ("eviction", "persistence", "version", "clock")
+CLOCK_SECONDS = 5.0
+
+
+class CheckSettings(BaseSettings):
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True)
+
+    strict_redis: bool = False
+
+
+def dangers(info: Mapping[str, Any], clock: float) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong as a check's name and a text with the remedy; `clock`: this program's, less Redis's."""
+    policy = str(info.get("maxmemory_policy", "noeviction"))
+    if policy != "noeviction" and int(info.get("maxmemory", 0)):
+        yield "eviction", f"maxmemory-policy is {policy}, which deletes accepted jobs: set it to noeviction"
+    if not int(info.get("aof_enabled", 1)):
+        yield "persistence", "the append-only file is off, and a restart loses accepted jobs: set appendonly to yes"
+    if int(str(info.get("redis_version", "7")).partition(".")[0]) < 7:
+        yield "version", f"it is version {info['redis_version']}: use Redis 7.0 or later, or Valkey"
+    if abs(clock) > CLOCK_SECONDS:
+        yield "clock", f"its clock differs by {clock:.0f} s: synchronise the clocks of both machines"
+
+
+def look_at_redis(settings: Settings) -> dict[str, str]:
+    """Log what endangers accepted jobs, and return it; with STRICT_REDIS, end the program with it.
+
+    A Redis that does not answer, or may not tell, is not examined.
+    """
+    try:
+        client = connect(settings, socket_timeout=2, socket_connect_timeout=1)
+        info, (seconds, _) = client.info("everything"), client.time()
+        # A cluster's client may return one INFO for each node.
+        info = next((each for each in info.values() if isinstance(each, dict) and "maxmemory" in each), info)
+        client.close()
+    except (*ERRORS, ValueError):
+        return {}
+    found = dict(dangers(info, time.time() - seconds))
+    for name, text in found.items():
+        log.warning("Redis, %s: %s", name, text)
+    if found and read_environment(CheckSettings).strict_redis:
+        raise SystemExit("Redis: " + "; ".join(found.values()))
+    return found

@@ -1,0 +1,47 @@
+"""How the programs reach the Redis that REDIS_URL names. A client connects at its first command, not before."""
+
+from collections.abc import Callable
+from typing import Any
+
+import redis.asyncio
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisClusterException, RedisError
+from redis.retry import Retry
+
+from .checks.redis_errors import explain_kind  # optional: checks
+from .connections.forms import connect_async_by_form, connect_by_form  # optional: connections
+from .errors import RedisAway
+from .settings import Settings
+
+ERRORS = (RedisError, RedisClusterException, OSError)  # OSError: TimeoutError is one
+EXTRA_CONNECTIONS = 8  # of the proxy: for a subscription, and for what optional folders do beside the requests
+
+
+def _explain(error: Exception) -> RedisAway:
+    return RedisAway(f"Redis: not available ({type(error).__name__}: {error}), try again later")
+
+
+explain: Callable[[Exception], RedisAway] = _explain
+explain = explain_kind  # optional: checks
+
+
+def connect(settings: Settings, **options: Any) -> Any:
+    """Return a client for a worker. It retries nothing: jobs of a claim whose reply was lost must be released first."""
+    make: Any = redis.Redis.from_url
+    make = connect_by_form  # optional: connections
+    return _checked(make, settings.redis_url, retry=Retry(NoBackoff(), 0), **options)
+
+
+def connect_async(settings: Settings) -> Any:
+    """Return a client for the proxy, with REDIS_CONNECTIONS connections at most besides EXTRA_CONNECTIONS."""
+    limits = {"max_connections": settings.redis_connections + EXTRA_CONNECTIONS, "socket_timeout": 2}
+    make: Any = redis.asyncio.Redis.from_url
+    make = connect_async_by_form  # optional: connections
+    return _checked(make, settings.redis_url, socket_connect_timeout=1, **limits)
+
+
+def _checked(make: Callable[..., Any], url: str, **options: Any) -> Any:
+    try:
+        return make(url, **options)
+    except ValueError:  # its text may contain the password
+        raise SystemExit("wrong settings: REDIS_URL: is not a valid URL; escape a # in a password as %23") from None

@@ -1,0 +1,76 @@
+"""Pools whose connections break when their Redis is demoted, and which use a broken connection last.
+
+So the next connection may lead to the new master, and good connections are used while Redis refuses new ones.
+"""
+
+from typing import Any, Self
+
+import redis.asyncio
+from redis.asyncio.sentinel import SentinelConnectionPool
+from redis.exceptions import ConnectionError, MasterDownError, ReadOnlyError
+
+
+class _Healing:
+    _available_connections: list[Any]
+
+    async def get_connection(self, *args: Any, **options: Any) -> Any:
+        try:
+            return await super().get_connection(*args, **options)  # type: ignore[misc]
+        except ConnectionError:
+            if not (self._available_connections and self._available_connections[-1].is_connected):
+                raise
+            return await super().get_connection(*args, **options)  # type: ignore[misc]
+
+    async def release(self, connection: Any) -> None:
+        await super().release(connection)  # type: ignore[misc]
+        if not connection.is_connected and connection in self._available_connections:
+            self._available_connections.remove(connection)
+            self._available_connections.insert(0, connection)
+
+
+class _Leaving:
+    def read_response(self, *args: Any, **options: Any) -> Any:
+        try:
+            return super().read_response(*args, **options)  # type: ignore[misc]
+        except (ReadOnlyError, MasterDownError) as error:
+            self.disconnect()  # type: ignore[attr-defined]
+            raise ConnectionError(f"this Redis is no longer the master: {error}") from error
+
+
+class _LeavingAsync:
+    async def read_response(self, *args: Any, **options: Any) -> Any:
+        try:
+            return await super().read_response(*args, **options)  # type: ignore[misc]
+        except (ReadOnlyError, MasterDownError) as error:
+            await self.disconnect()  # type: ignore[attr-defined]
+            raise ConnectionError(f"this Redis is no longer the master: {error}") from error
+
+
+class Pool(redis.ConnectionPool):
+    """For one Redis."""
+
+    @classmethod
+    def from_url(cls, url: str, **options: Any) -> Self:
+        pool = super().from_url(url, **options)
+        pool.connection_class = type("Leaving", (_Leaving, pool.connection_class), {})
+        return pool
+
+
+class HealingPool(_Healing, redis.asyncio.ConnectionPool):
+    """For one Redis."""
+
+    @classmethod
+    def from_url(cls, url: str, **options: Any) -> Self:
+        pool = super().from_url(url, **options)
+        pool.connection_class = type("Leaving", (_LeavingAsync, pool.connection_class), {})
+        return pool
+
+
+class HealingSentinelPool(_Healing, SentinelConnectionPool):
+    """For the master that the Sentinels name."""
+
+    async def disconnect(self, inuse_connections: bool = True) -> None:
+        await super().disconnect(inuse_connections)
+        if inuse_connections:  # the end
+            for sentinel in self.sentinel_manager.sentinels:
+                await sentinel.aclose()

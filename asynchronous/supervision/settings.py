@@ -1,0 +1,15 @@
+"""The settings of this folder."""
+
+from pathlib import Path
+
+from pydantic import PositiveFloat
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class SupervisionSettings(BaseSettings):
+    """Times are in seconds."""
+
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True)
+
+    hang_after: PositiveFloat = 60
+    heartbeat_file: Path | None = None

@@ -1,0 +1,84 @@
+"""One child process of the worker at a time, and its replacement when it dies."""
+
+import logging
+import multiprocessing
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor
+from multiprocessing.context import SpawnContext
+from typing import Any
+
+from ..errors import RedisAway
+from .parent import prepare_with_parent
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds before a start; doubled from start to start
+SETTLED_SECONDS = 10  # a child that has lived so long did not die at its start
+
+
+class Slot:
+    """Runs `work(starts)` in one child at a time, and `starts` children before it.
+
+    Each slot has its own pool: when a child dies, only its pool breaks. `deaths` counts the children that died in
+    succession before they had claimed a job or lived for SETTLED_SECONDS.
+    """
+
+    def __init__(self, name: str, heartbeat: Any, context: SpawnContext, prepare: Callable[..., None]) -> None:
+        self.name, self.heartbeat, self._context, self._prepare = name, heartbeat, context, prepare
+        self.starts = self.deaths = 0
+        self.start_at = 0.0  # when the next child starts, if there is none now
+
+    def start(self, work: Callable[..., None], *arguments: Any) -> None:
+        """Start the first child. It, and those that replace it, are told how many there were before."""
+        self._work, self._arguments = work, arguments
+        self._start()
+
+    def _start(self) -> None:
+        self.heartbeat.beat()
+        self.heartbeat.has_claimed, self.start_at, self._started_at = False, 0.0, time.monotonic()
+        others = set(multiprocessing.active_children())
+        prepare = self._prepare, [self.heartbeat]
+        self._pool = ProcessPoolExecutor(1, self._context, prepare_with_parent, prepare)
+        self.work: Future[None] = self._pool.submit(self._work, *self._arguments, self.starts)
+        self._process = next(iter(set(multiprocessing.active_children()) - others), None)  # None: it is already dead
+        self.starts += 1
+
+    def is_settled(self) -> bool:
+        """Return whether the child did not die at its start, or is the first to do so."""
+        return self.deaths < 2 or (not self.start_at and time.monotonic() - self._started_at > SETTLED_SECONDS)
+
+    def check(self, hang_after: float) -> bool:
+        """Kill a child that hangs, replace a child that died; return False when the child's work is over.
+
+        Raises:
+            RedisAway: a child cannot work, and that will not change by itself.
+        """
+        if self.start_at:
+            if time.monotonic() >= self.start_at and not self.heartbeat.stop:
+                self._start()
+            return not self.heartbeat.stop
+        if self.work.done():
+            return self._replace(self.work.exception())
+        silent = time.monotonic() - self.heartbeat.beat_at
+        if self._process and silent > hang_after:
+            log.error("%s: no heartbeat for %.0f s, killing it", self.name, silent)
+            self._process.kill()
+        return True
+
+    def _replace(self, error: BaseException | None) -> bool:
+        self._pool.shutdown()
+        if error is None or self.heartbeat.stop:
+            return False
+        if isinstance(error, RedisAway) and not error.passes:
+            raise error  # another child would meet the same error
+        lived = time.monotonic() - self._started_at
+        self.deaths = 0 if self.heartbeat.has_claimed or lived > SETTLED_SECONDS else self.deaths + 1
+        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** (self.deaths - 2)) if self.deaths > 1 else 0
+        said = f"{type(error).__name__}: {error}"
+        log.error("%s: its process ended: %s; starting another%s", self.name, said, f" in {pause:.0f} s" * (pause > 0))
+        if not pause:
+            self._start()
+        else:
+            self.start_at, self.work = time.monotonic() + pause, Future()  # a future that nothing resolves
+        return True

@@ -1,0 +1,119 @@
+"""A real cluster, a real Sentinel with a failover, and a Redis that refuses connections."""
+
+import asyncio
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import redis
+
+from asynchronous.checks.redis_errors import RedisMisconfigured
+from asynchronous.connections import forms
+from asynchronous.errors import RedisAway
+from asynchronous.job_queue import JobQueue
+from asynchronous.settings import Settings
+from local import servers
+from local.processes import Program, wait_until
+
+from ..conftest import PNG, SEVEN, Consumer, Queue, png
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    """Three nodes that share all slots; return their ports."""
+    ports = [servers.free_port() for _ in range(3)]
+    bus = [servers.free_port() for _ in range(3)]
+    options = [("--cluster-enabled", "yes", "--cluster-port", str(port)) for port in bus]
+    started = [servers.redis_server(port, tmp_path / str(port), *options[n]) for n, port in enumerate(ports)]
+    nodes = [program.wait_ready() and redis.Redis(port=port) for program, port in zip(started, ports, strict=True)]
+    for number, node in enumerate(nodes):
+        slots = number * 16384 // 3, (number + 1) * 16384 // 3 - 1
+        node.execute_command("CLUSTER", "ADDSLOTSRANGE", *slots)
+        nodes[0].execute_command("CLUSTER", "MEET", "127.0.0.1", ports[number], bus[number])
+    wait_until(lambda: all(node.cluster("INFO")["cluster_state"] == "ok" for node in nodes), 30, "the cluster")
+    yield ports
+    for program in started:
+        program.stop()
+
+
+def test_jobs_run_on_a_cluster_and_waiting_clients_are_woken(cluster):
+    settings = Settings(redis_url=f"redis+cluster://127.0.0.1:{cluster[0]},127.0.0.1:{cluster[1]}", queue="{jobs}")
+    queue, one = Queue(settings), Consumer(settings, "a")
+    jobs = [queue.put() for _ in range(3)]
+    one.finish(one.claim(1), [SEVEN] * 3)
+    assert [queue.wait(job_id, 5).label for job_id in jobs] == ["7"] * 3
+    assert one.queue_is_empty()
+
+
+@pytest.mark.parametrize("url", ["redis://127.0.0.1:{}/0", "redis+cluster://127.0.0.1:{}"])
+def test_a_queue_that_a_cluster_cannot_hold_is_refused_with_the_remedy(cluster, url):
+    with pytest.raises(RedisMisconfigured, match="QUEUE to a name in braces"):
+        Queue(Settings(redis_url=url.format(cluster[0]))).put()
+
+
+@pytest.fixture
+def sentinel(tmp_path):
+    """A master, a replica and a Sentinel that fails over soon; return its port, the master and its port."""
+    first, second, port = [servers.free_port() for _ in range(3)]
+    master = servers.redis_server(first, tmp_path / "first", "--appendonly", "yes").wait_ready()
+    replica = servers.redis_server(second, tmp_path / "second", "--replicaof", f"127.0.0.1 {first}").wait_ready()
+    wait_until(lambda: redis.Redis(port=second).info("replication")["master_link_status"] == "up", 30)
+    file = tmp_path / "sentinel.conf"
+    watch = f"sentinel monitor main 127.0.0.1 {first} 1\nsentinel down-after-milliseconds main 1000\n"
+    file.write_text(f"port {port}\nbind 127.0.0.1\n{watch}sentinel failover-timeout main 4000\n")
+    argv = [*servers.redis_argv(), str(file), "--sentinel"]
+    watcher = Program("sentinel", argv, lambda: servers.redis_answers(port), tmp_path / "sentinel.log").wait_ready()
+    wait_until(lambda: redis.Redis(port=port).info("sentinel")["master0"]["slaves"] == 1, 30)
+    yield port, master
+    for program in (watcher, replica, master):
+        program.stop()
+
+
+def test_no_job_is_lost_in_a_failover_of_a_sentinel(sentinel):
+    port, master = sentinel
+    settings = Settings(redis_url=f"redis+sentinel://127.0.0.1:1,127.0.0.1:{port}/main/0")
+    one = Consumer(settings, "a")
+    one.join()
+
+    async def run():
+        queue = JobQueue(settings)
+        async with queue.redis:
+            job_id = await queue.submit(uuid.uuid4().hex, b"image")
+            await asyncio.sleep(0.5)  # for the replica
+            master.kill()
+            return job_id, await again(queue)
+
+    async def again(queue):
+        async with asyncio.timeout(60):
+            while True:
+                try:
+                    return await queue.submit(uuid.uuid4().hex, b"image")
+                except RedisAway:
+                    await asyncio.sleep(0.2)
+
+    jobs = asyncio.run(run())
+    one.finish(one.claim(1), [SEVEN] * 2)
+    assert [Queue(settings).read(job_id).label for job_id in jobs] == ["7", "7"]
+
+
+def test_while_redis_refuses_new_connections_those_that_work_are_used(proxy, store):
+    _, api = proxy(REDIS_CONNECTIONS=32)
+    clients = store.config_get("maxclients")["maxclients"]
+    with ThreadPoolExecutor(20) as pool:
+        submit = lambda _: api.post("/predict", content=png(), headers=PNG).status_code  # noqa: E731
+        assert submit(0) == 202
+        store.config_set("maxclients", store.info("clients")["connected_clients"])
+        try:
+            list(pool.map(submit, range(20)))  # some need a new connection
+            assert [submit(number) for number in range(10)] == [202] * 10
+        finally:
+            store.config_set("maxclients", clients)
+
+
+def test_a_url_names_users_ports_and_tls():
+    addresses, name, master, own = forms._sentinel(
+        "redis+sentinel://app:a%23b@one,two:7/main/3?ssl=true&ssl_ca_certs=ca.pem&sentinel_password=x", {}
+    )
+    assert (addresses, name) == ([("one", 26379), ("two", 7)], "main")
+    assert (master["username"], master["password"], master["db"], master["ssl"]) == ("app", "a#b", 3, True)
+    assert (own["password"], own["ssl_ca_certs"]) == ("x", "ca.pem")

@@ -1,0 +1,95 @@
+"""Each error of Redis is transient, or an operator must act; nothing is lost by either."""
+
+import threading
+import time
+
+import pytest
+import redis
+from redis.exceptions import AuthenticationError, ConnectionError, ResponseError
+
+from asynchronous.checks.redis_errors import RedisMisconfigured, explain_kind
+from asynchronous.errors import RedisAway
+from local.processes import wait_until
+
+from .conftest import PNG, SEVEN, Consumer, png, post
+
+BUSY = "local e = redis.call('TIME')[1] + ARGV[1] while tonumber(redis.call('TIME')[1]) < tonumber(e) do end"
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (ConnectionError("Connection refused"), RedisAway),
+        (TimeoutError(), RedisAway),
+        (ResponseError("BUSY Redis is busy running a script"), RedisAway),
+        (ResponseError("MISCONF Errors writing to the AOF file"), RedisAway),
+        (ResponseError("max number of clients + cluster connections reached", status_code="ERR"), RedisAway),
+        (AuthenticationError("invalid username-password pair", status_code="WRONGPASS"), RedisMisconfigured),
+        (ResponseError("WRONGTYPE Operation against a key"), RedisMisconfigured),
+        (ConnectionError("Error 1 connecting: [SSL: CERTIFICATE_VERIFY_FAILED]"), RedisMisconfigured),
+        (ResponseError("an error that nobody has seen yet", status_code="ERR"), RedisMisconfigured),
+    ],
+)
+def test_an_error_is_of_one_of_two_kinds_and_unknown_errors_are_not_transient(error, kind):
+    assert type(explain_kind(error)) is kind
+    assert "\n" not in str(explain_kind(error))
+
+
+def test_while_another_application_keeps_redis_busy_callers_get_503_and_no_attempt_is_counted(
+    proxy, worker, fake, redis_port, store
+):
+    store.config_set("lua-time-limit", 200)
+    _, api = proxy()
+    program, job_id = worker(), post(api, png("slow=1"))
+    wait_until(fake.batches, 60)
+    busy = threading.Thread(target=lambda: redis.Redis(port=redis_port, socket_timeout=30).eval(BUSY, 0, 4))
+    busy.start()
+    time.sleep(1)  # longer than the limit above
+    answers = [api.get(f"/job/{job_id}"), api.post("/predict", content=png(), headers=PNG), api.get("/ready")]
+    assert {answer.status_code for answer in answers} == {503}
+    assert {answer.json()["detail"][:20] for answer in answers} == {"Redis: not available"}
+    busy.join()
+    ended = api.get(f"/job/{job_id}", params={"wait": 20}).json()
+    assert (ended["status"], ended["attempts"], program.poll()) == ("done", 1, None)
+
+
+@pytest.fixture
+def without_channels(store, redis_port):
+    """A user whom Redis allows everything but channels, which is its default for a new user."""
+    store.acl_setuser("app", enabled=True, passwords=["+secret"], keys=["*"], categories=["+@all"], reset_channels=True)
+    yield f"redis://app:secret@127.0.0.1:{redis_port}/0"
+    store.acl_deluser("app")
+
+
+def test_a_user_without_channels_accepts_nothing_and_is_named_in_the_answer(proxy, without_channels, store):
+    _, api = proxy(REDIS_URL=without_channels)
+    for answer in (api.post("/predict", content=png(), headers=PNG), api.get("/ready")):
+        assert (answer.status_code, answer.json()["detail"][:21]) == (503, "Redis: misconfigured:")
+        assert "needs the permissions that the README lists" in answer.json()["detail"]
+    assert store.keys("*_job") == []
+
+
+def test_a_step_that_may_not_publish_ends_its_jobs_nevertheless(make, without_channels, settings):
+    queue, _ = make()
+    job_id = queue.put()
+    one = Consumer(settings().model_copy(update={"redis_url": without_channels}), "a")
+    one.finish(one.claim(1), [SEVEN])
+    assert (queue.read(job_id).status, queue.read(job_id).attempts) == ("done", 1)
+
+
+def test_a_key_of_another_application_is_reported_and_left_alone(proxy, worker, store, fake):
+    store.rpush("jobs", "theirs")
+    _, api = proxy()
+    program = worker()
+    for answer in (api.get("/ready"), api.post("/predict", content=png(), headers=PNG)):
+        assert (answer.status_code, answer.json()["detail"][:31]) == (503, "Redis: misconfigured: WRONGTYPE")
+    assert program.wait(60) == 1
+    assert "set QUEUE to another name" in program.log.read_text().splitlines()[-1]
+    assert store.keys() == ["jobs"]
+
+
+def test_a_database_that_does_not_exist_ends_the_worker_with_one_line(worker, redis_port, fake):
+    program = worker(REDIS_URL=f"redis://127.0.0.1:{redis_port}/99", WORKER_PROCESSES=2)
+    assert program.wait(60) == 1
+    assert "DB index is out of range" in program.log.read_text().splitlines()[-1]
+    assert "Traceback" not in program.log.read_text()
