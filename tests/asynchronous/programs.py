@@ -69,7 +69,7 @@ class Programs:
     def wait_ready(self) -> None:
         """Return when all started programs are ready."""
         for program in self._running.values():
-            program.wait_ready()
+            program.wait_ready(180)  # several programs start at once, perhaps on a busy machine
 
     def __enter__(self) -> Self:
         return self

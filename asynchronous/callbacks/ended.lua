@@ -1,0 +1,84 @@
+-- Appends each job that ends to the stream ENDED_JOBS, and keeps the jobs that callbacks/ delivers.
+
+local appended = false
+
+on('ended', function(job, status)
+  redis.call('XADD', ENDED_JOBS, '*', 'job_id', job.id, 'status', status)
+  appended = true
+end)
+
+-- A job that is made from a dead letter is delivered to where the dead letter's job was.
+on('accepted', function(record)
+  for i = #record - 1, 1, -2 do
+    local url = record[i] == 'replay_of' and redis.call('HGET', record_of(record[i + 1]), URL_FIELD)
+    if url then
+      table.insert(record, URL_FIELD)
+      table.insert(record, url)
+    end
+  end
+end)
+
+local function renew(stream)
+  redis.call('XTRIM', stream, 'MINID', '~', NOW - ENDED_LIFETIME)
+  redis.call('PEXPIRE', stream, ENDED_LIFETIME)
+end
+
+on('step_over', function()
+  if appended then renew(ENDED_JOBS) end
+end)
+
+-- Makes the group that reads the stream.
+function steps.callbacks_join()
+  local made = redis.pcall('XGROUP', 'CREATE', ENDED_JOBS, CALLBACK_GROUP, 0, 'MKSTREAM')
+  if made.err and not made.err:find('BUSYGROUP') then return made end
+  redis.call('PEXPIRE', ENDED_JOBS, ENDED_LIFETIME)
+end
+
+-- Schedules those of the given jobs that were posted with a URL; takes an entry and an id for each.
+function steps.callbacks_schedule(...)
+  for i = 1, select('#', ...), 2 do
+    local entry, id = select(i, ...)
+    if redis.call('XACK', ENDED_JOBS, CALLBACK_GROUP, entry) == 1
+      and redis.call('HEXISTS', record_of(id), URL_FIELD) == 1 then
+      redis.call('ZADD', CALLBACKS, NOW, id)
+    end
+  end
+end
+
+-- Returns up to `count` jobs that are due; nobody else gets them for the time of a lease.
+function steps.callbacks_due(count)
+  local ids = redis.call('ZRANGEBYSCORE', CALLBACKS, '-inf', NOW, 'LIMIT', 0, count)
+  for _, id in ipairs(ids) do redis.call('ZADD', CALLBACKS, 'XX', NOW + CALLBACK_LEASE, id) end
+  return ids
+end
+
+function steps.callbacks_postpone(id, pause)
+  redis.call('ZADD', CALLBACKS, 'XX', NOW + pause, id)
+end
+
+local function note(id, ...)
+  if redis.call('EXISTS', record_of(id)) == 1 then redis.call('HSET', record_of(id), ...) end
+end
+
+function steps.callbacks_delivered(id)
+  redis.call('ZREM', CALLBACKS, id)
+  note(id, 'callback', 'delivered')
+end
+
+-- Notes a failure; the next attempt follows after `pause`. If `pause` is '', the delivery is given up.
+function steps.callbacks_failed(id, attempts, reason, pause)
+  if redis.call('ZSCORE', CALLBACKS, id) == false then return end -- another program has ended it meanwhile
+  note(id, 'callback', 'failed', 'callback_attempts', attempts, 'callback_reason', reason)
+  if pause ~= '' then return steps.callbacks_postpone(id, pause) end
+  redis.call('ZREM', CALLBACKS, id)
+  redis.call('XADD', UNDELIVERED, '*', 'job_id', id, 'attempts', attempts, 'reason', reason)
+  renew(UNDELIVERED)
+end
+
+-- Schedules a job again whose delivery was given up.
+function steps.callbacks_retry(entry, id)
+  if redis.call('XDEL', UNDELIVERED, entry) == 0 or redis.call('EXISTS', record_of(id)) == 0 then return 'gone' end
+  redis.call('HSET', record_of(id), 'callback_attempts', 0)
+  redis.call('ZADD', CALLBACKS, NOW, id)
+  return id
+end

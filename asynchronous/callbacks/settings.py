@@ -1,0 +1,41 @@
+"""The settings of this folder."""
+
+import base64
+import binascii
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_HOST = r"(https?://)?(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:\d{1,5})?"
+
+
+class CallbackSettings(BaseSettings):
+    """Times are in seconds."""
+
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True)
+
+    callback_hosts: str = Field(default="", pattern=rf"^({_HOST}(,{_HOST})*)?$")
+    callback_private: bool = False  # whether a host may have an address of a private network
+
+
+def _is_secret(file: Path) -> Path:
+    try:
+        secret = base64.b64decode(file.read_text().strip().removeprefix("whsec_"), validate=True)
+    except OSError as error:
+        raise ValueError(f"{file} cannot be read: {error.strerror}") from None
+    except (binascii.Error, UnicodeDecodeError):
+        raise ValueError(f"{file} does not contain whsec_ and base64") from None
+    if len(secret) < 24:
+        raise ValueError(f"{file} contains fewer than 24 bytes in base64")
+    return file
+
+
+class DeliverySettings(CallbackSettings):
+    """Those of the program that delivers."""
+
+    callback_secret_file: Annotated[Path, AfterValidator(_is_secret)] | None = None  # the program needs it
+    callback_timeout: float = Field(default=10, gt=0, le=30)
+    callback_attempts: PositiveInt = 8
+    callback_first_pause: PositiveFloat = 2

@@ -1,0 +1,205 @@
+"""Webhooks from a real program to a real receiver."""
+
+import base64
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+
+from asynchronous.callbacks.hosts import is_public
+from asynchronous.dead_letters.stream import DeadLetters
+from local.processes import ROOT, wait_until
+from local.servers import accepts
+
+from ..conftest import PNG, SEVEN, png, post
+
+SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
+
+
+class Receiver:
+    def __init__(self, start, port, file):
+        self.url, self._file = f"http://localhost:{port}", file
+        argv = [sys.executable, "-m", "tests.asynchronous.callbacks.receiver", str(port), str(file), SECRET]
+        start("receiver", argv, lambda: accepts(port))
+
+    def messages(self, path=""):
+        lines = self._file.read_text().splitlines() if self._file.exists() else []
+        return [message for message in map(json.loads, lines) if message["path"].startswith(path)]
+
+
+@pytest.fixture
+def receiver(start, free_port, tmp_path):
+    return Receiver(start, free_port(), tmp_path / "received")
+
+
+@pytest.fixture
+def callbacks(start, redis_url, receiver, tmp_path):
+    """Start the program that delivers, with a short time for each attempt."""
+    (tmp_path / "secret").write_text(SECRET)
+
+    def run(**env):
+        env = {"REDIS_URL": redis_url, "CALLBACK_HOSTS": receiver.url, "CALLBACK_PRIVATE": "true"} | env
+        env |= {
+            "CALLBACK_SECRET_FILE": str(tmp_path / "secret"),
+            "CALLBACK_FIRST_PAUSE": "0.1",
+            "CALLBACK_TIMEOUT": "2",
+        }
+        return start("callbacks", [sys.executable, "-m", "asynchronous.callbacks"], lambda: True, env)
+
+    return run
+
+
+@pytest.fixture
+def submit(proxy, receiver):
+    """Post an image with a URL of the receiver, and return its job's id."""
+    _, api = proxy(CALLBACK_HOSTS=receiver.url)
+
+    def submit(path, **headers):
+        answer = api.post(
+            "/predict", params={"callback_url": receiver.url + path}, content=png(), headers=PNG | headers
+        )
+        assert answer.status_code == 202, answer.text
+        return answer.json()["job_id"]
+
+    submit.api = api
+    return submit
+
+
+def test_a_signed_webhook_delivers_the_jobs_end(callbacks, submit, receiver, finish):
+    job_id = submit("/ok")
+    finish(SEVEN)
+    callbacks()
+    wait_until(receiver.messages, 60)
+    [message] = receiver.messages()
+    assert (message["type"], message["data"]["label"], message["id"]) == ("job.done", "7", f"msg_{job_id}")
+    assert message["host"] == receiver.url.removeprefix("http://")
+
+
+def test_each_end_is_in_the_stream_whether_or_not_there_is_a_url(submit, api, finish, store):
+    done, cancelled = submit("/ok"), post(api)
+    assert api.delete(f"/job/{cancelled}").status_code == 204
+    finish(SEVEN)
+    ends = {entry["job_id"]: entry["status"] for _, entry in store.xrange("jobs_ended")}
+    assert ends == {done: "done", cancelled: "cancelled"}
+    assert store.ttl("jobs_ended") > 3600
+
+
+def test_a_failure_is_tried_again_and_at_last_a_dead_letter_that_can_be_retried(
+    callbacks, submit, receiver, finish, store, redis_url
+):
+    flaky, failing = submit("/flaky"), submit("/fail")
+    finish(SEVEN, SEVEN)
+    callbacks(CALLBACK_ATTEMPTS="3")
+    wait_until(lambda: store.xlen("jobs_undelivered") == 1, 60)
+    assert Counter(message["id"] for message in receiver.messages()) == {f"msg_{flaky}": 2, f"msg_{failing}": 3}
+    run = [sys.executable, "-m", "asynchronous.callbacks"]
+    env = os.environ | {"REDIS_URL": redis_url}
+    listed = subprocess.run([*run, "list"], cwd=ROOT, env=env, check=True, capture_output=True, text=True).stdout
+    assert (json.loads(listed)["job_id"], json.loads(listed)["reason"]) == (failing, "the answer was 500")
+    subprocess.run([*run, "retry", failing], cwd=ROOT, env=env, check=True)
+    wait_until(lambda: len(receiver.messages("/fail")) > 3, 30)
+
+
+def test_what_a_killed_program_had_begun_is_delivered_by_the_next(callbacks, submit, receiver, finish, store):
+    jobs = [submit("/ok") for _ in range(20)]
+    program = callbacks()
+    finish(*[SEVEN] * 20)
+    wait_until(receiver.messages, 60)
+    program.kill()
+    for job_id in store.zrange("jobs_callbacks", 0, -1):
+        store.zadd("jobs_callbacks", {job_id: 1})  # the lease of the killed program lapses
+    callbacks()
+    wait_until(lambda: {message["data"]["job_id"] for message in receiver.messages()} == set(jobs), 60)
+    wait_until(lambda: store.zcard("jobs_callbacks") == 0, 60)
+
+
+def test_a_slow_receiver_delays_no_other(callbacks, submit, receiver, finish):
+    slow, quick = [submit("/slow") for _ in range(12)], submit("/ok")
+    finish(*[SEVEN] * 13)
+    callbacks(CALLBACK_HOSTS=f"{receiver.url},http://127.0.0.1:1")
+    wait_until(lambda: receiver.messages("/ok"), 60)
+    assert len(receiver.messages("/slow")) <= 2 * len(slow)
+    assert receiver.messages("/ok")[0]["data"]["job_id"] == quick
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("http://evil.example/", "is not among CALLBACK_HOSTS"),
+        ("https://localhost:1/", "is not among CALLBACK_HOSTS"),
+        ("http://user@localhost/", "without user, password"),
+        ("http://localhost\\@evil.example/", "printable ASCII"),
+        ("http://localhost/ x", "printable ASCII"),
+        ("file:///etc/passwd", "must be https://HOST/PATH"),
+        ("", "printable ASCII"),
+    ],
+)
+def test_a_url_that_is_not_allowed_is_refused_with_the_job(submit, store, url, reason):
+    answer = submit.api.post("/predict", params={"callback_url": url}, content=png(), headers=PNG)
+    assert answer.status_code == 422
+    assert answer.json()["detail"].startswith("callback_url: ")
+    assert reason in answer.json()["detail"]
+    assert store.keys("*_job") == []
+
+
+def test_a_host_with_a_private_address_is_not_connected_to(callbacks, submit, receiver, finish, store):
+    submit("/ok")
+    finish(SEVEN)
+    callbacks(CALLBACK_PRIVATE="false")
+    wait_until(lambda: store.xlen("jobs_undelivered") == 1, 60)
+    [(_, letter)] = store.xrange("jobs_undelivered")
+    assert "which is not public" in letter["reason"]
+    assert receiver.messages() == []
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1",
+        "10.0.0.1",
+        "169.254.169.254",
+        "::1",
+        "::ffff:10.0.0.1",
+        "fe80::1%eth0",
+        "64:ff9b::a00:1",
+        "224.0.0.1",
+    ],
+)
+def test_addresses_of_private_networks_are_known(address):
+    assert not is_public(address)
+    assert is_public("93.184.216.34")
+    assert is_public("2606:2800:220:1:248:1893:25c8:1946")
+
+
+def test_a_url_and_a_key_are_kept_with_one_job(submit, finish, store):
+    first = submit("/ok", **{"Idempotency-Key": "a"})
+    assert store.hget(f"{first}_job", "callback_url").endswith("/ok")
+    assert "callback_url" not in submit.api.get(f"/job/{first}").json()
+
+
+def test_a_replayed_job_is_delivered_to_where_the_first_was(submit, finish, store, settings):
+    job_id = submit("/ok")
+    store.hset(f"{job_id}_job", "expires_at", 0)
+    assert submit.api.get(f"/job/{job_id}").status_code == 410
+    letters = DeadLetters(settings())
+    [new] = [letters.replay(letter) for letter in letters]
+    assert store.hget(f"{new}_job", "callback_url") == store.hget(f"{job_id}_job", "callback_url")
+
+
+def test_a_wrong_secret_ends_the_program_in_one_line(callbacks, tmp_path):
+    program = callbacks()
+    program.stop()
+    (tmp_path / "secret").write_text("whsec_short")
+    program = subprocess.run(
+        [sys.executable, "-m", "asynchronous.callbacks"],
+        env=os.environ | {"CALLBACK_SECRET_FILE": str(tmp_path / "secret")},
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert program.returncode == 1
+    assert program.stderr.splitlines()[-1].startswith("wrong settings: CALLBACK_SECRET_FILE: ")
