@@ -44,8 +44,8 @@ test-tools: ## install what the tests need from Debian, or name it in one line
 	@sh local/test_tools.sh "$(PYTHON)"
 estimators: install-all ## package every classifier and regressor of scikit-learn: served right, or refused
 	@exec $(PY) -m models.gallery.estimators
-chaos: $(if $(BATCH),test-tools) install-all $(if $(BATCH),$(IRIS),$(DIGITS)) ## 50 SIGKILLs among 1,000 jobs of asynchronous, SEED=n repeats a run; PATTERN=batch: one a second among 100,000 rows
-	@exec $(PY) -m $(if $(BATCH),tests.batch.kills,tests.asynchronous.chaos --jobs 1000 --kills 50 $(if $(SEED),--seed $(SEED)))
+chaos: $(if $(BATCH),test-tools) install-all $(if $(BATCH),$(IRIS),$(DIGITS)) ## 50 SIGKILLs among 1,000 jobs of asynchronous, SEED=n repeats a run, REDIS=cluster or acl; PATTERN=batch: one a second among 100,000 rows
+	@exec $(PY) -m $(if $(BATCH),tests.batch.kills,tests.asynchronous.chaos --jobs 1000 --kills 50 $(if $(SEED),--seed $(SEED)) $(if $(REDIS),--redis $(REDIS)))
 e2e: install-all $(IRIS) $(DIGITS) ## all four in containers, asked while containers are killed (needs Docker)
 	@docker compose version >/dev/null || { echo "Docker with Compose v2 is needed" >&2; exit 1; }
 	$(PY) -m pytest tests/e2e/end_to_end.py

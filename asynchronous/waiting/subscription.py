@@ -86,10 +86,11 @@ class Subscription:
     async def _listen(self) -> None:
         while True:
             try:
+                await self._queue.redis.initialize()  # a cluster's client learns here which node has the channel
                 async with self._queue.redis.pubsub() as subscription:
                     await subscription.subscribe(*self._channels)
                     await self._receive(subscription)
-            except ERRORS:
+            except (*ERRORS, KeyError):  # KeyError: no node of the cluster has the channel, as during a failover
                 await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _receive(self, subscription: Any) -> None:

@@ -94,15 +94,18 @@ class Chaos:
         return round(time.monotonic() - began, 1)
 
 
-def run(jobs: int, kills: int, seed: int, folder: Path) -> Report:
-    """Let `jobs` images be accepted during `kills` kills; logs and data go to `folder`."""
+def run(jobs: int, kills: int, seed: int, folder: Path, redis: str = "single") -> Report:
+    """Let `jobs` images be accepted during `kills` kills; logs and data go to `folder`.
+
+    `redis`: one Redis (`single`), one with the user of the README (`acl`), or a cluster with failovers (`cluster`).
+    """
     chaos = Chaos(jobs, kills, seed)
     chaos.say(f"seed {seed}: {jobs} jobs, {kills} kills, logs in {folder}")
-    with Programs(folder) as programs:
+    with Programs(folder, redis) as programs:
         for kind in ("redis", "serving", "proxy", "worker"):
             programs.start(kind)
         programs.wait_ready()
-        with Clients(programs.proxy_url, programs.redis_port, labelled_images(programs.serving_grpc), seed) as clients:
+        with Clients(programs, labelled_images(programs.serving_grpc), seed) as clients:
             chaos.kill(programs, clients)
             drained = chaos.settle(programs, clients)
         records = clients.read_all()
@@ -128,13 +131,14 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1000)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
+    parser.add_argument("--redis", choices=("single", "acl", "cluster"), default="single")
     arguments = parser.parse_args()
     if not 1 <= arguments.kills <= arguments.jobs:
         parser.error("at least one kill is needed, and a job for each kill")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # both mean: stop all that was started
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
     try:
-        report = run(arguments.jobs, arguments.kills, arguments.seed, folder)
+        report = run(arguments.jobs, arguments.kills, arguments.seed, folder, arguments.redis)
     except KeyboardInterrupt:
         sys.exit(f"stopped; the logs are in {folder}")
     except BaseException:

@@ -16,6 +16,7 @@ from asynchronous.settings import QUEUE
 from local.processes import wait_until
 
 from .outcomes import Outcome, Outcomes
+from .programs import Programs
 
 POSTERS, FOLLOWERS = 4, 4
 SPREAD = 1.5  # seconds over which the jobs around a kill are posted
@@ -24,8 +25,9 @@ SPREAD = 1.5  # seconds over which the jobs around a kill are posted
 class Clients:
     """They record in `outcomes` what was promised and answered; as a context manager they end with it."""
 
-    def __init__(self, proxy_url: str, redis_port: int, images: Sequence[tuple[bytes, str]], seed: int) -> None:
-        self._url, self._redis_port, self._images = proxy_url, redis_port, images
+    def __init__(self, programs: Programs, images: Sequence[tuple[bytes, str]], seed: int) -> None:
+        self._url, self._programs, self._images = programs.proxy_url, programs, images
+        self._queue, self._prefix = ("{jobs}", "{jobs}:") if programs.cluster else (QUEUE, "")
         self._chance = random.Random(seed)
         self.outcomes, self.unanswered, self.followed = Outcomes(), 0, 0
         self._to_post, self._posting, self._over = threading.Semaphore(0), threading.Event(), threading.Event()
@@ -101,13 +103,15 @@ class Clients:
                 self._read_records()
 
     def _store(self) -> redis.Redis:
-        return redis.Redis(port=self._redis_port, decode_responses=True, socket_timeout=5)
+        cluster = self._programs.cluster
+        port = (cluster.owner() or cluster.ports[0]) if cluster else self._programs.redis_port
+        return redis.Redis(port=port, decode_responses=True, socket_timeout=5)
 
     def _read_records(self, *, last: bool = False) -> list[dict[str, str]]:
         job_ids = list(self.outcomes.promised)
         with self._store() as store, store.pipeline(transaction=False) as pipeline:
             for job_id in job_ids:
-                pipeline.hgetall(job_id + RECORD)
+                pipeline.hgetall(self._prefix + job_id + RECORD)
             records: list[dict[str, str]] = pipeline.execute()
         for job_id, record in zip(job_ids, records, strict=True):
             self.outcomes.add(job_id, Outcome.of_record(record), last=last)
@@ -135,6 +139,6 @@ class Clients:
 
     def _a_job_is_claimed(self) -> bool:
         with suppress(redis.RedisError), self._store() as store:
-            held = store.xpending_range(QUEUE, GROUP, "-", "+", 1000)
+            held = store.xpending_range(self._queue, GROUP, "-", "+", 1000)
             return any(entry["time_since_delivered"] < 300 for entry in held)  # older: of a killed worker
         return False

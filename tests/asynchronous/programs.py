@@ -12,7 +12,9 @@ from local import servers
 from local.processes import Program, uninterrupted, wait_until
 from local.stack import ARTIFACTS, DURABLE, PROXY
 
+from .acl import PASSWORD, RULE, USER
 from .conftest import children
+from .failing_cluster import FailingCluster
 
 LEASE = 3  # seconds: short, so that the jobs of a killed worker are soon claimed by another
 
@@ -20,8 +22,9 @@ LEASE = 3  # seconds: short, so that the jobs of a killed worker are soon claime
 class Programs:
     """Redis, TensorFlow Serving's stand-in, proxy and worker; as a context manager it leaves nothing running."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, redis: str = "single") -> None:
+        self._folder, self._acl = folder, ["--user", USER, "on", f">{PASSWORD}", *RULE.split()] * (redis == "acl")
+        self.cluster = FailingCluster(folder, "{jobs}") if redis == "cluster" else None
         ports = [servers.free_port() for _ in range(4)]
         self.redis_port, self._grpc_port, self._rest_port, proxy_port = ports
         self.serving_grpc, self.proxy_url = f"127.0.0.1:{self._grpc_port}", f"http://127.0.0.1:{proxy_port}"
@@ -32,20 +35,29 @@ class Programs:
             "WORKER_PROCESSES": "2",
             "LEASE": str(LEASE),
         }
+        if redis == "acl":
+            (folder / "password").write_text(PASSWORD)
+            self._settings["REDIS_URL"] = f"redis://{USER}@127.0.0.1:{self.redis_port}/0"
+            self._settings["REDIS_PASSWORD_FILE"] = str(folder / "password")
+        if self.cluster:
+            hosts = ",".join(f"127.0.0.1:{port}" for port in self.cluster.ports)
+            self._settings |= {"REDIS_URL": f"redis+cluster://{hosts}", "QUEUE": "{jobs}"}
         self._proxy_argv = [*PROXY, "--port", str(proxy_port)]
         self._running: dict[str, Program] = {}
 
     def start(self, kind: str) -> Program:
         """Start `redis`, `serving`, `proxy` or `worker`, for the first time or again; it may not be ready yet."""
         with uninterrupted():
-            if kind in self._running:
+            if kind in self._running and not (kind == "redis" and self.cluster):
                 self._running[kind].stop()  # it is dead, but its child processes may not have ended yet
             self._running[kind] = self._start(kind)
         return self._running[kind]
 
     def _start(self, kind: str) -> Program:
+        if kind == "redis" and self.cluster:
+            return self.cluster.start()
         if kind == "redis":
-            return servers.redis_server(self.redis_port, self._folder / "redis", *DURABLE)
+            return servers.redis_server(self.redis_port, self._folder / "redis", *DURABLE, *self._acl)
         log = self._folder / f"{kind}.log"
         if kind == "serving":
             return servers.serving(self._grpc_port, self._rest_port, ARTIFACTS / "digits", log)
@@ -57,6 +69,8 @@ class Programs:
 
     def kill(self, kind: str, chance: random.Random) -> int:
         """SIGKILL a program, or one `child` of the worker; return the id of the process."""
+        if kind == "redis" and self.cluster:
+            return self.cluster.kill()
         if kind != "child":
             self._running[kind].kill()
             return self._running[kind].pid
@@ -76,5 +90,7 @@ class Programs:
 
     def __exit__(self, *exception: object) -> None:
         with uninterrupted(), contextlib.suppress(KeyError):
+            if self.cluster:
+                self.cluster.stop()
             while True:
                 self._running.popitem()[1].stop()

@@ -11,6 +11,14 @@ DONE = Outcome("done", "7", finished_at=1000)
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.parametrize("redis", ["acl", "cluster"])
+def test_no_job_is_lost_changed_or_wrong_in_a_failover_or_with_few_permissions(tmp_path, redis):
+    report = run(jobs=100, kills=5, seed=random.randrange(10**6), folder=tmp_path, redis=redis)
+    assert (report.lost, report.changed, report.wrong, report.expired) == (0, 0, 0, 0), report
+    assert (report.jobs, report.kills_by_kind["redis"]) == (100, 1), report
+
+
+@pytest.mark.timeout(300)
 def test_no_job_is_lost_changed_or_wrong_whatever_is_killed(tmp_path):
     report = run(jobs=250, kills=10, seed=random.randrange(10**6), folder=tmp_path)
     assert (report.lost, report.changed, report.wrong, report.expired) == (0, 0, 0, 0), report

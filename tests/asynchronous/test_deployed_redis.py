@@ -11,8 +11,8 @@ from local import servers
 from local.processes import Program
 
 from .. import containers, manifests
+from .acl import PASSWORD, RULE
 from .conftest import SEVEN, Consumer, Queue
-from .test_redis_kinds import RULE
 
 COMMANDS = {
     "docker-compose.yml": containers.SERVICES["redis"]["command"][-1].replace("$$", "$"),
@@ -22,7 +22,7 @@ COMMANDS = {
 
 @pytest.mark.parametrize("file", COMMANDS)
 def test_redis_admits_nobody_without_a_password_and_jobs_with_the_password_of_the_secret(file, tmp_path, monkeypatch):
-    (tmp_path / "password").write_text("a#b/c?@")
+    (tmp_path / "password").write_text(PASSWORD)
     port, program = servers.free_port(), servers.redis_of_tools(tmp_path)
     script = COMMANDS[file]
     for path in ("/run/secrets/redis_password", "/run/secrets/redis/password"):

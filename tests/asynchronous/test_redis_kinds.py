@@ -1,6 +1,5 @@
 """The core on Redis and on Valkey, as a user who has no more permissions than the README lists."""
 
-import re
 import subprocess
 import sys
 
@@ -10,9 +9,8 @@ import redis
 from local import servers
 from local.processes import ROOT, wait_until
 
+from .acl import PASSWORD, RULE
 from .conftest import PNG, Consumer, png, post
-
-[RULE] = re.findall("^    user jobs on >PASSWORD (.*)$", (ROOT / "asynchronous" / "README.md").read_text(), re.M)
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +21,7 @@ def started(tmp_path_factory):
         ports[kind] = servers.free_port()
         programs.append(servers.redis_server(ports[kind], folder / kind, program=program).wait_ready())
         with redis.Redis(port=ports[kind]) as client:
-            client.execute_command("ACL", "SETUSER", "jobs", "on", ">a#b/c?@", *RULE.split())
+            client.execute_command("ACL", "SETUSER", "jobs", "on", f">{PASSWORD}", *RULE.split())
     yield ports
     for program in programs:
         program.stop()
@@ -32,7 +30,7 @@ def started(tmp_path_factory):
 @pytest.fixture(params=["redis", "valkey"])
 def limited(request, started, tmp_path):
     """Environment variables for that user, and a client that may do anything."""
-    (tmp_path / "password").write_text("a#b/c?@\n")
+    (tmp_path / "password").write_text(f"{PASSWORD}\n")
     url = f"redis://jobs@127.0.0.1:{started[request.param]}/0"
     with redis.Redis(port=started[request.param], decode_responses=True) as client:
         client.flushall()
