@@ -23,7 +23,10 @@ ifneq ($(filter-out web_single synchronous asynchronous batch,$(PATTERN)),)
 $(error PATTERN=$(PATTERN): choose web_single, synchronous, asynchronous or batch)
 endif
 
-.PHONY: help demo up down test test-tools estimators chaos e2e bench models secrets k8s-secrets lock format clean install install-all
+# The arguments of `make lift`, only from the command line: NAME and others may mean something else in the environment.
+given = $(if $(filter command,$(origin $(1))),--$(2) "$($(1))")
+
+.PHONY: help demo up down lift test test-tools estimators chaos e2e bench models secrets k8s-secrets lock format clean install install-all
 
 help: ## list the commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -33,6 +36,9 @@ up: install $(MODELS) ## run all four in the background, or PATTERN=x in the for
 	@exec $(PY) -m local.up $(if $(PATTERN),$(PATTERN),--background)
 down: ## stop what `make up` left running
 	@test ! -x $(PY) || exec $(PY) -m local.up --stop
+lift: install ## a tested service of your own: PATTERN=web_single TO=../churn MODEL=... [NAME= WITHOUT="a b" | ONLY="a b"], or UPDATE=../churn
+	@exec $(PY) -m local.lift $(call given,PATTERN,pattern) $(call given,TO,to) $(call given,MODEL,model) $(call given,NAME,name) \
+		$(call given,WITHOUT,without) $(call given,ONLY,only) $(call given,GOLDEN,golden) $(call given,LABELS,labels) $(call given,UPDATE,update)
 test: test-tools install-all $(IRIS) $(DIGITS) ## lint, types and the whole suite against real servers
 	@$(PY) -m playwright --version >/dev/null # the browser's driver starts
 	.venv/bin/ruff check .

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from .optional_parts import COPYABLE, copy_without, optional_folders
+from local.lift.parts import COPYABLE, copy_without, optional_folders
 
 pytestmark = pytest.mark.timeout(600)
 

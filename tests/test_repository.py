@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from local.lift.parts import COPYABLE, MARK, optional_folders
 from local.processes import ROOT
-
-from .optional_parts import COPYABLE, MARK, optional_folders
 
 PATTERNS = ("web_single", "synchronous", "asynchronous", "batch")
 # The only files that are identical in several folders: the contract between patterns. The docstrings list the folders.

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 
 FOLDER = Path(__file__).resolve().parents[1]
@@ -45,15 +46,19 @@ def client(request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
         server.terminate()
 
 
-def test_each_row_is_answered_in_order_and_a_wrong_one_is_named(client: httpx.Client) -> None:
-    manifest = json.loads(max(MODEL_DIR.glob("*/manifest.json")).read_bytes())
-    width, labels = manifest["inputs"][0]["shape"][1], manifest["labels"]
-    rows = [[float(n)] * width for n in range(5)]
-    alone = [client.post("/predict", json={"data": [row]}).json()["prediction"][0] for row in rows]
-    likeliest = client.post("/predict/label", json={"data": rows}).json()["prediction"]
-    assert likeliest == [labels[probabilities.index(max(probabilities))] for probabilities in alone]
-    refused = client.post("/predict", json={"data": [rows[0], ["one"] * width]})
-    assert (refused.status_code, refused.json()["detail"].split(":")[0]) == (422, "data[1][0]")
+def test_each_row_is_answered_as_the_trainer_does_and_a_wrong_one_is_named(client: httpx.Client) -> None:
+    version = max(MODEL_DIR.glob("*/manifest.json"), key=lambda path: int(path.parent.name)).parent
+    manifest, golden = (json.loads((version / name).read_bytes()) for name in ("manifest.json", "golden.json"))
+    columns = [np.array(golden["inputs"][each["name"]], object) for each in manifest["inputs"]]
+    rows = np.concatenate([column.reshape(len(column), -1) for column in columns], axis=1).tolist()
+    answers = client.post("/predict", json={"data": rows}).json()["prediction"]
+    output = manifest.get("output") or next(iter(golden["outputs"]))
+    expected = np.array(golden["outputs"][output], float).reshape(np.shape(answers))
+    np.testing.assert_allclose(answers, expected, golden["tolerance"], golden["tolerance"])
+    if golden.get("labels"):
+        assert client.post("/predict/label", json={"data": rows}).json()["prediction"] == golden["labels"]
+    refused = client.post("/predict", json={"data": [rows[0], rows[0][1:]]})
+    assert (refused.status_code, refused.json()["detail"][:7]) == (422, "data[1]")
 
 
 @pytest.mark.parametrize("server", COMMANDS)

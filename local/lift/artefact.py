@@ -1,0 +1,81 @@
+"""The model of the copy: a version that was packaged before, or an ONNX file that is packaged now."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+from web_single.artifact import ArtifactRefused, open_artifact
+
+from .order import LiftRefused, Order
+
+PACKAGED = "python -m models.package"
+
+
+def find_version(model: Path) -> Path:
+    """Return the folder of the highest version of a packaged model; `model` may be that folder itself."""
+    if (model / "manifest.json").is_file():
+        return model
+    versions = [path.parent for path in model.glob("*/manifest.json") if path.parent.name.isdecimal()]
+    if not versions:
+        raise LiftRefused(f"MODEL={model}: holds no packaged model; package one with `{PACKAGED}`")
+    return max(versions, key=lambda path: int(path.name))
+
+
+def put_model(order: Order, models: Path) -> dict[str, Any]:
+    """Put the model into the folder `models/<its name>/<version>`, and return its manifest."""
+    if order.model.is_file():
+        version = _package(order, models)
+    else:
+        source = find_version(order.model)
+        name = read_manifest(source).get("name")
+        if not isinstance(name, str) or not re.fullmatch("[A-Za-z0-9][A-Za-z0-9._-]*", name):
+            raise LiftRefused(f"MODEL={source}: manifest.json has no valid name; package it with `{PACKAGED}`")
+        try:
+            open_artifact(source.parent, int(source.name))
+        except ArtifactRefused as error:
+            raise LiftRefused(f"MODEL={order.model}: {error}") from error
+        version = models / name / str(int(source.name))
+        shutil.copytree(source, version)
+    manifest = read_manifest(version)
+    check_fits(order, manifest)
+    if not (version / "golden.json").is_file():
+        raise LiftRefused(f"MODEL={order.model}: has no golden answers; package it with `{PACKAGED}`")
+    return manifest
+
+
+def read_manifest(version: Path) -> dict[str, Any]:
+    """Return the manifest of a version, or raise `LiftRefused`."""
+    try:
+        manifest: dict[str, Any] = json.loads((version / "manifest.json").read_text())
+        assert isinstance(manifest["inputs"], list)
+    except (OSError, ValueError, KeyError, AssertionError) as error:
+        raise LiftRefused(f"MODEL={version}: manifest.json cannot be read: {type(error).__name__}: {error}") from error
+    return manifest
+
+
+def check_fits(order: Order, manifest: dict[str, Any]) -> None:
+    """Raise `LiftRefused` if the pattern, or a part that was left out, is what the model needs."""
+    if "model.onnx" not in manifest.get("files", {}):
+        raise LiftRefused(f"MODEL={order.model}: is not an ONNX model; {order.pattern} serves no other")
+    match manifest["inputs"]:
+        case [{"dtype": "float32" | "float64", "shape": [None, int()]} as only] if not only.get("missing"):
+            return
+    if "columns" in order.removed:
+        reason = "takes several inputs, text, whole numbers or missing numbers"
+        raise LiftRefused(f"MODEL={order.model}: {reason}; it needs the part columns")
+
+
+def _package(order: Order, models: Path) -> Path:
+    from models.manifest import BuildFailed  # not at the top: onnx takes a second, and most models are packaged
+    from models.package.answers import read_golden
+    from models.package.onnx_file import package_onnx
+
+    if order.golden is None:
+        raise LiftRefused(f"MODEL={order.model}: give rows with the answers of its trainer, GOLDEN=rows.json")
+    try:
+        labels = list(order.labels) or None
+        return package_onnx(order.model, order.dashed, read_golden(order.golden), labels=labels, models=models)
+    except BuildFailed as error:
+        raise LiftRefused(f"MODEL={order.model}: {error}") from error

@@ -1,0 +1,78 @@
+"""Dockerfile, compose file and Kubernetes manifests of a copy, made from those of this repository."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..processes import ROOT
+from .order import Order
+from .parts import without_marked_lines
+from .readme import settings
+
+Rename = Callable[[str], str]
+KUSTOMIZATION = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}
+
+
+def write_deployment(order: Order, project: Path, rename: Rename) -> None:
+    """Write the files, for images that are built in the folder `project`."""
+    dockerfile = project / order.name / "Dockerfile"
+    (project / "Dockerfile").write_text(own_dockerfile(dockerfile.read_text(), order.name))
+    dockerfile.unlink()
+    (project / "compose.yaml").write_text(rename(own_compose(order)))
+    has, had = ({name for name, *_ in settings(each)} for each in (project / order.name, ROOT / order.pattern))
+    gone, folder = had - has, project / "k8s"
+    folder.mkdir()
+    for name in order.recipe.manifests:
+        text = without_marked_lines((ROOT / "k8s" / name).read_text(), order.removed)
+        (folder / rename(name)).write_text(rename(_without_comments(text, gone)))
+    resources = [rename(name) for name in order.recipe.manifests]
+    (folder / "kustomization.yaml").write_text(_dump(KUSTOMIZATION | {"resources": resources}))
+
+
+def own_dockerfile(text: str, name: str) -> str:
+    """Return a Dockerfile that copies the model, instead of one that trains it."""
+    text = re.sub(r"FROM \S+ AS model\n.*?\n\n", "", text, flags=re.S)
+    text = text.replace("COPY --from=model /artifacts/", "COPY models/")
+    text = text.replace(f"COPY {name}/requirements.txt {name}/", "COPY requirements.txt .")
+    text = text.replace(f"-r {name}/requirements.txt", "-r requirements.txt")
+    text = text.replace(f"docker build -f {name}/Dockerfile ", "docker build ")
+    text = re.sub(r' \\\n +org\.opencontainers\.image\.description="[^"\n]*".*', "", text)
+    return text
+
+
+def own_compose(order: Order) -> str:
+    """Return a compose file with the services of the pattern, the volumes and the secrets that they use."""
+    text = without_marked_lines((ROOT / "docker-compose.yml").read_text(), order.removed)
+    whole: dict[str, Any] = yaml.safe_load(text)
+    services = {n: each for n, each in whole["services"].items() if order.recipe.profile in each["profiles"]}
+    for service in services.values():
+        del service["profiles"]
+        if "build" in service:
+            service["build"] = "."
+    return _dump({"name": order.dashed, "services": services} | _used(whole, services))
+
+
+def _without_comments(text: str, settings: set[str]) -> str:
+    """Return a manifest without the comments that name one of the settings, which only removed parts have."""
+    return re.sub(rf" *#[^\n]*\b({'|'.join(settings)})\b[^\n]*", "", text) if settings else text
+
+
+def _used(whole: dict[str, Any], services: dict[str, Any]) -> dict[str, Any]:
+    """Return the volumes and the secrets that the services name."""
+    text = repr(services)
+    kinds = {kind: {n: each for n, each in whole[kind].items() if n in text} for kind in ("volumes", "secrets")}
+    return {kind: found for kind, found in kinds.items() if found}
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes a value that occurs twice as two values."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _dump(content: dict[str, Any]) -> str:
+    return yaml.dump(content, Dumper=_Dumper, sort_keys=False, width=120)

@@ -1,0 +1,32 @@
+"""The texts of this repository with the names of a copy and of its model."""
+
+import re
+from collections.abc import Callable
+
+from .order import Order
+
+# A copy has no twins. What is left of a docstring is one line, or ends with a line of its own.
+TWIN = re.compile(r'"""((?:(?!""").)*?)\n\nTwin: (?:(?!""").)*"""', re.S)
+
+
+def renamer(order: Order, model: str) -> Callable[[str], str]:
+    """Return a function that gives a text of this repository the names of the copy."""
+    recipe = order.recipe
+    words = {
+        f"models/artifacts/{recipe.model}": f"models/{model}",
+        f'"models" / "artifacts" / "{recipe.model}"': f'"models" / "{model}"',
+        f"/models/{recipe.model}": f"/models/{model}",
+        f"/artifacts/{recipe.model}": f"/artifacts/{model}",
+        f"serving-patterns/{recipe.image}": order.dashed,
+        f"{order.pattern}/README.md": "README.md",
+        "build one with `make models`": "put one there",
+        **{old: new.format(name=order.name, dashed=order.dashed) for old, new in recipe.words.items()},
+    }
+    anything = re.compile("|".join(f"({re.escape(old)})" for old in words) + f"|{recipe.package}")
+    replacements = list(words.values())
+
+    def rename(text: str) -> str:
+        text = TWIN.sub(lambda said: f'"""{said[1]}"""' if "\n" not in said[1] else f'"""{said[1]}\n"""', text)
+        return anything.sub(lambda m: replacements[m.lastindex - 1] if m.lastindex else order.name, text)
+
+    return rename

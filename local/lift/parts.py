@@ -1,0 +1,43 @@
+"""The optional parts of a folder: which there are, what they say about themselves, and copies without some of them."""
+
+import ast
+import re
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from ..processes import ROOT
+
+COPYABLE = ("web_single", "synchronous", "serving", "asynchronous", "batch")
+MARK = "optional:"  # a line that ends with "# optional: limits" is deleted with limits/
+KEPT = {"tests", "migrate"}  # the copy's own tests, and the table's history
+
+
+def optional_folders(folder: str) -> list[str]:
+    """Return the names of the packages in a folder that can be deleted."""
+    return sorted(path.parent.name for path in (ROOT / folder).glob("*/__init__.py") if path.parent.name not in KEPT)
+
+
+def describe(folder: str, part: str) -> dict[str, str]:
+    """Return what a part's docstring says: `Title`, `Protects from`, `Costs`, `Instead` and `Remove`."""
+    said = ast.get_docstring(ast.parse((ROOT / folder / part / "__init__.py").read_text())) or ""
+    fields = dict(re.findall("^(Protects from|Costs|Instead|Remove): (.+)$", said, re.M))
+    return {"Title": said.splitlines()[0], **fields}
+
+
+def without_marked_lines(text: str, parts: Iterable[str]) -> str:
+    """Return a text without the lines that are marked with the names of the parts."""
+    marks = re.compile(rf"{MARK} ({'|'.join(parts)})$")
+    return "".join(line for line in text.splitlines(keepends=True) if not marks.search(line.rstrip("\n")))
+
+
+def copy_without(folder: str, parts: Iterable[str], place: Path, name: str = "my_service") -> Path:
+    """Copy a folder to `place/name`; delete `parts` and the lines that are marked with their names."""
+    copy, parts = place / name, tuple(parts)
+    shutil.copytree(ROOT / folder, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    for part in parts:
+        shutil.rmtree(copy / part)
+    for path in copy.rglob("*"):
+        if parts and path.is_file() and MARK.encode() in path.read_bytes():
+            path.write_text(without_marked_lines(path.read_text(), parts))
+    return copy

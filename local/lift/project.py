@@ -1,0 +1,61 @@
+"""The folder of a copy: the package under its new name, the model, and what runs, tests and deploys it."""
+
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from ..processes import ROOT
+from .artefact import put_model
+from .deployment import write_deployment
+from .naming import renamer
+from .order import Order
+from .parts import copy_without
+from .readme import TEMPLATES, write_readme
+from .requirements import write_requirements
+from .update import write_origin
+
+UNCHANGED = {".png", ".txt"}
+FILES = {
+    "Makefile": "Makefile",
+    "settings.toml": "pyproject.toml",
+    "gitignore": ".gitignore",
+    "dockerignore": ".dockerignore",
+    "ci.yml": ".github/workflows/ci.yml",
+}
+
+
+def write_project(order: Order, project: Path) -> list[tuple[str, str]]:
+    """Write the copy into the empty folder `project`; return what was done, as rows of a table."""
+    manifest = put_model(order, project / "models")
+    rename = renamer(order, manifest["name"])
+    copy = copy_without(order.pattern, order.removed, project, order.name)
+    (copy / "README.md").unlink()
+    for path in sorted(copy.rglob("*")):
+        if path.is_file() and path.suffix not in UNCHANGED:
+            path.write_text(rename(path.read_text()))
+    write_deployment(order, project, rename)
+    dropped = write_requirements(order, project)
+    _write_templates(order, project, manifest["name"])
+    write_readme(order, project, manifest)
+    write_origin(order, project, manifest["name"])
+    return _table(order, manifest, dropped)
+
+
+def _write_templates(order: Order, project: Path, model: str) -> None:
+    words = {"name": order.name, "dashed": order.dashed, "model": model}
+    words["start"] = Template(order.recipe.start).substitute(words)
+    for source, target in FILES.items():
+        (project / target).parent.mkdir(parents=True, exist_ok=True)
+        (project / target).write_text(Template((TEMPLATES / source).read_text()).safe_substitute(words))
+    (project / "LICENSE").write_text((ROOT / "LICENSE").read_text())
+
+
+def _table(order: Order, manifest: dict[str, Any], dropped: list[str]) -> list[tuple[str, str]]:
+    return [
+        ("pattern", f"{order.pattern}, as the package {order.name}"),
+        ("model", f"{manifest['name']}, version {manifest['version']}, {manifest.get('task', 'classification')}"),
+        ("inputs", ", ".join(f"{each['name']} {each['dtype']}" for each in manifest["inputs"])),
+        ("parts", ", ".join(order.kept) or "none"),
+        ("removed", ", ".join(order.removed) or "none"),
+        ("no longer required", ", ".join(dropped) or "nothing"),
+    ]
