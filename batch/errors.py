@@ -7,10 +7,6 @@ from contextlib import contextmanager
 from enum import IntEnum
 from typing import Any
 
-from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
-
-MISSING = {1054, 1146, 1176}  # codes of MySQL and MariaDB: no such column, table, index
-
 
 class Exit(IntEnum):
     """The exit codes of all commands; 1 is a crash."""
@@ -22,6 +18,7 @@ class Exit(IntEnum):
     ARTEFACT = 5
     DEADLINE = 6
     SCHEMA = 7
+    ROWS_HELD = 8
     INTERRUPTED = 130
     TERMINATED = 143
 
@@ -37,26 +34,17 @@ class DatabaseUnavailable(ServiceError):
     exit_code, status = Exit.DATABASE, 503
 
 
-class SchemaTooOld(ServiceError):
-    """The database lacks a table, a column or an index that this code uses."""
-
-    exit_code, status = Exit.SCHEMA, 503
-
-
 class Stopped(ServiceError):
     """The run ended early; what it has committed remains."""
 
 
 def as_service_error(error: BaseException) -> ServiceError | None:
-    """Return `error` without SQL, values and credentials; None for a bug, which needs its traceback."""
-    cause = error.orig if isinstance(error, DBAPIError) else None
-    if cause and ("no such" in str(cause) or MISSING & {*cause.args[:1]}):
-        return SchemaTooOld(f"the database lacks a table or an index, run `python -m batch.migrate`: {cause}")
-    if isinstance(error, DBAPIError) and type(error) in (OperationalError, InterfaceError, DatabaseError):
-        return DatabaseUnavailable(f"database unavailable: {error.orig}")
-    if isinstance(error, OSError):
-        return ServiceError(str(error))
-    return error if isinstance(error, ServiceError) else None
+    """Return `error` as one that can be corrected; None for a bug, which needs its traceback."""
+    known = error if isinstance(error, ServiceError) else None
+    from .causes import find_cause  # optional: causes
+
+    known = find_cause(error) or known  # optional: causes
+    return known
 
 
 def end_on_sigterm() -> None:

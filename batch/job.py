@@ -2,7 +2,7 @@
 
 Exit codes: 0 every row that was tried has its prediction; 2 bad usage or a wrong setting; 3 rows were left failed;
 4 the database is unavailable; 5 the artefact was refused; 6 the deadline was reached; 7 the schema is too old;
-130 Ctrl-C; 143 SIGTERM: the run ended after the chunk in progress.
+8 rows were left because others hold them; 130 Ctrl-C; 143 SIGTERM: the run ended after the chunk in progress.
 """
 
 import json
@@ -13,17 +13,22 @@ import typer
 
 from .database import connect
 from .errors import Stopped, end_on_sigterm, exit_in_one_line
+from .export.versions import remember_version  # optional: export
 from .fast import write_done  # optional: fast
-from .files.progress import show_progress  # optional: files
+from .feed import record_completions  # optional: feed
+from .held import wait_for_held_rows  # optional: held
 from .migrate.schema import upgrade_embedded
-from .policies import Policy, run
+from .policies import Backoff, OnFailure, Policy, choose  # optional: policies
 from .predictor import load_model
+from .progress import show_progress  # optional: progress
 from .queries import Rows
+from .retry import retrying  # optional: retry
 from .runner import Runner
-from .scope.options import narrow, scope_options  # optional: scope
+from .scope.options import choose_version, narrow, scope_options  # optional: scope
 from .settings import load_settings
 from .status.record import record  # optional: status
 from .stopping.signals import stop_on_signals  # optional: stopping
+from .wide import Top, fit_statements, keep_top  # optional: wide
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -32,28 +37,36 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @scope_options  # optional: scope
 def main(
     context: typer.Context,  # optional: scope
-    on_failure: Annotated[Policy, typer.Option(help="What to do about rows that fail.")] = Policy.LEAVE,
     max_attempts: Annotated[int, typer.Option(min=1, help="Tries of a row; with retry-all, of the run.")] = 3,
-    backoff: Annotated[float, typer.Option(min=0, help="Seconds before the second try, doubled each time.")] = 1,
     chunk_rows: Annotated[int, typer.Option(min=1, max=5_000, help="Rows in one transaction.")] = 1_000,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+    on_failure: OnFailure = Policy.LEAVE,  # optional: policies
+    backoff: Backoff = 1,  # optional: policies
+    top: Top = None,  # optional: wide
 ) -> None:
     """Parse, run, print the summary."""
     end_on_sigterm()
     with exit_in_one_line():
-        settings, rows = load_settings(), Rows(None if on_failure is Policy.RETRY_ALL else max_attempts)
-        model, engine, seconds = load_model(settings), connect(settings), settings.database_retry_seconds
-        runner = Runner(engine, model, rows, chunk_rows, max_attempts, backoff, seconds)
+        settings = load_settings()
+        settings = choose_version(settings, context)  # optional: scope
+        runner = Runner(connect(settings), load_model(settings), Rows(max_attempts), chunk_rows)
+        runner.retry = retrying(runner.pause)  # optional: retry
         runner.write_done = write_done  # optional: fast
+        keep_top(runner, top)  # optional: wide
+        choose(runner, on_failure, max_attempts, backoff)  # optional: policies
         narrow(runner, context)  # optional: scope
         try:
-            runner.retry(upgrade_embedded, engine)
+            runner.retry(upgrade_embedded, runner.engine)
             if runner.count_waiting():
+                remember_version(runner)  # optional: export
+                fit_statements(runner)  # optional: wide
+                record_completions(runner)  # optional: feed
                 with ExitStack() as attached:
                     attached.enter_context(stop_on_signals(runner))  # optional: stopping
-                    attached.enter_context(show_progress(runner))  # optional: files
-                    attached.enter_context(record(runner, on_failure))  # optional: status
-                    run(runner, on_failure)
+                    attached.enter_context(show_progress(runner))  # optional: progress
+                    attached.enter_context(record(runner))  # optional: status
+                    attached.enter_context(wait_for_held_rows(runner))  # optional: held
+                    runner.policy(runner)
         except Stopped as stopped:
             runner.result.stopped = stopped
         typer.echo(json.dumps(runner.result.summary()) if as_json else runner.result)

@@ -73,9 +73,3 @@ def write_failed(connection: Connection, reasons: Mapping[int, str]) -> None:
     for reason, ids in by_reason.items():
         values = {"state": state, "reason": reason, "attempts": Item.attempts + 1, "updated_at": func.now()}
         connection.execute(sa.update(Item).where(Item.id.in_(ids)).values(values))
-
-
-def done(connection: Connection, ids: Collection[int]) -> set[int]:
-    """Return those of the rows `ids` that have a prediction and no reason for a failure."""
-    query = sa.select(Item.id).where(Item.id.in_(ids), Item.state == State.DONE, Item.reason.is_(None))
-    return set(connection.scalars(query))

@@ -8,30 +8,36 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row
 
 from . import queries
-from .database import read, retrying
+from .database import Call, call, read
 from .migrate import schema
 from .predictor import Predictor
 from .queries import Part, Rows
 from .schemas import Predictions, Result
 
 
+def leave(runner: "Runner") -> None:
+    """Try each row once; the next run tries those that failed, as long as they have attempts left."""
+    runner.sweep(runner.rows.parts)
+
+
 @dataclass
 class Runner:
-    """One of any number of processes that share the rows of a table; `backoff` and `retry_seconds` are in seconds."""
+    """One of any number of processes that share the rows of a table. The optional parts replace its functions."""
 
     engine: Engine
     model: Predictor
     rows: Rows = field(default_factory=Rows)
     chunk_rows: int = 1_000
-    max_attempts: int = 3
-    backoff: float = 1.0
-    retry_seconds: float = 30.0
     # Called before each chunk, and while the run waits, with the number of rows tried. It ends the run with `Stopped`.
     hooks: list[Callable[[int], None]] = field(default_factory=list)
-    write_done: Callable[..., None] = queries.write_done
+    # May raise `Stopped` between two chunks; `result` is then what was committed.
+    policy: Callable[["Runner"], None] = leave
+    policy_name: str = "leave"
+    retry: Call = call
+    write_done: Call = queries.write_done
 
     def __post_init__(self) -> None:
-        self.retry, self.result = retrying(self.retry_seconds, self.pause), Result(self.model.version)
+        self.result = Result(self.model.version)
 
     def count_waiting(self) -> int:
         """Return how many rows the run can claim; raise `SchemaTooOld` if the table is not what this code needs."""

@@ -32,6 +32,7 @@ class Result:
     waiting: int = 0
     done: int = 0
     failed: set[int] = field(default_factory=set)
+    held: int = 0  # rows that wait, and that others have locked
     stopped: Stopped | None = None
     started: float = field(default_factory=time.monotonic)
 
@@ -41,7 +42,8 @@ class Result:
 
     @property
     def exit_code(self) -> Exit:
-        return self.stopped.exit_code if self.stopped else Exit.ROWS_FAILED if self.failed else Exit.DONE
+        left = Exit.ROWS_FAILED if self.failed else Exit.ROWS_HELD if self.held else Exit.DONE
+        return self.stopped.exit_code if self.stopped else left
 
     def add(self, predictions: Predictions) -> None:
         """Count a chunk; a row that failed before and is done now counts as done."""
@@ -53,11 +55,12 @@ class Result:
         seconds = time.monotonic() - self.started
         counts = {"waiting": self.waiting, "rows": self.rows, "done": self.done, "failed": len(self.failed)}
         speed = {"seconds": round(seconds, 3), "rows_per_second": round(self.rows / max(seconds, 1e-9))}
-        return counts | speed | {"model_version": self.model_version}
+        return counts | {"held": self.held} | speed | {"model_version": self.model_version}
 
     def __str__(self) -> str:
-        if not self.rows and not self.stopped:
+        if not self.waiting and not self.stopped:
             return f"nothing to do: no row waits for a prediction{self.scope and f' in the scope {self.scope}'}"
         early = f"{self.stopped}, {self.rows:,} of {self.waiting:,} rows tried: " if self.stopped else ""
-        words = "{done:,} rows predicted, {failed:,} failed, {seconds:.1f} s, {rows_per_second:,} rows/s, "
+        held = "{held:,} left because others hold them, " if self.held else ""
+        words = "{done:,} rows predicted, {failed:,} failed, " + held + "{seconds:.1f} s, {rows_per_second:,} rows/s, "
         return early + (words + "model version {model_version}").format(**self.summary())

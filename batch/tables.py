@@ -5,10 +5,13 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import JSON, TIMESTAMP, BigInteger, CheckConstraint, Enum, Index, Integer, String, func
+from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 REASON_LENGTH = 500
 UTF8 = {"mysql_charset": "utf8mb4", "mariadb_charset": "utf8mb4"}
+# Two keys are the same only if each letter is: a collation of words would take C-1 and c-1 for one.
+KEY = String(255).with_variant(mysql.VARCHAR(255, collation="utf8mb4_bin"), "mysql", "mariadb")
 Id = BigInteger().with_variant(Integer, "sqlite")
 
 
@@ -40,12 +43,14 @@ class Item(Base):
     __table_args__ = (
         # A claim is a range of this index, so its cost depends on the rows it returns and not on the size of the table.
         Index("items_state_id", "state", "id"),
+        Index("items_key", "key", unique=True),
         # MySQL and MariaDB themselves refuse text that is not JSON.
         CheckConstraint('json_valid("values")', name="items_values_json").ddl_if(dialect="sqlite"),
         UTF8,
     )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
+    key: Mapped[str | None] = mapped_column(KEY)  # of the row's owner
     values: Mapped[Any] = mapped_column(JSON)
     state: Mapped[State] = mapped_column(one_of(State), server_default=State.PENDING.value)
     prediction: Mapped[list[float] | float | None] = mapped_column(JSON(none_as_null=True))

@@ -6,22 +6,27 @@ While the database hangs, requests that wait for it occupy every thread, and the
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from ..errors import DatabaseUnavailable
 from ..migrate import schema
 from ..tables import State
 from . import queries
 from .body import read_rows
-from .schemas import MAX_BODY_BYTES, MAX_ID, MAX_PAGE, AddedRows, Labels, NewRows, Page, Problem, Status
+from .schemas import MAX_BODY_BYTES, MAX_ID, MAX_PAGE, AddedRows, Key, Labels, NewRows, Page, Problem, Status
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     422: {"model": Problem, "description": "A field is missing, of the wrong type or beyond its limit"},
     503: {"model": Problem, "description": "The database cannot serve now"},
 }
-REFUSALS = PROBLEMS | {413: {"model": Problem, "description": f"The body has more than {MAX_BODY_BYTES} bytes"}}
+REFUSALS = PROBLEMS | {
+    409: {"model": Problem, "description": "A key belongs to other values"},
+    413: {"model": Problem, "description": f"The body has more than {MAX_BODY_BYTES} bytes"},
+}
 BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": NewRows.model_json_schema()}}}}
 
 
@@ -31,16 +36,10 @@ def get_reader(request: Request) -> Iterator[Session]:
         yield session
 
 
-def get_writer(request: Request) -> Iterator[Session]:
-    """Yield a session for writing."""
-    with Session(request.app.state.engine) as session:
-        yield session
-
-
 # With the scope `function` the connection is released before the answer is sent, however slowly a client reads.
 Reader = Annotated[Session, Depends(get_reader, scope="function")]
-Writer = Annotated[Session, Depends(get_writer, scope="function")]
 After = Annotated[int, Query(ge=0, le=MAX_ID, description="Only rows with a greater id.")]
+Post = Annotated[Key | None, Header(description="The same for a request that is sent again.")]
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="The most rows in the answer.")]
 
 
@@ -49,6 +48,10 @@ def check_schema(request: Request, session: Reader) -> None:
     if not request.app.state.schema_checked:
         schema.check(session)
         request.app.state.schema_checked = True
+
+
+class NotStored(DatabaseUnavailable):
+    """The connection was lost before the commit, so nothing is stored."""
 
 
 router = APIRouter()
@@ -74,10 +77,13 @@ def unpredicted(session: Reader, after: After = 0, limit: Limit = 100) -> Page:
 
 
 @router.post("/data", status_code=201, responses=REFUSALS, dependencies=checked, openapi_extra=BODY)
-def add(rows: Annotated[NewRows, Depends(read_rows)], session: Writer) -> AddedRows:
+def add(rows: Annotated[NewRows, Depends(read_rows)], request: Request, idempotency_key: Post = None) -> AddedRows:
     """Store rows for the next run of the job; they are committed when the answer arrives."""
-    with session.begin():
-        return AddedRows(ids=queries.add(session, rows.data))
+    try:
+        ids = _store(request.app.state, rows, idempotency_key)
+    except NotStored:  # once more, on a connection to the server that may be written after a failover
+        ids = _store(request.app.state, rows, idempotency_key)
+    return AddedRows(ids=ids)
 
 
 @router.get("/health")
@@ -88,9 +94,12 @@ async def health() -> Status:
 
 @router.get("/ready", responses={503: PROBLEMS[503]})
 def ready(request: Request, session: Reader) -> Status:
-    """The database answers and has the schema. Each call asks it."""
+    """The database answers, has the schema and may be written. Each call asks it."""
     request.app.state.schema_checked = False
     check_schema(request, session)
+    if queries.is_read_only(session):
+        request.app.state.engine.dispose()  # after a failover, new connections lead to another server
+        raise DatabaseUnavailable("database unavailable: it is read-only")
     return Status(status="ready")
 
 
@@ -115,3 +124,15 @@ def metrics(request: Request) -> Response:
 def _page(session: Session, states: tuple[State, ...] | None, after: int, limit: int) -> Page:
     items, following = queries.page(session, states, after, limit)
     return Page.model_validate({"items": items, "next": following})
+
+
+def _store(state: Any, rows: NewRows, key: str | None) -> list[int]:
+    with state.engine.connect() as connection, connection.begin() as transaction:
+        try:
+            ids: list[int] = state.add(connection, rows.pairs(), key)
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise NotStored(f"database unavailable: {error.orig}") from error
+            raise
+        transaction.commit()
+    return ids

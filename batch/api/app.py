@@ -10,13 +10,17 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine
 from starlette.middleware import Middleware
 
+from ..artifact import open_artifact
 from ..database import connect, readers
 from ..errors import exit_in_one_line
+from ..feed.api import router as feed_router  # optional: feed
+from ..keys import add_post  # optional: keys
 from ..migrate.schema import upgrade_embedded
-from ..predictor import read_artifact, row_reader
 from ..settings import load_settings
+from . import queries
 from .any_client import add_any_client
 from .api import router
+from .body import row_reader
 from .errors import add_error_handler
 from .metrics import CountRequests, Table
 from .pages import front, replace_docs
@@ -31,7 +35,7 @@ def create_app() -> FastAPI:
             logger = logging.getLogger(name)
             logger.handlers.clear()
             logger.propagate = True
-        manifest = read_artifact(settings.model_dir, settings.model_version).manifest
+        manifest = open_artifact(settings.model_dir, settings.model_version).manifest
         engine = connect(settings)
         upgrade_embedded(engine)
     return build_app(manifest, engine)
@@ -58,10 +62,12 @@ def build_app(manifest: dict[str, Any], engine: Engine) -> FastAPI:
     app.state.manifest, app.state.registry = manifest, registry
     app.state.read_row = row_reader(manifest)
     app.state.engine, app.state.readers = engine, readers(engine)
-    app.state.schema_checked = False
+    app.state.schema_checked, app.state.add = False, queries.add
+    app.state.add = add_post  # optional: keys
     app.include_router(router)
     add_any_client(app)
     app.include_router(front)
     replace_docs(app)
+    app.include_router(feed_router)  # optional: feed
     add_error_handler(app)
     return app

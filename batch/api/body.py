@@ -4,13 +4,16 @@ FastAPI's `max_body_size` is not used: where the length is announced it replaces
 text, without the `detail` that names the field and the limit.
 """
 
+from typing import Any
+
 from fastapi import Request
 from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 from starlette.requests import ClientDisconnect
 
+from ..artifact import ArtifactRefused
 from ..errors import first_error
-from ..predictor import why_invalid
+from ..predictor import ROWS, Read
 from .errors import BodyIncomplete, BodyTooLarge, InvalidRows
 from .schemas import MAX_BODY_BYTES, NewRows
 
@@ -25,11 +28,22 @@ async def read_rows(request: Request) -> NewRows:
         try:
             request.app.state.read_row(to_json(row))
         except ValidationError as error:
-            fault, place = why_invalid(error), error.errors()[0]["loc"]
+            fault, place = first_error(error, whole=""), error.errors()[0]["loc"]
             joint = "" if fault.startswith("[") else "." if place else ": "
             raise InvalidRows(f"data[{index}]{joint}{fault}") from None
     # As the job reads them: null for the NaN that Python writes into JSON.
     return rows.model_copy(update={"data": from_json(to_json(rows.data, inf_nan_mode="null"))})
+
+
+def row_reader(manifest: dict[str, Any]) -> Read:
+    """Return what reads a row of the model that a manifest describes. The model is not loaded."""
+    row_format, reader = ROWS
+    try:
+        described = manifest["inputs"]
+        inputs = [{name: each[name] for name in ("name", "dtype", "shape")} for each in described]
+        return reader(row_format(inputs, described))
+    except (KeyError, TypeError) as error:
+        raise ArtifactRefused(f"manifest.json: inputs: {error!r}") from error
 
 
 async def _read(request: Request) -> bytearray:

@@ -5,7 +5,7 @@ import logging
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from ..errors import ServiceError, as_service_error, first_error
@@ -35,6 +35,8 @@ async def answer_error(request: Request, error: Exception) -> JSONResponse:
     """Return the answer to a request that raised `error`; a bug is raised again."""
     if isinstance(error, RequestValidationError):
         return JSONResponse({"detail": first_error(error)}, 422)
+    if isinstance(error, IntegrityError):  # a part that takes keys again is not there
+        return JSONResponse({"detail": "keys: one of them is stored already"}, 409)
     if isinstance(error, NoConnectionFree):
         status, detail = 503, "database unavailable: every connection is busy"
     elif known := as_service_error(error):

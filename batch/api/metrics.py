@@ -1,11 +1,12 @@
 """What Prometheus sees: requests, and the table as it is at each scrape. A run is too short to be scraped itself."""
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
-from sqlalchemy import Engine, func, literal, select
+from sqlalchemy import Connection, Engine, func, literal, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -52,15 +53,30 @@ class Table(Collector):
         return []
 
     def collect(self) -> Iterator[Metric]:
-        waiting = Item.state == State.PENDING, Item.model_version.is_(None)
         some = select(literal(1)).where(Item.state == State.FAILED).limit(MOST_FAILED).subquery()
         try:
             with self._engine.connect() as connection:
                 now = connection.execute(select(func.now())).scalar_one()
-                oldest = connection.execute(select(func.min(Item.created_at)).where(*waiting)).scalar_one()
+                oldest = oldest_pending(connection)
                 failed = connection.execute(select(func.count()).select_from(some)).scalar_one()
         except (DBAPIError, NoConnectionFree):
             return
         age = (now - oldest).total_seconds() if oldest else 0
         yield GaugeMetricFamily("batch_oldest_pending_seconds", "Age of the oldest row that waits; 0: none", age)
         yield GaugeMetricFamily("batch_failed_rows", f"Rows that failed, counted up to {MOST_FAILED}", failed)
+
+
+def oldest_pending(connection: Connection) -> datetime | None:
+    """Return when the oldest row that waits was created: one entry of the index for each version.
+
+    A row that was set back to pending keeps the model version that it had.
+    """
+    moments: list[datetime | None] = []
+    pending, version = Item.state == State.PENDING, None
+    while True:
+        of_version = pending, Item.model_version == version  # None: IS NULL
+        moments.append(connection.scalar(select(func.min(Item.created_at)).where(*of_version)))
+        later = pending, Item.model_version > (-1 if version is None else version)
+        version = connection.scalar(select(func.min(Item.model_version)).where(*later))
+        if version is None:
+            return min(filter(None, moments), default=None)

@@ -1,9 +1,9 @@
 """The statements of the API; the caller owns the transaction."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Text, select, type_coerce
+from sqlalchemy import Connection, Text, select, text, type_coerce
 from sqlalchemy.orm import Session
 
 from ..tables import Item, State
@@ -13,12 +13,21 @@ COLUMNS = [column for column in Item.__table__.c if column.name != "values"]
 BY_STATE = "FORCE INDEX (items_state_id)"
 
 
-def add(session: Session, rows: Iterable[Sequence[float]]) -> list[int]:
-    """Add rows and return their ids in the order of the rows."""
-    items = [Item(values=row) for row in rows]
-    session.add_all(items)
-    session.flush()
-    return [item.id for item in items]
+def add(connection: Connection, rows: Sequence[tuple[Any, str | None]], post: str | None = None) -> list[int]:
+    """Add rows (values, key) and return their ids in the order of the rows. `post`, the request's key, is not used."""
+    items = [Item(values=values, key=key) for values, key in rows]
+    with Session(connection) as session:  # its end is not the end of the transaction
+        session.add_all(items)
+        session.flush()
+        return [item.id for item in items]
+
+
+def is_read_only(session: Session) -> bool:
+    """Return whether a server of MySQL or MariaDB is a replica, or was made one by a failover."""
+    if session.get_bind().dialect.name == "sqlite":
+        return False
+    flags = session.execute(text("SELECT @@GLOBAL.read_only, @@GLOBAL.innodb_read_only")).one()
+    return any(str(flag) not in ("0", "OFF") for flag in flags)
 
 
 def page(session: Session, states: Sequence[State] | None, after: int, limit: int) -> tuple[list[Any], int | None]:

@@ -1,9 +1,18 @@
 """The shapes of the API's requests and answers."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, FailFast, Field, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    FailFast,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import from_json
 
 from ..tables import State
@@ -24,6 +33,8 @@ def _readable(stored: str) -> Any:
 
 Utc = Annotated[datetime, AfterValidator(lambda moment: moment.replace(tzinfo=UTC))]
 AnyRow = Annotated[Any, WithJsonSchema({"type": ["array", "object"]})]  # `read_rows` asks the model's inputs
+# 1 to 255 characters, and no white space at its ends, which the databases do not compare.
+Key = Annotated[str, Field(max_length=255, pattern=r"^\S(.*\S)?$")]
 StoredJson = Annotated[Any, BeforeValidator(_readable)]
 
 
@@ -33,6 +44,18 @@ class NewRows(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"data": [[5.1, 3.5, 1.4, 0.2]]}]})
 
     data: Annotated[list[AnyRow], FailFast(), Field(min_length=1, max_length=MAX_ROWS)]
+    keys: Annotated[list[Key | None] | None, FailFast(), Field(description="The owner's key of each row.")] = None
+
+    @model_validator(mode="after")
+    def check_keys(self) -> Self:
+        """Refuse keys that are not as many as the rows."""
+        if self.keys is not None and len(self.keys) != len(self.data):
+            raise ValueError(f"{len(self.keys)} keys for {len(self.data)} rows")
+        return self
+
+    def pairs(self) -> list[tuple[Any, str | None]]:
+        """Return the rows with their keys."""
+        return list(zip(self.data, self.keys or [None] * len(self.data), strict=True))
 
 
 class AddedRows(BaseModel):
@@ -42,14 +65,18 @@ class AddedRows(BaseModel):
 
 
 class ItemOut(BaseModel):
-    """A stored row: `prediction` holds a probability for each label, or what a regressor answers, without a label."""
+    """A stored row: `prediction` holds a probability for each label, or what a regressor answers, without a label.
+
+    With `--top` it is an object: the likeliest labels with their probabilities.
+    """
 
     model_config = ConfigDict(from_attributes=True)
 
     id: int
+    key: str | None
     values: StoredJson
     state: State
-    prediction: list[float] | float | None
+    prediction: list[float] | float | dict[str, float] | None
     label: str | None
     model_version: int | None
     attempts: int

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
+from .. import queries
 from ..schemas import Predicted
 
 
@@ -13,6 +14,9 @@ def write_done(connection: Connection, rows: Sequence[Predicted], model_version:
     Ids and predictions are in its text: whole numbers, and JSON made of numbers. Parameters would take longer to send
     than the update takes.
     """
+    if rows[0].prediction[:1] == "{":  # with labels in it, which must be parameters
+        queries.write_done(connection, rows, model_version)
+        return
     by_label: dict[str | None, list[str]] = {}
     for row in rows:
         by_label.setdefault(row.label, []).append(str(row.id))

@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
-from ..database import connect, readers, retrying
+from ..database import Call, call, connect, readers
 from ..errors import end_on_sigterm, exit_in_one_line
+from ..retry import retrying  # optional: retry
 from ..settings import load_settings
 from . import schema
+from .owner import check_owner
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -20,13 +22,15 @@ def main(check: Annotated[bool, typer.Option("--check", help="Change nothing.")]
     """Parse, upgrade, print the schema."""
     end_on_sigterm()
     with exit_in_one_line():
-        settings = load_settings()
-        engine = connect(settings, read_timeout=None)  # an index on a large table takes its time
+        engine = connect(load_settings(), read_timeout=None)  # an index on a large table takes its time
+        again: Call = call
+        again = retrying()  # optional: retry
         if check:
             with readers(engine).connect() as connection:
                 schema.check(connection)
+                check_owner(connection, schema.REVISION)
         else:
-            before = retrying(settings.database_retry_seconds)(schema.upgrade, engine)
+            before = again(schema.upgrade, engine)
             if schema.is_older(before):
                 typer.echo(f"upgraded from schema {before}")
         typer.echo(f"{engine.url.render_as_string(hide_password=True)} has schema {schema.REVISION}")

@@ -15,13 +15,20 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from ..database import readers
-from ..errors import DatabaseUnavailable, SchemaTooOld, as_service_error
+from ..errors import DatabaseUnavailable, Exit, ServiceError, as_service_error
+from .owner import check_owner, own_revision
 
 FOLDER = Path(__file__).parent
 REVISION = max(file.name[:4] for file in FOLDER.glob("versions/0*.py"))
 LOCK_SECONDS = 600
 
 STORED = select(column("version_num", String)).select_from(table("alembic_version"))
+
+
+class SchemaTooOld(ServiceError):
+    """The database lacks a table, a column or an index that this code uses."""
+
+    exit_code, status = Exit.SCHEMA, 503
 
 
 class MigrationBusy(DatabaseUnavailable):
@@ -36,7 +43,7 @@ def is_older(stored: str | None) -> bool:
 def check(connection: Connection | Session) -> None:
     """Read the revision of a database, and raise `SchemaTooOld` if it is older than this code."""
     try:
-        stored = connection.execute(STORED).scalar_one()
+        stored = own_revision(list(connection.execute(STORED).scalars()))
     except DBAPIError as error:
         raise as_service_error(error) or error from None
     if is_older(stored):
@@ -84,12 +91,12 @@ def upgrade_embedded(engine: Engine) -> None:
 def _stored(connection: Connection) -> str | None:
     if not inspect(connection).has_table("alembic_version"):
         return None
-    revision: str | None = connection.execute(STORED).scalar_one()
-    return revision
+    return own_revision(list(connection.execute(STORED).scalars()))
 
 
 def _upgrade(connection: Connection) -> str | None:
     stored = _stored(connection)
+    check_owner(connection, stored)
     if is_older(stored):
         logging.getLogger("alembic").setLevel(logging.WARNING)
         from alembic.command import upgrade

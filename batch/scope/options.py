@@ -1,7 +1,6 @@
 """The options of the job that narrow a run."""
 
 import json
-import math
 import sys
 from collections.abc import Callable
 from dataclasses import fields
@@ -14,6 +13,7 @@ import typer
 from ..database import read
 from ..migrate import schema
 from ..runner import Runner
+from ..settings import Settings
 from .rows import ScopedRows
 from .scope import BadScope, Scope, moment
 
@@ -28,8 +28,12 @@ def _moment(text: str) -> str:
 Since = Annotated[str | None, typer.Option(parser=_moment, help="Only rows created at this ISO time (UTC) or later.")]
 Until = Annotated[str | None, typer.Option(parser=_moment, help="Only rows created before this ISO time (UTC).")]
 MaxRows = Annotated[int | None, typer.Option(min=1, max=sys.maxsize, help="The most rows to try.")]
-Seconds = Annotated[float, typer.Option("--deadline", min=0, help="Seconds after which no further chunk begins.")]
+Seconds = Annotated[float | None, typer.Option("--deadline", min=0, help="Seconds after which no chunk begins.")]
 Rescore = Annotated[bool, typer.Option("--rescore", help="Instead of the rows that wait, those of an older model.")]
+To = Annotated[
+    int | None,
+    typer.Option("--to", min=0, help="With --rescore: predict with this model version, also rows of a newer one."),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print how many rows there are to predict; change nothing.")]
 
 
@@ -37,8 +41,9 @@ OPTIONS = {
     "since": (Since, None),
     "until": (Until, None),
     "max_rows": (MaxRows, None),
-    "deadline": (Seconds, math.inf),
+    "deadline": (Seconds, None),
     "rescore": (Rescore, False),
+    "to": (To, None),
     "dry_run": (DryRun, False),
 }
 
@@ -57,6 +62,15 @@ def scope_options(command: Callable[..., None]) -> Callable[..., None]:
 
     with_options.__signature__ = signature(command).replace(parameters=[*own.values(), *added])  # type: ignore[attr-defined]
     return with_options
+
+
+def choose_version(settings: Settings, context: typer.Context) -> Settings:
+    """Return the settings with the model version that --to names."""
+    if context.params["to"] is None:
+        return settings
+    if not context.params["rescore"]:
+        raise BadScope("--to: give --rescore, too")
+    return settings.model_copy(update={"model_version": context.params["to"]})
 
 
 def narrow(runner: Runner, context: typer.Context) -> None:

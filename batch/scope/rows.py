@@ -3,15 +3,16 @@
 import sys
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, Index, Row
+from sqlalchemy import ColumnElement, Connection, Index, Row
 
 from ..queries import Part, Rows
 from ..tables import Item, State
 
-# For rows by time and by model version. Only `done` rows have a version.
+# For rows by time and by model version.
 Index("items_scope", Item.state, Item.model_version, Item.created_at, Item.id)
 created = sa.type_coerce(Item.created_at, sa.String)  # SQLite keeps times as text, and compares them so
 
@@ -32,9 +33,12 @@ class PartByAge(Part):
 
 @dataclass(frozen=True)
 class PartByVersion(PartByAge):
-    """Rows that a model older than `newest` predicted, one version after another: each is a range of the index."""
+    """Rows that a model has predicted, one version after another: each is a range of the index.
 
-    newest: int = 0
+    `versions` are the conditions on the state and the model version alone.
+    """
+
+    versions: tuple[ColumnElement[bool], ...] = ()
 
     def claim(self, connection: Connection, last: Row[Any] | None, limit: int) -> Sequence[Row[Any]]:
         version = last.version if last else self._version_after(connection, -1)
@@ -46,8 +50,8 @@ class PartByVersion(PartByAge):
         return []
 
     def _version_after(self, connection: Connection, version: int) -> int | None:
-        versions = Item.state == State.DONE, Item.model_version > version, Item.model_version < self.newest
-        return connection.scalar(sa.select(sa.func.min(Item.model_version)).where(*versions))
+        query = sa.select(sa.func.min(Item.model_version)).where(*self.versions, Item.model_version > version)
+        return connection.scalar(query)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,35 +72,61 @@ class LimitedPart(Part):
 
 
 class ScopedRows(Rows):
-    """Those of `rows`, or of the rows that a model older than `newest` predicted, that belong to a scope."""
+    """Those of `rows` that belong to a scope, or with `rescored` (a version) those that another model has predicted.
+
+    These are rows of older models; with `newer_too`, of every other one.
+    """
 
     def __init__(
-        self, rows: Rows, since: str | None, until: str | None, max_rows: int | None, newest: int | None
+        self,
+        rows: Rows,
+        since: str | None = None,
+        until: str | None = None,
+        max_rows: int | None = None,
+        rescored: int | None = None,
+        newer_too: bool = False,
     ) -> None:
-        self.states, self.max_rows, self.tried = [State.FAILED, State.PENDING], max_rows or sys.maxsize, 0
-        self.parts = rows.parts
-        times = [created >= since] if since else []
-        times += [created < until] if until else []
-        if newest is not None:
-            older = Item.state == State.DONE, Item.model_version < newest
-            self.states, self.parts = [State.DONE], [PartByVersion((*older, *times), newest=newest)]
-        elif times:
-            unscored = Item.model_version.is_(None)
-            self.parts = [PartByAge((*part.where, unscored, *times), part.grows) for part in rows.parts]
+        self.max_rows, self.tried = max_rows or sys.maxsize, 0
+        self._times = [created >= since] if since else []
+        self._times += [created < until] if until else []
+        failed, pending = map(self._timed, rows.parts)
+        self.by_state: dict[State, list[Part]] = {State.FAILED: failed, State.PENDING: pending}
+        if rescored is not None:
+            self.by_state = {State.DONE: self._rescored(rescored, newer_too)}
         if max_rows:
-            self.parts = [LimitedPart(part.where, part.grows, part=part, rows=self) for part in self.parts]
+            limited = partial(LimitedPart, rows=self)
+            kinds = self.by_state.items()
+            self.by_state = {
+                state: [limited(part.where, part.grows, part=part) for part in parts] for state, parts in kinds
+            }
+        self.parts = [part for parts in self.by_state.values() for part in parts]
+
+    def _timed(self, part: Part) -> list[Part]:
+        """Return the rows of a part that belong to the times; a row that was set back keeps the version that it had."""
+        if not self._times:
+            return [part]
+        new, set_back = Item.model_version.is_(None), Item.model_version.is_not(None)
+        versions = part.where[0], set_back
+        return [
+            PartByAge((*part.where, new, *self._times), part.grows),
+            PartByVersion((*part.where, set_back, *self._times), part.grows, versions=versions),
+        ]
+
+    def _rescored(self, version: int, newer_too: bool) -> list[Part]:
+        sides = [Item.model_version < version, Item.model_version > version][: 1 + newer_too]
+        done = Item.state == State.DONE
+        return [PartByVersion((done, side, *self._times), versions=(done, side)) for side in sides]
 
     def set_tried(self, rows: int) -> None:
         """Take the number of rows tried so far: a hook of the run."""
         self.tried = rows
 
     def count(self, connection: Connection) -> int:
-        return min(super().count(connection), self.max_rows)
+        return min(super().count(connection), self.max_rows - self.tried)
 
     def count_by_state(self, connection: Connection) -> dict[str, int]:
         """Count what a run can claim, by state."""
         counts, one = {}, Rows()
-        for state, part in zip(self.states, self.parts, strict=True):
-            one.parts = [part]
-            counts[state.value] = one.count(connection)
+        for state, one.parts in self.by_state.items():
+            counts[state.value] = min(one.count(connection), self.max_rows)
         return counts

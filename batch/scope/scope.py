@@ -1,6 +1,5 @@
 """The scope of a run: which rows, at most how many of them, and for how long."""
 
-import math
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,14 +25,16 @@ class DeadlineReached(Stopped):
 class Scope:
     """Rows created in [`since`, `until`), at most `max_rows`: those that wait, or `rescore`, those of an older model.
 
+    With `to`, the model version of the run, `rescore` means those of every other model.
     Times are UTC, as `MOMENT`; `deadline` is the longest time of the run in seconds.
     """
 
     since: str | None = None
     until: str | None = None
     max_rows: int | None = None
-    deadline: float = math.inf
+    deadline: float | None = None
     rescore: bool = False
+    to: int | None = None
 
     def __post_init__(self) -> None:
         if self.since and self.until and self.since >= self.until:
@@ -41,16 +42,19 @@ class Scope:
 
     def apply(self, runner: Runner) -> ScopedRows:
         """Restrict a run to the scope, from now on, and return its rows."""
-        newest = runner.model.version if self.rescore else None
-        rows = ScopedRows(runner.rows, self.since, self.until, self.max_rows, newest)
+        version = runner.model.version if self.rescore else None
+        newer_too = self.to is not None
+        rows = ScopedRows(runner.rows, self.since, self.until, self.max_rows, version, newer_too)
         runner.rows, runner.result.scope = rows, str(self)
-        runner.hooks += [rows.set_tried, Deadline(self.deadline)]
+        runner.hooks.append(rows.set_tried)
+        if self.deadline is not None:
+            runner.hooks.append(Deadline(self.deadline))
         return rows
 
     def __str__(self) -> str:
         """Return the options that give this scope; none for every row that waits."""
-        options = {name: getattr(self, name) for name in ("since", "until", "max_rows", "deadline", "rescore")}
-        given = {name: value for name, value in options.items() if value not in (None, False, math.inf)}
+        options = {name: getattr(self, name) for name in ("since", "until", "max_rows", "deadline", "rescore", "to")}
+        given = {name: value for name, value in options.items() if value not in (None, False)}
         flags = {f"--{name.replace('_', '-')}": str(value).replace(" ", "T") for name, value in given.items()}
         return " ".join(flag if text == "True" else f"{flag} {text}" for flag, text in flags.items())
 

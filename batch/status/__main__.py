@@ -10,14 +10,17 @@ from typing import Annotated, Any
 import typer
 from sqlalchemy import Connection, func, select
 
-from ..database import connect, read, retrying
+from ..database import Call, call, connect, read
 from ..errors import end_on_sigterm, exit_in_one_line
 from ..migrate import schema
+from ..retry import retrying  # optional: retry
 from ..settings import load_settings
 from ..tables import Item, State
 from .tables import Outcome, Run
 
-RUN = "{started_at}  {outcome:<13}  {rows_done:>11,} done {rows_failed:>7,} failed {seconds:>9.1f} s"
+RUN = (
+    "{started_at}  {outcome:<13}  {rows_done:>11,} done {rows_failed:>7,} failed {rows_held:>7,} held {seconds:>9.1f} s"
+)
 RUN += "  model {model_version}  {policy}  {host}:{pid}  {scope}"
 
 LOST_AFTER = timedelta(minutes=2)
@@ -33,8 +36,10 @@ def main(
     """Parse, read, print."""
     end_on_sigterm()
     with exit_in_one_line():
-        settings = load_settings()
-        found = retrying(settings.database_retry_seconds)(read, connect(settings), _checked_status, runs)
+        engine = connect(load_settings())
+        again: Call = call
+        again = retrying()  # optional: retry
+        found = again(read, engine, _checked_status, runs)
         typer.echo(json.dumps(found, default=datetime.isoformat) if as_json else _words(found))
 
 
@@ -45,19 +50,21 @@ def _checked_status(connection: Connection, runs: int) -> dict[str, Any]:
 
 def status(connection: Connection, runs: int) -> dict[str, Any]:
     """Return counts by state and by model version, the age of the oldest pending row in seconds, and the last runs."""
-    rows, versions = dict.fromkeys((state.value for state in State), 0), {}
-    counts = select(Item.state, Item.model_version, func.count()).group_by(Item.state, Item.model_version)
-    for state, version, count in connection.execute(counts):
+    rows, versions, waiting = dict.fromkeys((state.value for state in State), 0), {}, []
+    kind = Item.state, Item.model_version  # a row that was set back to pending keeps the version that it had
+    for state, version, count, oldest in connection.execute(
+        select(*kind, func.count(), func.min(Item.created_at)).group_by(*kind)
+    ):
         rows[state.value] += count
-        if version is not None:
+        if state is State.DONE:
             versions[version] = count
-    now = connection.execute(select(func.now())).scalar_one()
-    waiting = Item.state == State.PENDING, Item.model_version.is_(None)
-    oldest = connection.execute(select(func.min(Item.created_at)).where(*waiting)).scalar_one()  # one entry of an index
+        elif state is State.PENDING:
+            waiting.append(oldest)
+    now, first = connection.execute(select(func.now())).scalar_one(), min(waiting, default=None)
     return {
         "rows": rows,
         "model_versions": versions,
-        "oldest_pending_seconds": (now - oldest).total_seconds() if oldest else None,
+        "oldest_pending_seconds": (now - first).total_seconds() if first else None,
         "runs": last_runs(connection, runs, now),
     }
 

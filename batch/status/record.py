@@ -9,11 +9,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import func, insert, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
-from ..database import is_transient, retrying
 from ..errors import DatabaseUnavailable, Exit, Stopped, as_service_error
-from ..policies import Policy
 from ..runner import Runner
 from .tables import Outcome, Run
 
@@ -23,9 +21,9 @@ HEARTBEAT_SECONDS = 5
 
 
 @contextmanager
-def record(runner: Runner, policy: Policy) -> Iterator[None]:
+def record(runner: Runner) -> Iterator[None]:
     """Keep a run's row in the table while the context lasts; the end of the context is the outcome of the run."""
-    row = _Row(runner, policy)
+    row = _Row(runner)
     runner.hooks.append(row.heartbeat)
     error: BaseException | None = None
     try:
@@ -38,29 +36,28 @@ def record(runner: Runner, policy: Policy) -> Iterator[None]:
 
 
 class _Row:
-    def __init__(self, runner: Runner, policy: Policy) -> None:
-        self._runner, self._policy, self._started = runner, policy, time.monotonic()
+    def __init__(self, runner: Runner) -> None:
+        self._runner, self._started = runner, time.monotonic()
         self._last_heartbeat = self._started
-        self._id = retrying(runner.retry_seconds)(self._insert)
+        self._id = runner.retry(self._insert)
 
     def heartbeat(self, _: int) -> None:
         """Write every few seconds that the run lives; what fails is written the next time."""
         runner, now = self._runner, time.monotonic()
         if now - self._last_heartbeat < HEARTBEAT_SECONDS:
             return
-        if self._policy is Policy.RETRY_ALL and runner.engine.dialect.name == "sqlite":
+        if runner.policy_name == "retry-all" and runner.engine.dialect.name == "sqlite":
             return  # the run has locked the file until its end, and would wait for itself
         self._last_heartbeat = now
         try:
             self._update()
-        except DBAPIError as error:
-            if not is_transient(error):
-                raise
+        except OperationalError as error:
+            log.warning("the heartbeat of this run is not recorded: %s", error.orig)
 
     def close(self, outcome: Outcome) -> None:
         """Write how the run ended; if the database is away, log it instead."""
         try:
-            retrying(1)(self._update, outcome=outcome, finished_at=func.now())
+            self._update(outcome=outcome, finished_at=func.now())
         except DBAPIError as lost:
             log.warning("the outcome of this run, %s, is not recorded: %s", outcome.value, lost.orig)
 
@@ -68,7 +65,7 @@ class _Row:
         runner = self._runner
         row = insert(Run).values(
             model_version=runner.model.version,
-            policy=self._policy.value,
+            policy=runner.policy_name,
             scope=runner.result.scope,
             host=socket.gethostname(),
             pid=os.getpid(),
@@ -79,6 +76,7 @@ class _Row:
     def _update(self, **values: Any) -> None:
         result, seconds = self._runner.result, round(time.monotonic() - self._started, 3)
         values |= {"rows_done": result.done, "rows_failed": len(result.failed)}
+        values |= {"rows_held": result.held}
         values |= {"seconds": seconds, "seen_at": func.now()}
         with self._runner.engine.begin() as connection:
             connection.execute(update(Run).where(Run.id == self._id).values(values))

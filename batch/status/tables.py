@@ -35,6 +35,7 @@ class Run(Base):
     model_version: Mapped[int]
     rows_done: Mapped[int] = mapped_column(BigInteger, server_default="0")
     rows_failed: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    rows_held: Mapped[int] = mapped_column(BigInteger, server_default="0")
     seconds: Mapped[float] = mapped_column(Double, server_default="0")
     policy: Mapped[str] = mapped_column(String(20))
     scope: Mapped[str] = mapped_column(String(255))

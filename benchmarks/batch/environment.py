@@ -14,8 +14,8 @@ import pymysql
 from sqlalchemy import Engine
 
 from batch.database import connect
-from batch.files import seed
 from batch.migrate import schema
+from batch.seed import flowers as seed
 from batch.settings import Settings
 from local import servers
 from local.processes import ROOT, ProgramFailed, uninterrupted, wait_until

@@ -16,7 +16,11 @@ def url(engine: Engine | str) -> str:
 def run(module: str, engine: Engine | str, *flags: str, stdin: str = "", **environment: str):
     """Run a module of the pattern to its end on a database."""
     argv = [sys.executable, "-m", f"batch.{module}", *flags]
-    env = os.environ | {"DATABASE_URL": url(engine), "DATABASE_RETRY_SECONDS": "0"} | environment
+    env = (
+        os.environ
+        | {"DATABASE_URL": url(engine), "DATABASE_RETRY_SECONDS": "0", "HELD_ROWS_SECONDS": "0"}
+        | environment
+    )
     return subprocess.run(
         argv, cwd=ROOT, env=env, input=stdin, capture_output=True, text=True, check=False, timeout=110
     )

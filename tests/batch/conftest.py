@@ -1,6 +1,8 @@
+import copy
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,19 @@ from sqlalchemy.orm import Session
 
 from batch import artifact
 from batch.database import connect, readers
-from batch.files import seed
+from batch.export.versions import ModelVersion as ModelVersion  # the tables include it
+from batch.feed.tables import Completion as Completion  # the tables include it
+from batch.keys.posts import Post as Post  # the tables include it
 from batch.migrate.schema import REVISION
+from batch.policies import Policy, choose
 from batch.predictor import Predictor, load
+from batch.queries import Rows
+from batch.retry import retrying
 from batch.runner import Runner
+from batch.schemas import Result
 from batch.scope.rows import PartByAge as PartByAge  # the table has its index
+from batch.seed import flowers as seed
+from batch.seed.load import LoadPlace as LoadPlace  # the tables include it
 from batch.settings import Settings
 from batch.status.tables import Run as Run  # the tables include it
 from batch.tables import Base, Item, State
@@ -108,6 +118,34 @@ def states(engine: Engine) -> str:
 def count(engine: Engine, state: State) -> int:
     with readers(engine).connect() as connection:  # on SQLite a writer could block it
         return connection.execute(select(func.count()).where(Item.state == state)).scalar_one()
+
+
+def new_runner(
+    engine: Engine,
+    model: Predictor,
+    policy: Policy = Policy.LEAVE,
+    max_attempts: int = 3,
+    backoff: float = 0,
+    retry_seconds: float = 5,
+    **options: Any,
+) -> Runner:
+    """Return a runner as the job makes it."""
+    runner = Runner(engine, model, Rows(max_attempts), **options)
+    runner.retry = retrying(runner.pause, retry_seconds)
+    choose(runner, policy, max_attempts, backoff)
+    return runner
+
+
+def finish(runner: Runner) -> Result:
+    runner.policy(runner)
+    return runner.result
+
+
+def running(model: Predictor, session: Any) -> Predictor:
+    """Return the model with another session behind it."""
+    other = copy.copy(model.model)
+    other.run = session.run
+    return replace(model, model=other)
 
 
 class Flaky:

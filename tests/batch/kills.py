@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Engine, TextClause, text
 
-from batch.database import retrying
+from batch.retry import retrying
 from batch.tables import State
 from local import servers
 from local.processes import Program, uninterrupted

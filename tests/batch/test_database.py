@@ -6,8 +6,9 @@ import pytest
 from sqlalchemy import Engine, select, text, update
 from sqlalchemy.exc import DBAPIError
 
-from batch.database import connect, is_transient, readers, retrying
+from batch.database import connect, readers
 from batch.errors import as_service_error
+from batch.retry import is_transient, retrying
 from batch.settings import Settings
 from batch.tables import Item
 from tests.batch.conftest import add, items
@@ -28,7 +29,7 @@ def test_a_transaction_that_loses_a_deadlock_is_tried_again(mariadb: Engine):
                 both_hold_one.wait(5)
             connection.execute(update(Item).where(Item.id == second).values(attempts=Item.attempts + 1))
 
-    threads = [threading.Thread(target=retrying(10), args=(crosswise, *pair)) for pair in ((1, 2), (2, 1))]
+    threads = [threading.Thread(target=retrying(seconds=10), args=(crosswise, *pair)) for pair in ((1, 2), (2, 1))]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -47,7 +48,7 @@ def test_a_transaction_that_took_longer_than_the_retry_time_is_tried_again_too(m
             if len(tries) == 1:
                 connection.execute(text(f"KILL {int(number)}"))
 
-    retrying(0.2)(long_and_then_lost)
+    retrying(seconds=0.2)(long_and_then_lost)
     assert len(set(tries)) == 2
 
 
@@ -100,9 +101,10 @@ def secret(tmp_path: Path, mariadb: Engine):
         connection.execute(text("DROP USER secretive@localhost"))
 
 
-def test_the_password_comes_from_a_file(mariadb: Engine, secret: Path):
+def test_the_password_comes_from_a_file(mariadb: Engine, secret: Path, monkeypatch):
+    monkeypatch.setenv("DATABASE_PASSWORD_FILE", str(secret))
     add(mariadb, ROW)
     url = mariadb.url.set(username="secretive").render_as_string(hide_password=False)
-    engine = connect(Settings(database_url=url, database_password_file=secret))
+    engine = connect(Settings(database_url=url))
     assert [item.values for item in items(engine)] == [ROW]
     engine.dispose()

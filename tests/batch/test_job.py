@@ -73,6 +73,7 @@ def test_a_run_that_leaves_rows_failed_has_its_own_exit_code(mariadb: Engine):
         "rows": 2,
         "done": 1,
         "failed": 1,
+        "held": 0,
         "seconds": 0,
         "rows_per_second": 0,
         "model_version": 1,
@@ -86,10 +87,8 @@ def test_bad_usage_is_exit_code_2(flags):
 
 def test_a_wrong_setting_is_one_line_and_exit_code_2():
     done = job("oracle://s3cret@db/x")
-    assert (done.returncode, done.stderr) == (
-        2,
-        "DATABASE_URL: String should match pattern '^(sqlite|(mysql|mariadb)\\+pymysql)://'\n",
-    )
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert done.stderr.startswith("DATABASE_URL: oracle:// is not supported; MySQL and MariaDB (mysql+pymysql://")
 
 
 def test_an_unreachable_database_is_one_line_and_exit_code_4(free_port):
@@ -139,10 +138,9 @@ def test_log_lines_are_json_with_log_format_json(mariadb: Engine):
 def test_kubernetes_does_not_retry_exit_codes_that_a_second_try_would_not_change(file):
     job = yaml.safe_load((ROOT / "k8s" / file).read_text())["spec"]
     job = job["jobTemplate"]["spec"] if "jobTemplate" in job else job
-    given_up = [
-        code for rule in job["podFailurePolicy"]["rules"] for code in rule.get("onExitCodes", {"values": []})["values"]
-    ]
-    again = {Exit.DONE, Exit.DATABASE, Exit.INTERRUPTED, Exit.TERMINATED}
+    rules = [(rule["action"], rule["onExitCodes"]["values"]) for rule in job["podFailurePolicy"]["rules"][:-1]]
+    given_up = [code for action, codes in rules for code in codes if action in ("FailJob", "FailIndex")]
+    again = {Exit.DONE, Exit.DATABASE, Exit.ROWS_HELD, Exit.INTERRUPTED, Exit.TERMINATED}
     assert sorted(given_up) == sorted(set(Exit) - again)
 
 

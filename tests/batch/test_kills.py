@@ -3,14 +3,11 @@
 import pytest
 from sqlalchemy import Engine, delete, update
 
-from batch import policies
-from batch.policies import Policy
 from batch.predictor import Predictor
-from batch.runner import Runner
 from batch.tables import Item, State
 
 from . import audit
-from .conftest import fill
+from .conftest import fill, finish, new_runner
 from .kills import Plan, run
 
 
@@ -38,7 +35,7 @@ def test_each_row_has_exactly_one_prediction_whatever_is_killed(tmp_path):
 def test_the_verdict_names_each_broken_promise(mariadb: Engine, model: Predictor, change, verdict):
     rows = fill(mariadb, 20)
     audit.install(mariadb)
-    policies.run(Runner(mariadb, model), Policy.LEAVE)
+    finish(new_runner(mariadb, model))
     if change is not None:
         with mariadb.begin() as connection:
             connection.execute(change.where(Item.id == 7))

@@ -1,5 +1,4 @@
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,21 +6,16 @@ import pytest
 from sqlalchemy import Engine, text, update
 from sqlalchemy.exc import OperationalError
 
-from batch import policies
-from batch.policies import Policy
+from batch.policies import Policy, retry_all
 from batch.predictor import Predictor
-from batch.queries import Rows
-from batch.runner import Runner
 from batch.tables import Item, State
-from tests.batch.conftest import Flaky, add, fill, items, open_engine, states
+from tests.batch.conftest import Flaky, add, fill, finish, items, new_runner, open_engine, running, states
 
 GOOD, BAD = [5.1, 3.5, 1.4, 0.2], [5.1, None, 1.4, 0.2]
 
 
 def run(engine: Engine, model: Predictor, policy: Policy = Policy.LEAVE, **options: Any):
-    options = {"chunk_rows": 7, "backoff": 0, "retry_seconds": 5, "max_attempts": 3} | options
-    rows = Rows(None if policy is Policy.RETRY_ALL else options["max_attempts"])
-    return policies.run(Runner(engine, model, rows, **options), policy)
+    return finish(new_runner(engine, model, policy, **{"chunk_rows": 7} | options))
 
 
 def test_every_row_reads_back_as_a_direct_run_gives_it(engine: Engine, model: Predictor, expected):
@@ -46,7 +40,7 @@ def test_a_row_that_arrived_bad_fails_alone_and_keeps_its_reason(engine: Engine,
     result = run(engine, model)
     assert (states(engine), result.done, result.failed) == ("dffd", 2, {2, 3})
     assert [item.reason for item in items(engine)][1:3] == [
-        "1 values, the model takes 4",
+        "List should have at least 4 items after validation, not 1",
         "Input should be a valid array",
     ]
 
@@ -81,7 +75,7 @@ def test_a_bad_row_that_was_set_back_to_pending_with_its_version_fails_like_any_
 
 def test_retry_failed_tries_the_failed_part_again_in_the_same_run(engine: Engine, model: Predictor):
     add(engine, GOOD, BAD, GOOD)
-    flaky = replace(model, session=Flaky(model.session, failures=3))  # the two together, then each alone
+    flaky = running(model, Flaky(model.model.session, failures=3))  # the two together, then each alone
     result = run(engine, flaky, Policy.RETRY_FAILED, max_attempts=3)
     assert (states(engine), result.done, result.failed) == ("dfd", 2, {2})
     assert [item.attempts for item in items(engine)] == [2, 3, 2]
@@ -89,15 +83,15 @@ def test_retry_failed_tries_the_failed_part_again_in_the_same_run(engine: Engine
 
 def test_a_failed_row_that_another_runner_predicts_is_not_left_failed(engine: Engine, model: Predictor):
     add(engine, GOOD, BAD)
-    flaky = replace(model, session=Flaky(model.session, failures=2))
-    one = Runner(engine, flaky)
+    flaky = running(model, Flaky(model.model.session, failures=2))
+    one = new_runner(engine, flaky, Policy.RETRY_FAILED)
     one.pause = lambda seconds: run(engine, model)
-    assert (policies.run(one, Policy.RETRY_FAILED).failed, states(engine)) == ({2}, "df")
+    assert (finish(one).failed, states(engine)) == ({2}, "df")
 
 
 def test_leave_leaves_rows_that_the_model_raised_for_to_the_next_run(engine: Engine, model: Predictor):
     add(engine, GOOD, GOOD)
-    flaky = replace(model, session=Flaky(model.session, failures=3))
+    flaky = running(model, Flaky(model.model.session, failures=3))
     assert run(engine, flaky).failed == {1, 2}
     assert {item.reason for item in items(engine)} == {"the model raised RuntimeError: not yet"}
     assert (run(engine, flaky).done, states(engine)) == (2, "dd")
@@ -112,8 +106,8 @@ def test_retry_all_publishes_nothing_when_a_row_fails(engine: Engine, model: Pre
 
 def test_retry_all_starts_over_and_then_publishes_everything(engine: Engine, model: Predictor):
     add(engine, *[GOOD] * 10)
-    flaky = Flaky(model.session, failures=2)
-    result = run(engine, replace(model, session=flaky), Policy.RETRY_ALL, chunk_rows=1, max_attempts=3)
+    flaky = Flaky(model.model.session, failures=2)
+    result = run(engine, running(model, flaky), Policy.RETRY_ALL, chunk_rows=1, max_attempts=3)
     assert (states(engine), result.done, result.failed) == ("d" * 10, 10, set())
     assert flaky.runs == 12
 
@@ -132,9 +126,9 @@ def test_a_reason_of_retry_all_does_not_change_a_row_that_another_runner_has_pre
     engine: Engine, model: Predictor, monkeypatch
 ):
     add(engine, GOOD, BAD)
-    write_reasons = policies._write_reasons
-    monkeypatch.setattr(policies, "_write_reasons", lambda *given: (run(engine, model), write_reasons(*given)))
-    flaky = replace(model, session=Flaky(model.session, failures=1))
+    write_reasons = retry_all.write_reasons
+    monkeypatch.setattr(retry_all, "write_reasons", lambda *given: (run(engine, model), write_reasons(*given)))
+    flaky = running(model, Flaky(model.model.session, failures=1))
     run(engine, flaky, Policy.RETRY_ALL, max_attempts=1)
     assert (states(engine), [item.attempts for item in items(engine)]) == ("df", [1, 2])
     assert items(engine)[0].reason is None
@@ -163,29 +157,29 @@ def kill_all_others(engine: Engine) -> None:
 @pytest.mark.parametrize("policy", Policy)
 def test_after_a_lost_connection_only_the_open_chunk_is_repeated(mariadb: Engine, model: Predictor, policy):
     fill(mariadb, 30)
-    saboteur = Saboteur(model.session, lambda: kill_all_others(mariadb), times=2)
-    result = run(mariadb, replace(model, session=saboteur), policy)
+    saboteur = Saboteur(model.model.session, lambda: kill_all_others(mariadb), times=2)
+    result = run(mariadb, running(model, saboteur), policy)
     assert (states(mariadb), result.done) == ("d" * 30, 30)
     assert {item.attempts for item in items(mariadb)} == {1}
 
 
 def test_after_a_restart_of_the_server_only_the_open_chunk_is_repeated(model: Predictor, server):
-    running = server()
+    program = server()
     engine = open_engine(server.url)
     fill(engine, 30)
 
     def crash() -> None:
-        running.kill()
+        program.kill()
         server()
 
-    run(engine, replace(model, session=Saboteur(model.session, crash)), retry_seconds=20)
+    run(engine, running(model, Saboteur(model.model.session, crash)), retry_seconds=20)
     assert [(item.state, item.attempts) for item in items(engine)] == [(State.DONE, 1)] * 30
     engine.dispose()
 
 
 def test_a_connection_that_is_lost_repeatedly_ends_the_run(mariadb: Engine, model: Predictor):
     fill(mariadb, 3)
-    saboteur = Saboteur(model.session, lambda: kill_all_others(mariadb), times=10_000)
+    saboteur = Saboteur(model.model.session, lambda: kill_all_others(mariadb), times=10_000)
     with pytest.raises(OperationalError):
-        run(mariadb, replace(model, session=saboteur), retry_seconds=0.5)
+        run(mariadb, running(model, saboteur), retry_seconds=0.5)
     assert states(mariadb) == "ppp"

@@ -15,7 +15,7 @@ import pymysql
 import pytest
 from sklearn.datasets import load_iris
 
-from batch.files.seed import flowers
+from batch.seed.flowers import flowers
 from local.processes import ROOT, wait_until
 from synchronous.client import connect
 from tests.asynchronous.chaos import labelled_images

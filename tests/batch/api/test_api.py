@@ -17,19 +17,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, text, update
 
-from batch import policies
 from batch.api import queries, unread_body
 from batch.api.app import build_app
+from batch.api.metrics import oldest_pending
 from batch.artifact import open_artifact
 from batch.database import connect
-from batch.migrate.schema import upgrade
-from batch.policies import Policy
+from batch.migrate.schema import REVISION, upgrade
 from batch.predictor import Predictor
-from batch.runner import Runner
 from batch.settings import Settings
 from batch.tables import Item, State
 from local import servers
-from tests.batch.conftest import add, items
+from tests.batch.conftest import add, finish, items, new_runner
 
 ROW = [5.1, 3.5, 1.4, 0.2]
 
@@ -84,7 +82,7 @@ def test_added_rows_are_stored_before_the_answer_and_predicted_by_the_job(
     added = client.post(json={"data": [ROW, [6.6, 3, 5.6, 2]]})
     assert (added.status_code, added.json()) == (201, {"ids": [1, 2]})
     assert [item.values for item in items(engine)] == [ROW, [6.6, 3.0, 5.6, 2.0]]
-    policies.run(Runner(engine, model), Policy.LEAVE)
+    finish(new_runner(engine, model))
     predicted = client.get("/data/predicted").json()["items"]
     assert [(item["id"], item["label"], len(item["prediction"])) for item in predicted] == [
         (1, "setosa", 3),
@@ -94,7 +92,7 @@ def test_added_rows_are_stored_before_the_answer_and_predicted_by_the_job(
 
 def test_the_three_lists_are_complete_at_any_page_size(client: Client, engine: Engine, model: Predictor):
     add(engine, *[ROW] * 5, [1.0], *[ROW] * 5)
-    policies.run(Runner(engine, model), Policy.LEAVE)
+    finish(new_runner(engine, model))
     add(engine, *[ROW] * 4)
     assert walk(client, "/data/all", 4) == list(range(1, 16))
     assert walk(client, "/data/predicted", 3) == [1, 2, 3, 4, 5, 7, 8, 9, 10, 11]
@@ -103,7 +101,7 @@ def test_the_three_lists_are_complete_at_any_page_size(client: Client, engine: E
 
 def test_a_stored_row_shows_everything_about_it(client: Client, engine: Engine, model: Predictor):
     add(engine, ROW, "text")
-    policies.run(Runner(engine, model), Policy.LEAVE)
+    finish(new_runner(engine, model))
     done, failed = client.get("/data/all").json()["items"]
     assert datetime.now(UTC) - datetime.fromisoformat(done["updated_at"]) < timedelta(minutes=1)
     shown = ("values", "state", "label", "model_version", "attempts", "reason")
@@ -147,7 +145,7 @@ def test_a_request_is_stored_whole_or_refused_with_a_reason(embedded: Client, da
 @pytest.mark.parametrize(
     ("body", "detail"),
     [
-        ({"data": [ROW, [1, 2, 3]]}, "data[1]: 3 values, the model takes 4"),
+        ({"data": [ROW, [1, 2, 3]]}, "data[1]: List should have at least 4 items after validation, not 3"),
         ({"data": [ROW, [1, 2, "3", 4]]}, "data[1][2]: Input should be a valid number"),
         ({"data": [ROW] * 1001}, "data: List should have at most 1000 items after validation, not 1001"),
         ({"data": []}, "data: List should have at least 1 item after validation, not 0"),
@@ -247,11 +245,23 @@ def test_the_metrics_show_how_long_a_row_has_waited_and_how_many_failed(client: 
     assert float(shown["batch_failed_rows"]) == 1
 
 
+def test_the_age_of_a_row_that_was_set_back_is_shown_and_costs_few_entries_of_the_index(mariadb: Engine):
+    add(mariadb, *[ROW] * 300)
+    with mariadb.begin() as connection:
+        connection.execute(update(Item).where(Item.id > 9).values(model_version=1, created_at=datetime(2020, 1, 1)))
+        connection.execute(update(Item).where(Item.id > 99).values(model_version=5))
+    with mariadb.begin() as connection:
+        connection.execute(text("FLUSH STATUS"))
+        assert oldest_pending(connection) == datetime(2020, 1, 1)
+        status = dict(connection.execute(text("SHOW SESSION STATUS LIKE 'Handler_read%'")).all())
+    assert sum(map(int, status.values())) < 20
+
+
 def test_openapi_shows_the_real_shapes(embedded: Client):
     paths = embedded.get("/openapi.json").json()["paths"]
     post = paths["/data"]["post"]
     assert post["requestBody"]["content"]["application/json"]["schema"]["properties"]["data"]["maxItems"] == 1000
-    assert set(post["responses"]) == {"201", "413", "422", "503"}
+    assert set(post["responses"]) == {"201", "409", "413", "422", "503"}
     problem = paths["/data/all"]["get"]["responses"]["422"]["content"]["application/json"]["schema"]
     assert problem == {"$ref": "#/components/schemas/Problem"}
 
@@ -289,7 +299,7 @@ def test_an_older_schema_is_refused_until_it_is_upgraded(mariadb: Engine, artifa
     with mariadb.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
     client = client_of(mariadb, artifacts)
-    line = "the database has schema 0001, this program needs 0003: run `python -m batch.migrate`"
+    line = f"the database has schema 0001, this program needs {REVISION}: run `python -m batch.migrate`"
     for answer in (client.get("/ready"), client.get("/data/all"), client.post(json={"data": [ROW]})):
         assert (answer.status_code, answer.json()) == (503, {"detail": line})
     upgrade(mariadb)

@@ -11,14 +11,11 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sqlalchemy import Engine
 
-from batch import policies
 from batch.api.app import build_app
 from batch.artifact import open_artifact
-from batch.policies import Policy
 from batch.predictor import Predictor, load
-from batch.runner import Runner
 from tests.batch.api.test_api import Client
-from tests.batch.conftest import add, items
+from tests.batch.conftest import add, finish, items, new_runner
 from tests.web_single.conftest import save
 from tests.web_single.graphs import CUSTOMERS, FLOWERS, IRIS, STAYS, churn, columns, exported
 
@@ -41,7 +38,7 @@ def churn_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_lists_and_objects_get_the_answers_of_the_trainer(engine: Engine, churn_dir: Path):
     add(engine, *LISTS, *CUSTOMERS)
-    policies.run(Runner(engine, opened(churn_dir)), Policy.LEAVE)
+    finish(new_runner(engine, opened(churn_dir)))
     stored = items(engine)
     assert [item.label for item in stored] == [*STAYS, *STAYS]
     expected = churn()[0].predict_proba(columns(CUSTOMERS))
@@ -51,7 +48,7 @@ def test_lists_and_objects_get_the_answers_of_the_trainer(engine: Engine, churn_
 
 def test_a_category_that_the_model_does_not_know_fails_its_row_alone(engine: Engine, churn_dir: Path):
     add(engine, LISTS[0], CUSTOMERS[0] | {"city": "Paris"}, CUSTOMERS[1] | {"visits": "3"}, LISTS[1])
-    policies.run(Runner(engine, opened(churn_dir)), Policy.LEAVE)
+    finish(new_runner(engine, opened(churn_dir)))
     first, unknown, text, last = items(engine)
     assert (first.label, last.label) == ("stays", "leaves")
     assert "Unknown Category and zeros = 0." in unknown.reason
@@ -75,7 +72,7 @@ def test_missing_values_are_predicted_where_the_manifest_says_so(engine: Engine,
     client = Client(build_app(open_artifact(folder).manifest, engine))
     body = json.dumps({"data": rows[:4].tolist()}).encode()  # with NaN, as Python writes it
     assert client.post(content=body).status_code == 201
-    policies.run(Runner(engine, opened(folder)), Policy.LEAVE)
+    finish(new_runner(engine, opened(folder)))
     stored = items(engine)
     assert [item.values[2] for item in stored][::2] == [None, None]
     assert [item.prediction for item in stored] == pytest.approx(trained.predict_proba(rows[:4]), abs=1e-5)
@@ -86,7 +83,7 @@ def test_a_regressor_stores_values_and_no_label(engine: Engine, tmp_path: Path, 
     targets: Any = FLOWERS[:, 0] * 2 if outputs == 1 else FLOWERS[:, :2] * 2
     content = exported(LinearRegression(), FLOWERS, targets)
     add(engine, FLOWERS[0].tolist())
-    policies.run(Runner(engine, opened(save(tmp_path / "m", content, [], task="regression"))), Policy.LEAVE)
+    finish(new_runner(engine, opened(save(tmp_path / "m", content, [], task="regression"))))
     (item,) = items(engine)
     assert item.label is None
     assert item.prediction == pytest.approx(targets[0], abs=1e-4)

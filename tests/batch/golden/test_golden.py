@@ -11,8 +11,8 @@ import pytest
 from sklearn.linear_model import LogisticRegression, Perceptron
 from sqlalchemy import Engine
 
-from batch.artifact import open_artifact
-from batch.predictor import ArtefactUnusable, load
+from batch.artifact import ArtifactRefused, open_artifact
+from batch.predictor import load
 from tests.batch.commands import run
 from tests.batch.conftest import add, items
 from tests.web_single.conftest import save
@@ -52,5 +52,5 @@ def test_a_model_without_golden_answers_predicts_with_a_warning(sqlite: Engine, 
 
 def test_raw_scores_are_refused(tmp_path: Path):
     folder = save(tmp_path / "scores", exported(Perceptron()), list("abc"))
-    with pytest.raises(ArtefactUnusable, match="'probabilities' holds no probabilities that sum to 1"):
+    with pytest.raises(ArtifactRefused, match="'probabilities' holds no probabilities that sum to 1"):
         load(open_artifact(folder, keep=None))

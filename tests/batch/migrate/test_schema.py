@@ -18,6 +18,8 @@ from local.processes import wait_until
 from tests.batch.commands import run, url
 from tests.batch.conftest import add, count_of
 
+COMMANDS = [("migrate",), ("migrate", "--check"), ("job",)]
+TABLES = ("items", "runs", "posts", "loads", "completions", "feed_position", "model_versions")
 ROW = [5.1, 3.5, 1.4, 0.2]
 
 
@@ -33,13 +35,18 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path):
 
 
 def tables(engine: Engine) -> list[str]:
-    """The lines that would create the tables as they are, sorted, since indexes are made in any order."""
+    """What makes the tables as they are, sorted, since columns and indexes are added in any order."""
     with engine.connect() as connection:
         if engine.dialect.name == "sqlite":
-            query = "SELECT sql FROM sqlite_master WHERE tbl_name <> 'alembic_version' ORDER BY name"
-            return list(connection.scalars(text(query)))
-        made = [connection.execute(text(f"SHOW CREATE TABLE {name}")).one()[1] for name in ("items", "runs")]
+            found = inspect(connection)
+            parts = found.get_columns, found.get_indexes, found.get_check_constraints, found.get_pk_constraint
+            return sorted(str(each) for part in parts for name in TABLES for each in as_list(part(name)))
+        made = [connection.execute(text(f"SHOW CREATE TABLE {name}")).one()[1] for name in TABLES]
         return sorted(line.strip(" ,") for line in "\n".join(made).splitlines())
+
+
+def as_list(part):
+    return [part] if isinstance(part, dict) else [dict(each, type=str(each.get("type"))) for each in part]
 
 
 def test_the_migrations_lead_to_the_tables_that_the_code_describes(empty: Engine):
@@ -84,7 +91,7 @@ def test_any_number_of_programs_may_migrate_at_once(database_url: str):
 
     with ThreadPoolExecutor(len(engines)) as threads:
         found = list(threads.map(migrate, engines))
-    assert sorted(found, key=str) == ["0003"] * 7 + [None]
+    assert sorted(found, key=str) == [schema.REVISION] * 7 + [None]
     assert inspect(engines[0]).has_table("runs")
     for engine in engines:
         engine.dispose()
@@ -148,17 +155,53 @@ def test_a_program_refuses_an_older_schema_with_one_line_and_exit_code_7(mariadb
     assert "run `python -m batch.migrate`" in refused.stderr
 
 
+THEIRS = "CREATE TABLE alembic_version (version_num VARCHAR(32))"
+REVISION = "INSERT INTO alembic_version VALUES ('{}')"
+
+
+@pytest.mark.parametrize(
+    ("made", "seen"),
+    [
+        ((THEIRS, REVISION.format("ae1027a6acf")), "its alembic_version holds 'ae1027a6acf'"),
+        ((THEIRS, REVISION.format("0001"), REVISION.format("b7")), "its alembic_version holds 'b7'"),
+        ((THEIRS, REVISION.format("0001")), "alembic_version holds '0001', and there is no table items"),
+        (
+            ("CREATE TABLE items (id INT, state INT)",),
+            "the table items is another application's: it has no column '",
+        ),
+        (("CREATE TABLE runs (id INT)",), "the table runs is another application's: it has no column 'outcome'"),
+    ],
+)
+def test_a_database_of_another_application_is_refused_and_left_as_it_is(empty: Engine, made, seen):
+    with empty.begin() as connection:
+        for statement in made:
+            connection.execute(text(statement))
+    before = sorted(inspect(empty).get_table_names())
+    refused = [run(module, empty, *flags) for module, *flags in COMMANDS]
+    assert [(done.returncode, done.stderr.count("\n"), done.stdout) for done in refused] == [(7, 1, "")] * len(COMMANDS)
+    assert seen in refused[0].stderr
+    assert sorted(inspect(empty).get_table_names()) == before
+
+
+def test_a_check_looks_at_the_tables_too(mariadb: Engine):
+    with mariadb.begin() as connection:
+        connection.execute(text("DROP TABLE items"))
+    for flags in ((), ("--check",)):
+        refused = run("migrate", mariadb, *flags)
+        assert (refused.returncode, "there is no table items" in refused.stderr) == (7, True)
+
+
 def test_a_newer_schema_is_compatible(engine: Engine):
     with engine.begin() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '0004'"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0999'"))
     with readers(engine).connect() as connection:
         schema.check(connection)
 
 
 def test_migrate_prints_the_upgrade_and_then_only_the_schema(database_url: str):
     first, second = run("migrate", database_url), run("migrate", database_url, "--check")
-    assert first.stdout == f"upgraded from schema None\n{database_url} has schema 0003\n"
-    assert (second.returncode, second.stdout) == (0, f"{database_url} has schema 0003\n")
+    assert first.stdout == f"upgraded from schema None\n{database_url} has schema {schema.REVISION}\n"
+    assert (second.returncode, second.stdout) == (0, f"{database_url} has schema {schema.REVISION}\n")
 
 
 @pytest.mark.parametrize("command", ["seed --rows 1", "job"])

@@ -1,9 +1,11 @@
 import json
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, text, update
 from typer.testing import CliRunner
 
-from batch import job, policies
+from batch import job
 from batch.database import connect
 from batch.errors import Stopped
 from batch.policies import Policy
@@ -25,7 +27,18 @@ from batch.settings import Settings
 from batch.tables import Item, State
 from local.processes import wait_until
 from tests.batch import commands
-from tests.batch.conftest import Flaky, Meanwhile, add, count, count_of, items, states
+from tests.batch.conftest import (
+    Flaky,
+    Meanwhile,
+    add,
+    count,
+    count_of,
+    finish,
+    items,
+    new_runner,
+    running,
+    states,
+)
 
 GOOD, BAD = [5.1, 3.5, 1.4, 0.2], [5.1, None, 1.4, 0.2]
 NOON = datetime(2026, 3, 1, 12)
@@ -36,14 +49,9 @@ def at(hours: int) -> str:
 
 
 def run(engine: Engine, model: Predictor, scope: Scope, policy: Policy = Policy.LEAVE, **options: Any):
-    options = {"chunk_rows": 3, "backoff": 0, "retry_seconds": 5, "max_attempts": 3} | options
-    rows = Rows(None if policy is Policy.RETRY_ALL else options["max_attempts"])
-    return policies.run(scoped(scope, Runner(engine, model, rows, **options)), policy)
-
-
-def scoped(scope: Scope, runner: Runner) -> Runner:
+    runner = new_runner(engine, model, policy, **{"chunk_rows": 3} | options)
     scope.apply(runner)
-    return runner
+    return finish(runner)
 
 
 def rows_of(scope: Scope, model_version: int) -> ScopedRows:
@@ -128,11 +136,35 @@ def test_a_run_tries_at_most_max_rows(engine: Engine, model: Predictor, scope):
     assert run(engine, model, Scope(max_rows=2), Policy.RETRY_ALL, max_attempts=1).failed == {1, 2}
 
 
+@pytest.mark.parametrize("policy", Policy)
+def test_rows_that_were_set_back_to_pending_belong_to_the_scope_of_their_time(engine: Engine, model: Predictor, policy):
+    add(engine, *[GOOD] * 9)
+    predicted_by(engine, 1)
+    age(engine, {1: -1, 2: -1})
+    with engine.begin() as connection:
+        connection.execute(update(Item).where(Item.id.in_([1, 3, 4, 5])).values(state=State.PENDING))
+        connection.execute(update(Item).where(Item.id == 4).values(model_version=7))
+        connection.execute(update(Item).where(Item.id == 5).values(model_version=None, state=State.FAILED))
+    result = run(engine, model, Scope(since=at(0)), policy)
+    assert (result.done, states(engine)) == (3, "pdddddddd")
+
+
+def test_a_rollback_predicts_the_rows_of_newer_and_older_models_again(engine: Engine, model: Predictor):
+    add(engine, *[GOOD] * 5)
+    predicted_by(engine, 3)
+    with engine.begin() as connection:
+        connection.execute(update(Item).where(Item.id <= 2).values(model_version=Item.id))
+    back = replace(model, version=2)
+    assert run(engine, back, Scope(rescore=True)).done == 1
+    assert run(engine, back, Scope(rescore=True, to=2)).done == 3
+    assert [(item.model_version, item.attempts) for item in items(engine)] == [(2, 2), (2, 1), (2, 2), (2, 2), (2, 2)]
+
+
 def test_a_scope_costs_what_its_rows_cost_and_not_what_the_table_holds(mariadb: Engine):
     add(mariadb, *[GOOD] * 3000)
     age(mariadb, dict.fromkeys(range(1, 1001), -1) | dict.fromkeys(range(2001, 3001), 1))
     scope = Scope(since=at(0), until=at(1))
-    part, last = rows_of(scope, 1).parts[1], None
+    part, last = rows_of(scope, 1).parts[2], None
     for first in (1001, 1011, 1021):  # all of one second
         with rows_read(mariadb) as read:
             rows = part.claim(read[0], last, 10)
@@ -200,10 +232,10 @@ def overtime(runner: Runner) -> None:
 )
 def test_the_deadline_ends_a_run_between_two_chunks(engine: Engine, model: Predictor, policy, left):
     add(engine, *[GOOD] * 8)
-    slow = Meanwhile(model.session, overtime)
-    runner = slow.runner = Runner(engine, replace(model, session=slow), chunk_rows=3)
+    slow = Meanwhile(model.model.session, overtime)
+    runner = slow.runner = new_runner(engine, running(model, slow), policy, chunk_rows=3)
     with pytest.raises(Stopped, match="deadline reached"):
-        policies.run(runner, policy)
+        finish(runner)
     assert (states(engine), runner.result.done) == (left, left.count("d"))
 
 
@@ -249,6 +281,17 @@ def test_runners_that_share_a_rescoring_do_each_row_of_an_older_model_once(engin
     assert run(engine, newer, Scope(rescore=True)).rows == 0
 
 
+def test_the_job_predicts_with_the_version_that_to_names(mariadb: Engine, tmp_path: Path, newer, artifacts: Path):
+    shutil.copytree(artifacts / "iris" / "1", tmp_path / "iris" / "1")
+    shutil.copytree(newer / "2", tmp_path / "iris" / "2")
+    add(mariadb, *[GOOD] * 3)
+    folder = {"MODEL_DIR": str(tmp_path / "iris")}
+    assert commands.run("job", mariadb, **folder).stdout.endswith("model version 2\n")
+    assert commands.run("job", mariadb, "--to", "1", **folder).returncode == 2
+    assert commands.run("job", mariadb, "--rescore", "--to", "1", **folder).stdout.startswith("3 rows predicted, ")
+    assert {item.model_version for item in items(mariadb)} == {1}
+
+
 @pytest.mark.parametrize("policy", Policy)
 def test_a_row_that_fails_in_a_rescoring_keeps_its_prediction_and_gets_the_reason(
     engine: Engine, model: Predictor, policy
@@ -266,7 +309,7 @@ def test_a_row_that_fails_in_a_rescoring_keeps_its_prediction_and_gets_the_reaso
 def test_retry_failed_retries_rows_that_failed_in_a_rescoring(engine: Engine, model: Predictor):
     add(engine, GOOD, GOOD)
     predicted_by(engine, 1)
-    flaky = replace(model, version=2, session=Flaky(model.session, failures=3))  # both, then each alone
+    flaky = replace(running(model, Flaky(model.model.session, failures=3)), version=2)  # both, then each alone
     result = run(engine, flaky, Scope(rescore=True), Policy.RETRY_FAILED)
     assert (seen(engine), result.done, result.failed) == ([("setosa", 2, 3)] * 2, 2, set())
     assert [item.reason for item in items(engine)] == [None, None]

@@ -1,13 +1,11 @@
 import json
 import signal
 import threading
-from dataclasses import replace
 
 import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import OperationalError
 
-from batch import policies
 from batch.errors import Stopped
 from batch.policies import Policy
 from batch.predictor import Predictor
@@ -15,7 +13,7 @@ from batch.runner import Runner
 from batch.stopping.signals import Stop, stop_on_signals
 from batch.tables import State
 from local.processes import wait_until
-from tests.batch.conftest import Meanwhile, add, count, fill, items, states
+from tests.batch.conftest import Meanwhile, add, count, fill, finish, items, new_runner, running, states
 
 GOOD, BAD = [5.1, 3.5, 1.4, 0.2], [5.1, None, 1.4, 0.2]
 
@@ -26,10 +24,10 @@ GOOD, BAD = [5.1, 3.5, 1.4, 0.2], [5.1, None, 1.4, 0.2]
 def test_a_stop_ends_a_run_between_two_chunks(engine: Engine, model: Predictor, policy, left):
     add(engine, *[GOOD] * 8)
     stop = Stop()
-    slow = Meanwhile(model.session, lambda runner: stop.request())
-    runner = slow.runner = Runner(engine, replace(model, session=slow), chunk_rows=3, hooks=[stop])
+    slow = Meanwhile(model.model.session, lambda runner: stop.request())
+    runner = slow.runner = new_runner(engine, running(model, slow), policy, chunk_rows=3, hooks=[stop])
     with pytest.raises(Stopped, match="terminated"):
-        policies.run(runner, policy)
+        finish(runner)
     assert (states(engine), runner.result.done) == (left, left.count("d"))
 
 
@@ -41,10 +39,10 @@ def test_a_stopped_run_no_longer_waits_for_the_database(mariadb: Engine, model: 
         raise OperationalError("", None, Exception(), connection_invalidated=True)
 
     add(mariadb, *[GOOD] * 2)
-    slow = Meanwhile(model.session, lose)
-    runner = slow.runner = Runner(mariadb, replace(model, session=slow), chunk_rows=1, retry_seconds=3600, hooks=[stop])
+    slow = Meanwhile(model.model.session, lose)
+    slow.runner = new_runner(mariadb, running(model, slow), chunk_rows=1, retry_seconds=3600, hooks=[stop])
     with pytest.raises(Stopped, match="terminated"):
-        policies.run(runner, Policy.LEAVE)
+        finish(slow.runner)
 
 
 def test_the_alarm_behind_a_signal_ends_with_the_run(sqlite: Engine, model: Predictor):
@@ -63,7 +61,7 @@ def test_a_stopped_run_ends_its_back_off(mariadb: Engine, model: Predictor):
     stop = Stop()
     threading.Timer(0.5, stop.request).start()
     with pytest.raises(Stopped, match="terminated"):
-        policies.run(Runner(mariadb, model, backoff=3600, hooks=[stop]), Policy.RETRY_FAILED)
+        finish(new_runner(mariadb, model, Policy.RETRY_FAILED, backoff=3600, hooks=[stop]))
 
 
 def test_sigterm_ends_a_run_after_the_chunk_in_progress_with_its_summary(mariadb: Engine, start_job):

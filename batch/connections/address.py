@@ -1,0 +1,106 @@
+"""`DATABASE_URL` as providers hand it out: supported, or refused in one line that says how to write it."""
+
+import ssl
+from typing import Any
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from ..errors import ServiceError
+
+NAME = "DATABASE_URL"
+SUPPORTED = "MySQL and MariaDB (mysql+pymysql://user@host:3306/database) and SQLite (sqlite:///file) are supported"
+DRIVERS = {"sqlite", "sqlite+pysqlite", "mysql+pymysql", "mariadb+pymysql"}
+CHARSETS = ("utf8mb4", "utf8mb3", "utf8", "latin1", "ascii", "binary")
+SECONDS = {"connect_timeout", "read_timeout", "write_timeout"}
+FILES = {"ssl_ca", "ssl_cert", "ssl_key"}
+OPTIONS = FILES | SECONDS | {"ssl_check_hostname", "charset", "collation", "unix_socket", "local_infile"}
+MODE_NAMES = {"ssl", "ssl_mode", "sslmode"}  # MySQL's own clients, PostgreSQL's and JDBC write them in several ways
+# What the words for a mode mean: the connection is encrypted, the certificate checked, the host's name compared.
+MODES: dict[str, tuple[bool, bool, bool] | None] = {
+    "preferred": None,
+    "disabled": (False, False, False),
+    "required": (True, False, False),
+}
+MODES |= {"verify_ca": (True, True, False), "verify_identity": (True, True, True), "verify_full": (True, True, True)}
+MODES |= {"require": MODES["required"], "true": MODES["required"], "1": MODES["required"]}
+MODES |= {"false": MODES["disabled"], "0": MODES["disabled"], "disable": MODES["disabled"], "prefer": None}
+
+
+class BadAddress(ServiceError):
+    """`DATABASE_URL` is of no use; the message says how to write it."""
+
+
+def read_address(text: str, arguments: dict[str, Any]) -> tuple[URL, dict[str, Any]]:
+    """Return the URL, and the driver's arguments with what its options change.
+
+    Raises:
+        BadAddress: another database or driver, an option that is unknown, or a URL without a database.
+    """
+    url = _parse(text)
+    if url.get_backend_name() == "sqlite":
+        return url, arguments
+    options = {name.lower().replace("-", "_"): str(value) for name, value in url.query.items()}
+    modes = {name: options.pop(name) for name in MODE_NAMES & set(options)}
+    if unknown := set(options) - OPTIONS:
+        allowed = ", ".join(sorted(OPTIONS | {"ssl_mode"}))
+        raise BadAddress(f"{NAME}: ?{min(unknown)}= is not an option; the options are {allowed}")
+    if (charset := options.get("charset", "utf8mb4")) not in CHARSETS:
+        raise BadAddress(f"{NAME}: ?charset={charset} is not known; leave it out, or write charset=utf8mb4")
+    seconds = {name: _seconds(name, options.pop(name)) for name in SECONDS & set(options)}
+    arguments = arguments | seconds | _tls(modes, options)
+    return url.set(query=options), arguments
+
+
+def _parse(text: str) -> URL:
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        fix = "in a password, @ is written %40, : %3A, / %2F and % %25"
+        raise BadAddress(f"{NAME}: not a database URL; {SUPPORTED}; {fix}") from None
+    if url.host and "@" in f"{url.host}{url.database}":
+        raise BadAddress(f"{NAME}: an @ too many; in a password it is written %40")
+    if url.drivername not in DRIVERS:
+        if (backend := url.get_backend_name()) in ("mysql", "mariadb"):
+            raise BadAddress(
+                f"{NAME}: the driver is PyMySQL; write {backend}+pymysql:// instead of {url.drivername}://"
+            )
+        raise BadAddress(f"{NAME}: {url.drivername}:// is not supported; {SUPPORTED}")
+    if not url.database and url.get_backend_name() != "sqlite":
+        raise BadAddress(f"{NAME}: names no database; write mysql+pymysql://user@host:3306/database")
+    return url
+
+
+def _seconds(name: str, value: str) -> int:
+    if not value.isascii() or not value.isdigit() or not int(value):
+        raise BadAddress(f"{NAME}: {name} is not a whole number of seconds above 0")
+    return int(value)
+
+
+def _tls(modes: dict[str, str], options: dict[str, str]) -> dict[str, Any]:
+    """Return the driver's arguments for a mode that the URL names; the files in `options` are used up by it."""
+    for file in FILES & set(options):
+        try:
+            open(options[file], "rb").close()
+        except OSError as error:
+            raise BadAddress(f"{NAME}: {file}: {options[file]} cannot be read: {error.strerror}") from None
+    words = {value.lower().replace("-", "_") for value in modes.values()}
+    if len(words) > 1 or words - set(MODES):
+        known = "preferred, disabled, required, verify_ca and verify_identity"
+        raise BadAddress(f"{NAME}: ?{min(modes)}= is not one of {known}")
+    mode = MODES[words.pop()] if words else None
+    if mode is None:
+        return {}
+    encrypted, checked, compared = mode
+    if not encrypted:
+        return {"ssl_disabled": True}
+    ca = options.pop("ssl_ca", None)
+    try:
+        context = ssl.create_default_context(cafile=ca)
+    except ssl.SSLError as error:
+        raise BadAddress(f"{NAME}: ssl_ca: {ca}: {error}") from None
+    context.check_hostname = compared
+    context.verify_mode = ssl.CERT_REQUIRED if checked or ca else ssl.CERT_NONE
+    if cert := options.pop("ssl_cert", None):
+        context.load_cert_chain(cert, options.pop("ssl_key", None))
+    return {"ssl": context}

@@ -1,0 +1,111 @@
+"""The rows that are done, page by page, as cells of a file."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, NamedTuple
+
+from sqlalchemy import Engine, func, select
+
+from ..artifact import open_artifact
+from ..errors import ServiceError
+from ..migrate import schema
+from ..settings import Settings
+from ..tables import Item, State
+from .columns import Columns, answer_columns, flat, value_columns
+from .versions import Shape, newest_of_rows, read_versions
+
+PAGE_ROWS = 5_000
+Again = Callable[..., Any]
+BY_ID = "FORCE INDEX (items_state_id)"  # without it MySQL may walk the whole table by primary key
+
+
+COLUMNS = (Item.id, Item.key, Item.values, Item.label, Item.prediction, Item.model_version, Item.updated_at)
+
+
+class ExportRefused(ServiceError):
+    """The file cannot be written as requested."""
+
+
+class DoneRow(NamedTuple):
+    """A row that is done; the time is UTC."""
+
+    id: int
+    key: str | None
+    values: list[Any] | dict[str, Any]
+    label: str | None
+    prediction: Any
+    model_version: int
+    updated_at: datetime
+
+
+def pages(engine: Engine, again: Again) -> Iterator[Sequence[Any]]:
+    """Yield the rows that are done, in pages; a page that is lost with its connection is read again."""
+    after = 0
+    while page := again(_page, engine, after):
+        yield page
+        after = page[-1].id
+
+
+class Shapes:
+    """The columns of the file, as one model version gives them; rows of other versions must have the same.
+
+    The shapes of versions are in the database; that of a version which predicted rows before they were, is on disk.
+    """
+
+    def __init__(self, settings: Settings, stored: Mapping[int, Shape], newest: int | None) -> None:
+        self._model_dir, self._stored = settings.model_dir, stored
+        shape = self._find(newest if settings.model_version is None else settings.model_version)
+        self._shape = values, answers = _shape(shape)
+        self._names, self._labels = [entry["name"] for entry in shape["inputs"]], shape.get("labels") or []
+        first, last = {"id": int, "key": str}, {"model_version": int, "updated_at": datetime}
+        self.columns: Columns = {**first, **values, **answers, **last}
+        self._fits = cache(self._has_same_shape)
+
+    def line(self, row: DoneRow) -> list[Any]:
+        """Return a row's cells.
+
+        Raises:
+            ExportRefused: another version predicted it, with other inputs or labels than the columns have.
+            ArtifactRefused: the shape of that version is neither in the database nor on disk.
+        """
+        moment = row.updated_at.replace(tzinfo=UTC)
+        values = flat(row.values[name] for name in self._names) if isinstance(row.values, dict) else row.values
+        cells = [row.id, row.key, *values, *self._answers(row), row.model_version, moment]
+        if len(cells) != len(self.columns) or not self._fits(row.model_version):
+            raise ExportRefused(f"row {row.id}: model version {row.model_version} has other inputs or labels")
+        return cells
+
+    def _answers(self, row: DoneRow) -> list[Any]:
+        if row.label is None:
+            return flat([row.prediction])
+        if isinstance(row.prediction, dict):  # the likeliest labels; those of the others are not known
+            return [row.label, *map(row.prediction.get, self._labels)]
+        return [row.label, *row.prediction]
+
+    def _find(self, version: int | None) -> Shape:
+        if version is not None and version in self._stored:
+            return self._stored[version]
+        return open_artifact(self._model_dir, version).manifest
+
+    def _has_same_shape(self, version: int) -> bool:
+        return _shape(self._find(version)) == self._shape
+
+
+def _shape(manifest: Shape) -> tuple[Columns, Columns]:
+    return value_columns(manifest), answer_columns(manifest)
+
+
+def open_shapes(engine: Engine, settings: Settings) -> tuple[Shapes, int]:
+    """Return the shapes, and how many rows are done; raise `SchemaTooOld` if the tables are not what is needed."""
+    with engine.begin() as connection:
+        schema.check(connection)
+        shapes = Shapes(settings, read_versions(connection), newest_of_rows(connection))
+        done = select(func.count()).where(Item.state == State.DONE)
+        return shapes, int(connection.execute(done).scalar_one())
+
+
+def _page(engine: Engine, after: int) -> Sequence[DoneRow]:
+    query = select(*COLUMNS).where(Item.state == State.DONE, Item.id > after).with_hint(Item, BY_ID)
+    with engine.begin() as connection:
+        return [DoneRow(*row) for row in connection.execute(query.order_by(Item.id).limit(PAGE_ROWS))]

@@ -1,0 +1,101 @@
+"""Read the feed from a cursor on. A cursor is the number of a chunk and the id of the last row that was read of it."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Annotated, Any, NamedTuple
+
+import typer
+from sqlalchemy import ColumnElement, Connection, Engine, select
+
+from ..errors import ServiceError
+from ..tables import Item, State
+from .tables import Completion
+
+MAX_NUMBER = 2**63 - 1
+PAGE_ROWS = 5_000
+MOST_CHUNKS = 1_000  # in one query
+SinceCursor = Annotated[str | None, typer.Option(help="Only what was completed since: 0 first, then what was printed.")]
+
+
+class BadCursor(ServiceError):
+    """The text is not a cursor of this feed."""
+
+    status = 422
+
+
+class Cursor(NamedTuple):
+    """A place in the feed: behind the row `row_id` of the chunk `number`."""
+
+    number: int = 0
+    row_id: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.number}.{self.row_id}"
+
+
+def read_cursor(text: str) -> Cursor:
+    """Return the cursor that a text is, `0` is the beginning; raise `BadCursor` if it is none."""
+    number, _, row_id = text.partition(".")
+    for part in (number, row_id or "0"):
+        if not part.isascii() or not part.isdigit() or int(part) > MAX_NUMBER:
+            raise BadCursor(f"{text[:50]!r} is not a cursor: begin with 0, then give the one of the last answer")
+    return Cursor(int(number), int(row_id or 0))
+
+
+def read_feed(connection: Connection, cursor: Cursor, limit: int, columns: Sequence[Any]) -> tuple[list[Any], Cursor]:
+    """Return up to `limit` rows (`columns`, the first is the id) behind the cursor, and the next cursor.
+
+    A row is as it is now; a row that is no longer done, or was deleted, is left out.
+    """
+    chunks = select(Completion).where(Completion.number >= cursor.number).order_by(Completion.number)
+    wanted: list[tuple[int, int]] = []
+    for chunk in connection.execute(chunks.limit(MOST_CHUNKS)).mappings():
+        after = cursor.row_id if chunk["number"] == cursor.number else 0
+        if chunk["ids"] is None:
+            if wanted:
+                break
+            between = Item.id > after, Item.id >= chunk["first_id"], Item.id <= chunk["last_id"]
+            found = _rows(connection, columns, *between, limit=limit)
+            if found:
+                return found, Cursor(chunk["number"], found[-1][0])
+            cursor = Cursor(chunk["number"], MAX_NUMBER)
+            continue
+        wanted += [(chunk["number"], row_id) for row_id in chunk["ids"] if row_id > after]
+        if len(wanted) >= limit:
+            break
+    wanted = wanted[:limit]
+    by_id = {row[0]: row for row in _rows(connection, columns, Item.id.in_({row_id for _, row_id in wanted}))}
+    return [by_id[row_id] for _, row_id in wanted if row_id in by_id], Cursor(*wanted[-1]) if wanted else cursor
+
+
+def _rows(
+    connection: Connection, columns: Sequence[Any], *where: ColumnElement[bool], limit: int | None = None
+) -> list[Any]:
+    query = select(*columns).where(Item.state == State.DONE, *where).order_by(Item.id).limit(limit)
+    return list(connection.execute(query))
+
+
+class Since:
+    """What was completed since a cursor, page by page; None is everything, as another reader yields it."""
+
+    def __init__(self, engine: Engine, again: Callable[..., Any], since: str | None, columns: Sequence[Any]) -> None:
+        self._engine, self._again, self._columns = engine, again, columns
+        self._cursor = None if since is None else read_cursor(since)
+
+    def pages(self, everything: Iterable[Sequence[Any]]) -> Iterator[Sequence[Any]]:
+        """Yield the rows in the order of their completion, or `everything`."""
+        if self._cursor is None:
+            yield from everything
+        before = None
+        while self._cursor != before:
+            before = self._cursor
+            page, self._cursor = self._again(self._read, self._cursor)
+            yield page
+
+    def print_cursor(self) -> None:
+        """Print the cursor behind the last page."""
+        if self._cursor is not None:
+            typer.echo(f"--since-cursor {self._cursor} is what follows", err=True)
+
+    def _read(self, cursor: Cursor) -> tuple[list[Any], Cursor]:
+        with self._engine.connect() as connection:
+            return read_feed(connection, cursor, PAGE_ROWS, self._columns)

@@ -1,0 +1,64 @@
+"""Wait for rows that other transactions have locked, and count those that stay locked."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from pydantic import Field
+from pydantic_settings import BaseSettings
+from sqlalchemy import Connection, func
+
+from ..queries import Part
+from ..runner import Runner
+from ..settings import FROM_ENVIRONMENT
+from ..tables import Item
+
+LONGEST_PAUSE = 1.0  # seconds
+
+
+class HeldSettings(BaseSettings):
+    """How long a run waits at its end for rows that others hold, in seconds."""
+
+    model_config = FROM_ENVIRONMENT
+
+    held_rows_seconds: float = Field(default=30, ge=0)
+
+
+@contextmanager
+def wait_for_held_rows(runner: Runner) -> Iterator[None]:
+    """After a run, wait until no row is held, or until the time is over; try the rows that are released meanwhile.
+
+    `runner.result.held` is then how many rows are held.
+    """
+    seconds = HeldSettings().held_rows_seconds
+    yield
+    end, pause = time.monotonic() + seconds, 0.05
+    while count_held(runner) and time.monotonic() < end:
+        runner.pause(min(pause, max(end - time.monotonic(), 0)))
+        pause = min(2 * pause, LONGEST_PAUSE)
+        if runner.policy_name != "retry-all":  # whose rows are published together
+            runner.sweep(part for part in runner.rows.parts if part.grows)
+
+
+def count_held(runner: Runner) -> int:
+    """Count the rows that a run may claim and cannot, because others have locked them."""
+    runner.result.held = runner.retry(_count_held, runner)
+    return runner.result.held
+
+
+def _count_held(runner: Runner) -> int:
+    with runner.engine.begin() as connection:
+        if runner.rows.count(connection) <= len(runner.result.failed):  # the rows that this run tried
+            return 0
+        if runner.result.failed and runner.policy_name == "retry-all":  # every row is left
+            return 0
+        # In this order, a row that another runner finishes between the two counts is in neither of them.
+        free = _count_free(connection, runner.rows.parts)
+        return max(runner.rows.count(connection) - free, 0)
+
+
+def _count_free(connection: Connection, parts: Sequence[Part]) -> int:
+    """Count the rows that are not locked, and lock them until the transaction ends."""
+    count = func.count(Item.id)
+    queries = [part.select().with_only_columns(count).order_by(None) for part in parts]
+    return sum(connection.scalar(query.with_for_update(skip_locked=True)) or 0 for query in queries)

@@ -1,0 +1,69 @@
+"""Requests with an `Idempotency-Key`: sent again within a week, a request gets its first answer."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic_core import to_json
+from sqlalchemy import JSON, TIMESTAMP, Connection, Index, String, delete, func, select, update
+from sqlalchemy.dialects import mysql, sqlite
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ..errors import ServiceError
+from ..tables import KEY, UTF8, Base
+from .rows import add_once
+
+KEPT = timedelta(days=7)
+MOST_DELETED = 100  # old requests, with each new one
+
+
+class PostDiffers(ServiceError):
+    """The key of a request was used for another one."""
+
+    status = 409
+
+
+class Post(Base):
+    """A request that was answered: a hash of its rows, and the ids that they got."""
+
+    __tablename__ = "posts"
+    __table_args__ = (Index("posts_created_at", "created_at"), UTF8)
+
+    key: Mapped[str] = mapped_column(KEY, primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64))
+    ids: Mapped[list[int]] = mapped_column(JSON)
+    created_at: Mapped[datetime] = mapped_column(TIMESTAMP, server_default=func.now())
+
+
+def add_post(connection: Connection, rows: Sequence[tuple[Any, str | None]], key: str | None) -> list[int]:
+    """Add the rows of a request once, and return their ids; None is a request without a key.
+
+    Raises:
+        PostDiffers: the key was used for other rows.
+    """
+    if key is None:
+        return add_once(connection, rows)
+    digest = hashlib.sha256(to_json(rows)).hexdigest()
+    _claim(connection, key, digest)
+    found = connection.execute(select(Post.digest, Post.ids).where(Post.key == key)).one()
+    if found.digest != digest:
+        raise PostDiffers(f"Idempotency-Key {key!r} was used for other rows")
+    if found.ids:
+        return list(found.ids)
+    ids = add_once(connection, rows)
+    connection.execute(update(Post).where(Post.key == key).values(ids=ids))
+    return ids
+
+
+def _claim(connection: Connection, key: str, digest: str) -> None:
+    """Write the key, unless it is there; a request with the same key that is in progress is waited for."""
+    values = {"key": key, "digest": digest, "ids": []}
+    now = connection.execute(select(func.now())).scalar_one()
+    old = select(Post.key).where(Post.created_at < now - KEPT).limit(MOST_DELETED)
+    if keys := connection.scalars(old).all():
+        connection.execute(delete(Post).where(Post.key.in_(keys)))
+    if connection.dialect.name == "sqlite":
+        connection.execute(sqlite.insert(Post).values(values).on_conflict_do_nothing())
+    else:
+        connection.execute(mysql.insert(Post).values(values).on_duplicate_key_update(key=Post.key))

@@ -1,0 +1,60 @@
+"""Rows with an owner's key: sent again with the same values, a row is the one that is stored."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects import mysql, sqlite
+from sqlalchemy.orm import Session
+
+from ..errors import ServiceError
+from ..tables import Item
+
+
+class KeyTaken(ServiceError):
+    """A key belongs to a row with other values."""
+
+    status = 409
+
+
+def add_once(connection: Connection, rows: Sequence[tuple[Any, str | None]]) -> list[int]:
+    """Add those of the `rows` (values, key) whose key is not stored, and return the ids of all, in their order.
+
+    Raises:
+        KeyTaken: a key is stored, or comes twice, with other values.
+    """
+    given: dict[str, Any] = {}
+    for values, key in rows:
+        if key is not None and given.setdefault(key, values) != values:
+            raise KeyTaken(f"key {key!r} comes twice, with other values")
+    stored = _stored(connection, given)
+    if missing := [key for key in given if key not in stored]:
+        _insert(connection, [{"key": key, "values": given[key]} for key in missing])
+        stored |= _stored(connection, missing)  # another program may have added some of them meanwhile
+    for key, (row_id, values) in stored.items():
+        if values != given[key]:
+            raise KeyTaken(f"key {key!r} belongs to row {row_id}, which has other values")
+    unnamed = iter(_add(connection, [values for values, key in rows if key is None]))
+    return [next(unnamed) if key is None else stored[key][0] for _, key in rows]
+
+
+def _add(connection: Connection, rows: Sequence[Any]) -> list[int]:
+    """Add rows without a key, and return their ids in the order of the rows."""
+    items = [Item(values=values) for values in rows]
+    with Session(connection) as session:  # its end is not the end of the transaction
+        session.add_all(items)
+        session.flush()
+        return [item.id for item in items]
+
+
+def _stored(connection: Connection, keys: Sequence[str] | dict[str, Any]) -> dict[str, tuple[int, Any]]:
+    query = select(Item.key, Item.id, Item.values).where(Item.key.in_(keys))
+    return {row.key: (row.id, row[2]) for row in connection.execute(query)} if keys else {}
+
+
+def _insert(connection: Connection, rows: list[dict[str, Any]]) -> None:
+    """Insert rows, except those whose key another transaction adds at the same time; it is waited for."""
+    if connection.dialect.name == "sqlite":
+        connection.execute(sqlite.insert(Item).on_conflict_do_nothing(index_elements=[Item.key]), rows)
+    else:
+        connection.execute(mysql.insert(Item).on_duplicate_key_update(key=Item.key), rows)

@@ -1,0 +1,44 @@
+"""Whether a database is this pattern's own. Others keep an `alembic_version`, or tables with the same names, too."""
+
+import re
+
+from sqlalchemy import Connection, inspect
+
+from ..errors import Exit, ServiceError
+
+REVISION = re.compile(r"\d{4}")
+# Columns that tell our tables from those of others.
+COLUMNS = {"items": {"values", "state", "prediction", "attempts"}, "runs": {"outcome", "rows_done", "policy"}}
+FIX = "give this pattern a database of its own"
+
+
+class ForeignDatabase(ServiceError):
+    """The database belongs to another application, or lacks tables that its revision promises."""
+
+    exit_code, status = Exit.SCHEMA, 503
+
+
+def own_revision(stored: list[str]) -> str | None:
+    """Return the revision that `alembic_version` holds, None if it is empty.
+
+    Raises:
+        ForeignDatabase: it is none of ours.
+    """
+    foreign = [revision for revision in stored if not REVISION.fullmatch(revision)]
+    if foreign or len(stored) > 1:
+        seen = ", ".join(map(repr, foreign or stored))
+        raise ForeignDatabase(f"the database belongs to another application: its alembic_version holds {seen}; {FIX}")
+    return stored[0] if stored else None
+
+
+def check_owner(connection: Connection, revision: str | None) -> None:
+    """Raise `ForeignDatabase` unless the tables are ours, as far as there are any."""
+    found = inspect(connection)
+    for table, ours in COLUMNS.items():
+        there = {column["name"] for column in found.get_columns(table)} if found.has_table(table) else None
+        if there is not None and not ours <= there:
+            missing = min(ours - there)
+            raise ForeignDatabase(f"the table {table} is another application's: it has no column {missing!r}; {FIX}")
+    if revision and not found.has_table("items"):
+        fix = f"{FIX}, or, if it is ours, restore the table or drop alembic_version and migrate again"
+        raise ForeignDatabase(f"alembic_version holds {revision!r}, and there is no table items: {fix}")

@@ -1,0 +1,38 @@
+"""The options of the job that choose a policy."""
+
+from collections.abc import Callable
+from enum import StrEnum
+from functools import partial
+from typing import Annotated
+
+import typer
+
+from ..queries import Rows
+from ..runner import Runner, leave
+from .retry_all import retry_all
+from .retry_failed import retry_failed
+
+
+class Policy(StrEnum):
+    """What to do about rows that fail."""
+
+    RETRY_ALL = "retry-all"
+    RETRY_FAILED = "retry-failed"
+    LEAVE = "leave"
+
+
+OnFailure = Annotated[Policy, typer.Option(help="What to do about rows that fail.")]
+Backoff = Annotated[float, typer.Option(min=0, help="Seconds before the second try, doubled each time.")]
+
+
+def choose(runner: Runner, policy: Policy, max_attempts: int, backoff: float) -> None:
+    """Let a run follow a policy: with retry-all a run, otherwise a row, is tried up to `max_attempts` times."""
+    runner.policy_name = policy.value
+    if policy is Policy.RETRY_ALL:
+        runner.rows = Rows(None)
+    functions: dict[Policy, Callable[[Runner], None]] = {
+        Policy.LEAVE: leave,
+        Policy.RETRY_FAILED: partial(retry_failed, max_attempts=max_attempts, backoff=backoff),
+        Policy.RETRY_ALL: partial(retry_all, max_attempts=max_attempts, backoff=backoff),
+    }
+    runner.policy = functions[policy]

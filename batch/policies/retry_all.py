@@ -1,0 +1,48 @@
+"""Publish all rows or none: one transaction, which starts over if a row fails."""
+
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Row
+
+from .. import queries
+from ..runner import Runner
+from .retry_failed import back_off
+
+
+def retry_all(runner: Runner, max_attempts: int = 3, backoff: float = 1) -> None:
+    """Predict all rows in one transaction. If a row fails, start over; after the last try keep only the reasons."""
+    for attempt in range(max_attempts):
+        reasons = runner.retry(_publish_all, runner)
+        if not reasons:
+            return
+        if attempt + 1 < max_attempts:
+            back_off(runner, backoff * 2**attempt, len(reasons))
+    runner.retry(write_reasons, runner, reasons)
+    runner.result.failed = set(reasons)
+
+
+def _publish_all(runner: Runner) -> dict[int, str]:
+    """Predict all rows and commit, or roll back at the first chunk with failed rows and return their reasons."""
+    result = replace(runner.result, failed=set())
+    with runner.engine.connect() as connection, connection.begin() as transaction:
+        for part in runner.rows.parts:
+            runner.call_hooks(result)
+            last: Row[Any] | None = None
+            while rows := part.claim(connection, last, runner.chunk_rows):
+                predictions, last = runner.predict(connection, rows), rows[-1]
+                if predictions.failed:
+                    transaction.rollback()
+                    return predictions.failed
+                result.add(predictions)
+                runner.call_hooks(result)
+    runner.result = result
+    return {}
+
+
+def write_reasons(runner: Runner, reasons: dict[int, str]) -> None:
+    """Write why rows failed, except for rows that another runner has claimed or predicted since."""
+    with runner.engine.begin() as connection:
+        for part in runner.rows.parts:
+            rows = part.only(reasons).claim(connection, None, len(reasons))
+            queries.write_failed(connection, {row.id: reasons[row.id] for row in rows})

@@ -1,0 +1,38 @@
+"""Try the rows that failed again in the same run, after a pause that doubles each time."""
+
+import logging
+from collections.abc import Collection
+
+from sqlalchemy import Connection, select
+
+from ..database import read
+from ..runner import Runner
+from ..tables import Item, State
+
+log = logging.getLogger(__name__)
+
+
+def retry_failed(runner: Runner, max_attempts: int = 3, backoff: float = 1) -> None:
+    """Try each row once, then those that failed, until each has been tried `max_attempts` times."""
+    runner.sweep(runner.rows.parts)
+    for attempt in range(max_attempts - 1):
+        failed = sorted(runner.result.failed)
+        if not failed:
+            return
+        back_off(runner, backoff * 2**attempt, len(failed))
+        for start in range(0, len(failed), runner.chunk_rows):
+            ids = failed[start : start + runner.chunk_rows]
+            runner.sweep(part.only(ids) for part in runner.rows.parts)
+            runner.result.failed -= runner.retry(read, runner.engine, done, ids)  # by another runner
+
+
+def done(connection: Connection, ids: Collection[int]) -> set[int]:
+    """Return those of the rows `ids` that have a prediction and no reason for a failure."""
+    query = select(Item.id).where(Item.id.in_(ids), Item.state == State.DONE, Item.reason.is_(None))
+    return set(connection.scalars(query))
+
+
+def back_off(runner: Runner, seconds: float, failed: int) -> None:
+    """Wait before the next try."""
+    log.warning("%d rows failed, trying again in %g s", failed, seconds)
+    runner.pause(seconds)

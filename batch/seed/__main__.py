@@ -1,0 +1,66 @@
+"""Add rows: those of a CSV file, or Iris-like ones, of which the same seed gives the same.
+
+A load that ends early names itself; with --resume it goes on behind the rows that are stored.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Annotated
+
+import typer
+
+from ..database import Call, call, connect, read
+from ..errors import end_on_sigterm, exit_in_one_line
+from ..keys import add_once  # optional: keys
+from ..migrate import schema
+from ..progress import with_progress  # optional: progress
+from ..retry import retrying  # optional: retry
+from ..settings import load_settings
+from .flowers import flowers
+from .load import Load, Row, add_rows, new_name
+from .options import Columns, CsvFile, Decimal, Delimiter, Encoding, Key, Names, rows_of
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command(help=__doc__)
+def main(
+    rows: Annotated[int | None, typer.Option(min=0, help="Iris-like rows to add.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Other numbers give other rows.")] = 0,
+    file: CsvFile = None,
+    key: Key = None,
+    columns: Columns = None,
+    names: Names = None,
+    delimiter: Delimiter = None,
+    decimal: Decimal = None,
+    encoding: Encoding = None,
+    resume: Annotated[str | None, typer.Option(help="The name of a load of the same rows that ended early.")] = None,
+) -> None:
+    """Parse, add; print how much was added, however it ends."""
+    if (rows is None) == (file is None):
+        raise typer.BadParameter("give either --rows or --csv")
+    end_on_sigterm()
+    with exit_in_one_line():
+        settings = load_settings()
+        chunks: Iterable[Sequence[Row]] = ([(row, None) for row in chunk] for chunk in flowers(rows or 0, seed))
+        if file is not None:
+            chunks = rows_of(settings, file, (delimiter, decimal, names), encoding, columns, key)
+        engine = connect(settings)
+        again: Call = call
+        again = retrying()  # optional: retry
+        add: Call = add_rows
+        add = add_once if key else add_rows  # optional: keys
+        again(schema.upgrade_embedded, engine)
+        again(read, engine, schema.check)
+        load = Load(engine, again, add, resume or new_name(file))
+        try:
+            chunks = load.rest(chunks)
+            chunks = with_progress("added", chunks, rows)  # optional: progress
+            for chunk in chunks:
+                load.add(chunk)
+            load.complete = True
+        finally:
+            typer.echo(load)
+
+
+if __name__ == "__main__":
+    app()

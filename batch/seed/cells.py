@@ -1,0 +1,80 @@
+"""The cells of a file: one column for each value of a row, as the inputs in the manifest describe them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+TRUTH = {"true": True, "false": False}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A value of a row: its names in a file, its type in Python, and whether it may be missing."""
+
+    names: tuple[str, ...]
+    kind: type
+    missing: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.names[0]
+
+    def read(self, cell: str, decimal: str = ".") -> Any:
+        """Return the value of a cell; raise `ValueError` if it is none. The model's own limits are checked later."""
+        if self.kind is str:
+            return cell
+        if self.missing and not cell.strip():
+            return None
+        if self.kind is bool:
+            if cell.strip().lower() not in TRUTH:
+                raise ValueError("not true or false")
+            return TRUTH[cell.strip().lower()]
+        if decimal == ",":
+            if "." in cell:
+                raise ValueError("a point, where the decimal mark is a comma")
+            cell = cell.replace(",", ".")
+        if not is_number(cell):
+            raise ValueError("not a number")
+        try:
+            return self.kind(cell)
+        except ValueError:
+            raise ValueError("not a whole number") from None
+
+
+def columns_of(manifest: dict[str, Any], names: Sequence[str] = ()) -> list[Column]:
+    """Return the columns of the model's rows, by the names of its inputs; those of a single input have numbers.
+
+    An export calls them value_1, ..., pandas 0, ... . `names` are those of one file, in the order of the model.
+
+    Raises:
+        ValueError: there are more or fewer `names` than columns.
+    """
+    columns = []
+    several = len(manifest["inputs"]) > 1
+    for each in manifest["inputs"]:
+        for place in range(prod(each["shape"][1:])):
+            numbered = f"{each['name']}_{place + 1}" if several else str(place + 1)
+            name = each["name"] if several and prod(each["shape"][1:]) == 1 else numbered
+            known = (name, f"value_{name}")
+            columns.append(Column(known, _kind(each["dtype"]), each.get("missing", False)))
+    if names and len(names) != len(columns):
+        raise ValueError(f"{len(names)} names, the model takes {len(columns)} values")
+    if not names:
+        return columns
+    return [Column((name,), each.kind, each.missing) for name, each in zip(names, columns, strict=True)]
+
+
+def is_number(cell: str) -> bool:
+    """Return whether a cell holds a number as other programs write it."""
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return "_" not in cell  # Python would read 1_0 as 10
+
+
+def _kind(dtype: str) -> type:
+    if dtype in ("string", "bool"):
+        return str if dtype == "string" else bool
+    return float if dtype.startswith("float") else int

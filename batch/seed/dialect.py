@@ -1,0 +1,102 @@
+"""How a CSV file is written: its delimiter, its decimal mark, and whether its first line holds names."""
+
+import csv
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import Any
+
+from ..errors import ServiceError
+from .cells import Column, is_number
+
+DELIMITERS = ",;\t|"
+SAMPLE_LINES = 200
+WITH_COMMA = re.compile(r"[+-]?\d*,\d+(e[+-]?\d+)?", re.I)
+THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+")
+
+
+class FormUnclear(ServiceError):
+    """The file can be read in two ways, or in none; the message shows what was seen, and the option that decides."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """What the options say about a file; None is found out."""
+
+    delimiter: str | None = None
+    decimal: str | None = None
+    names: bool | None = None
+
+
+def read_lines(lines: Iterable[str], form: Form, columns: Sequence[Column]) -> tuple[Any, list[str] | None, str]:
+    """Return the csv reader of the rows, the names of the first line if there are any, and the decimal mark.
+
+    Raises:
+        FormUnclear: the lines do not decide.
+    """
+    lines = iter(lines)
+    head = list(islice(lines, SAMPLE_LINES))
+    delimiter = form.delimiter
+    if head and (said := re.fullmatch(r"sep=(.)\r?\n?", head[0])):  # a line of Excel, for Excel
+        delimiter, head[0] = delimiter or said[1], "\n"
+    delimiter = delimiter or _delimiter(head, len(columns))
+    sample = list(_rows(head, delimiter))
+    decimal = form.decimal or _decimal(sample, delimiter)
+    named = _named(sample, columns, decimal) if form.names is None else form.names
+    reader = csv.reader(chain(head, lines), delimiter=delimiter, strict=True)
+    return reader, next(filter(None, reader), []) if named and sample else None, decimal
+
+
+def is_numbered(names: Sequence[str]) -> bool:
+    """Return whether pandas has numbered the columns: 0, 1, ..., and an index without a name."""
+    given = names[names[:1] == [""] :]
+    return len(given) > 0 and list(given) == [str(number) for number in range(len(given))]
+
+
+def _rows(lines: Iterable[str], delimiter: str) -> Iterator[list[str]]:
+    """Yield the lines that can be read; the others are named when the whole file is read."""
+    reader = csv.reader(lines, delimiter=delimiter)
+    try:
+        yield from filter(None, reader)
+    except csv.Error:
+        return
+
+
+def _delimiter(head: list[str], width: int) -> str:
+    """Return the character that cuts most lines into as many cells as the model takes, or else alike."""
+
+    def fit(delimiter: str) -> tuple[int, int, int]:
+        counts = [len(cells) for cells in _rows(head, delimiter)]
+        most = max(set(counts), key=counts.count, default=1)
+        return counts.count(width), counts.count(most) if most > width else 0, -DELIMITERS.index(delimiter)
+
+    return max(DELIMITERS, key=fit)
+
+
+def _decimal(sample: list[list[str]], delimiter: str) -> str:
+    cells = [cell.strip() for row in sample for cell in row]
+    commas = [cell for cell in cells if WITH_COMMA.fullmatch(cell)]
+    points = [cell for cell in cells if "." in cell and is_number(cell)]
+    clear = [cell for cell in commas if not THOUSANDS.fullmatch(cell)]
+    if commas and (points or not clear):
+        seen = f"{commas[0]!r} and {points[0]!r}" if points else repr(commas[0])
+        raise FormUnclear(f"the decimal mark is not clear from {seen}: give --decimal , or --decimal .")
+    return "," if clear else "."
+
+
+def _named(sample: list[list[str]], columns: Sequence[Column], decimal: str) -> bool:
+    """Return whether the first line holds names: no cell is a number, or pandas has numbered the columns."""
+    if not sample:
+        return False
+    first, rest = sample[0], sample[1:]
+    if all(column.kind is str for column in columns):
+        return set(first) >= {column.name for column in columns}
+    if not any(is_number(cell.replace(decimal, ".")) for cell in first):
+        return True
+    if not is_numbered(first) or len(columns) < 2:
+        return False
+    fractions = [any(decimal in cell for cell in row) for row in rest]
+    if not fractions or not all(fractions):
+        raise FormUnclear(f"line 1 is {','.join(first)}: names or a row? Give --names or --no-names")
+    return True

@@ -1,0 +1,81 @@
+"""Rows that others hold are waited for, and those that are left are counted."""
+
+import json
+import threading
+
+from sqlalchemy import Engine, select, text
+
+from batch.held import wait_for_held_rows
+from batch.predictor import Predictor
+from batch.scope.scope import Scope
+from batch.tables import Item
+from tests.batch.commands import run
+from tests.batch.conftest import add, finish, items, new_runner, states
+
+GOOD, BAD = [5.1, 3.5, 1.4, 0.2], [5.1, None, 1.4, 0.2]
+
+
+def lock(connection, *ids: int) -> None:
+    by_id = select(Item.id).where(Item.id.in_(ids)).with_hint(Item, "FORCE INDEX (PRIMARY)")
+    connection.execute(by_id.with_for_update())
+
+
+def finished(engine: Engine, model: Predictor, scope: Scope | None = None, **options):
+    runner = new_runner(engine, model, **options)
+    if scope:
+        scope.apply(runner)
+    with wait_for_held_rows(runner):
+        finish(runner)
+    return runner.result
+
+
+def test_rows_that_another_transaction_holds_are_left_with_their_number_and_exit_code_8(mariadb: Engine):
+    add(mariadb, *[GOOD] * 5, BAD)
+    with mariadb.begin() as other:
+        lock(other, 1, 2)
+        first, second = run("job", mariadb), run("job", mariadb, "--json", "--max-attempts", "1")
+    assert (first.returncode, second.returncode, states(mariadb)) == (3, 8, "ppdddf")
+    assert first.stdout.startswith("3 rows predicted, 1 failed, 2 left because others hold them, ")
+    assert [json.loads(second.stdout)[name] for name in ("waiting", "rows", "held")] == [2, 0, 2]
+
+
+def test_a_run_that_could_claim_no_row_does_not_say_that_there_is_nothing_to_do(mariadb: Engine):
+    add(mariadb, GOOD)
+    with mariadb.begin() as other:
+        lock(other, 1)
+        held = run("job", mariadb)
+    assert (held.returncode, held.stdout.partition(" s, ")[0][:54]) == (
+        8,
+        "0 rows predicted, 0 failed, 1 left because others hold",
+    )
+    assert run("job", mariadb).returncode == 0
+
+
+def test_rows_that_are_released_in_time_are_predicted_by_the_run(mariadb: Engine, model: Predictor, monkeypatch):
+    monkeypatch.setenv("HELD_ROWS_SECONDS", "20")
+    add(mariadb, *[GOOD] * 4)
+    with mariadb.connect() as other:
+        lock(other, 1, 2)
+        threading.Timer(0.5, other.rollback).start()
+        result = finished(mariadb, model)
+    assert (result.done, result.held, states(mariadb)) == (4, 0, "dddd")
+
+
+def test_rows_that_failed_or_are_beyond_the_scope_are_not_held(engine: Engine, model: Predictor, monkeypatch):
+    monkeypatch.setenv("HELD_ROWS_SECONDS", "0")
+    add(engine, GOOD, BAD, *[GOOD] * 4)
+    result = finished(engine, model, Scope(max_rows=3))
+    assert (result.held, result.failed, states(engine)) == (0, {2}, "dfdppp")
+    assert finished(engine, model).held == 0
+
+
+def test_a_row_that_is_held_during_a_rescoring_is_counted(mariadb: Engine, model: Predictor, monkeypatch):
+    monkeypatch.setenv("HELD_ROWS_SECONDS", "0")
+    add(mariadb, *[GOOD] * 3)
+    with mariadb.begin() as connection:
+        connection.execute(text("UPDATE items SET state = 'done', model_version = 0"))
+    with mariadb.begin() as other:
+        lock(other, 2)
+        result = finished(mariadb, model, Scope(rescore=True))
+    assert (result.done, result.held) == (2, 1)
+    assert [item.model_version for item in items(mariadb)] == [1, 0, 1]

@@ -1,0 +1,164 @@
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batch.api.body import row_reader
+from batch.seed.cells import columns_of
+from batch.seed.csv_rows import BadLine, read
+from batch.seed.dialect import Form, FormUnclear
+
+GOOD = "5.1,3.5,1.4,0.2\n"
+FLOWER = [5.1, 3.5, 1.4, 0.2]
+MANIFEST = {"inputs": [{"name": "x", "dtype": "float32", "shape": [None, 4]}]}
+ABCD = ("a", "b", "c", "d")
+
+
+def chunks(text: str, size: int = 2, manifest: dict[str, Any] = MANIFEST, names=ABCD, **form) -> Iterator[list[Any]]:
+    key = form.pop("key", None)
+    lines = text.splitlines(keepends=True)
+    return read(lines, columns_of(manifest, names), row_reader(manifest), size, Form(**form), key)
+
+
+def rows(text: str, **options: Any) -> list[list[Any]]:
+    return [row.values for chunk in chunks(text, **options) for row in chunk]
+
+
+@given(st.lists(st.lists(st.floats(-1e30, 1e30), min_size=4, max_size=4), max_size=9), st.integers(1, 4))
+def test_every_line_is_a_row(written, size):
+    text = "".join(",".join(map(repr, row)) + "\n" for row in written)
+    assert [row.values for chunk in read_with(text, {"names": False}) for row in chunk] == written
+    assert rows("a,b,c,d\n" + text, size=size) == written
+
+
+FORMS = {
+    "without names": GOOD,
+    "empty lines": f"\n{GOOD}\n\n",
+    "CRLF": f"a,b,c,d\r\n{GOOD}",
+    "a name of two lines": f'a,"b",c,d\n{GOOD}',
+    "quotes and blanks": '5.1,"3.5", 1.4,2e-1',
+    "semicolons": "a;b;c;d\n5.1;3.5;1.4;0.2\n",
+    "decimal commas": "a;b;c;d\n5,1;3,5;1,4;0,2\n",
+    "quoted decimal commas": '"5,1","3,5","1,4","0,2"\n',
+    "tabs": "a\tb\tc\td\n5.1\t3.5\t1.4\t0.2\n",
+    "a line for Excel": "sep=;\na;b;c;d\n5,1;3,5;1,4;0,2\n",
+    "another order": "d,c,b,a\n0.2,1.4,3.5,5.1\n",
+    "columns that the model does not take": "customer,a,b,note,c,d\nC-1,5.1,3.5,good,1.4,0.2\n",
+    "an index of pandas": ",a,b,c,d\n0,5.1,3.5,1.4,0.2\n",
+    "numbered by pandas": f"0,1,2,3\n{GOOD}",
+    "numbered by pandas, with an index": f",0,1,2,3\n0,{GOOD}",
+}
+
+
+@pytest.mark.parametrize("text", FORMS.values(), ids=FORMS)
+def test_a_file_is_read_as_tools_write_it(text):
+    assert rows(text) == [FLOWER]
+
+
+def test_the_columns_of_an_export_are_found_by_their_names():
+    text = "id,value_2,value_1,value_3,value_4,label\n7,3.5,5.1,1.4,0.2,setosa\n"
+    assert rows(text, names=()) == [FLOWER]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("w,x,y,z\n" + GOOD, r"^no column is called 'a': the names are w, x, y, z; name the columns in the model's or"),
+        ("a,b,c,d,a\n5,6,7,8,9\n", r"^no column is called 'a': "),
+        ("0,1,2,3\n4,5,6,7\n", r"^line 1 is 0,1,2,3: names or a row\? Give --names or --no-names$"),
+        ("a;b;c;d\n1,234;5;6;7\n", r"^the decimal mark is not clear from '1,234': give --decimal , or --decimal \.$"),
+        ("a;b;c;d\n1,5;2.5;6;7\n", r"^the decimal mark is not clear from '1,5' and '2.5': give --decimal"),
+        (GOOD, r"^--key: the first line holds no names, so there is no column 'id'$"),
+        ("a,b,c,d\n" + GOOD, r"^--key: the names are a, b, c, d; 'id' is not one of them$"),
+    ],
+)
+def test_what_can_be_read_in_two_ways_is_refused_with_what_was_seen(text, why):
+    with pytest.raises(FormUnclear, match=why):
+        rows(text, key="id" if "--key" in why else None)
+
+
+@pytest.mark.parametrize(
+    ("text", "form", "row"),
+    [
+        ("0,1,2,3\n", {"names": False}, [0, 1, 2, 3]),
+        ("a;b;c;d\n1,234;5;6;7\n", {"decimal": ","}, [1.234, 5, 6, 7]),
+        ("1~2~3~4\n", {"delimiter": "~"}, [1, 2, 3, 4]),
+    ],
+)
+def test_an_option_decides(text, form, row):
+    assert [each.values for chunk in read_with(text, form) for each in chunk] == [row]
+
+
+def read_with(text: str, form: dict[str, Any]) -> Iterator[list[Any]]:
+    lines = text.splitlines(keepends=True)
+    return read(lines, columns_of(MANIFEST, ABCD), row_reader(MANIFEST), 2, Form(**form))
+
+
+def test_a_row_carries_its_owners_key():
+    found = [row for chunk in chunks("id,a,b,c,d\n C-1 ,5.1,3.5,1.4,0.2\n", key="id") for row in chunk]
+    assert found == [(FLOWER, "C-1")]
+    with pytest.raises(BadLine, match=r"^line 2: a key has 1 to 255 characters; nothing from line 2 on was added$"):
+        rows(f"id,a,b,c,d\n,{GOOD}", key="id")
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("1,2,3", "3 values, there must be 4"),
+        ("1;2;3;4", "1 values, there must be 4"),
+        ("1,2,x,4", "c: not a number"),
+        ("1,,3,4", "b: not a number"),
+        ("1,2,3,1_0", "d: not a number"),
+        ("e,f,g,h", "a: not a number"),
+        ("1,2,nan,4", "[2]: Input should be a finite number"),
+        ("1,2,3,1e39", "[3]: Input should be less than or equal to 3402823"),
+        ('1,2,3,"4', "unexpected end of data"),
+    ],
+)
+def test_a_bad_line_is_named_and_the_chunks_before_it_are_kept(line, fault):
+    found = chunks("a,b,c,d\n" + GOOD * 5 + f"{line}\n" + GOOD)
+    assert [len(next(found)), len(next(found))] == [2, 2]
+    with pytest.raises(BadLine) as bad:
+        next(found)
+    number = 8 if "unexpected" in fault else 7
+    assert str(bad.value).startswith(f"line {number}: {fault}")
+    assert str(bad.value).endswith("; nothing from line 6 on was added")
+
+
+PEOPLE = {
+    "inputs": [
+        {"name": "age", "dtype": "float32", "shape": [None, 1], "missing": True},
+        {"name": "city", "dtype": "string", "shape": [None, 1]},
+        {"name": "visits", "dtype": "int64", "shape": [None, 1]},
+        {"name": "member", "dtype": "bool", "shape": [None, 1]},
+    ]
+}
+
+
+def test_cells_become_values_of_the_types_of_the_columns():
+    text = 'member,visits,city,age\ntrue,3,Oslo,20\nFALSE,-1,"Rome, old",\n'
+    assert rows(text, manifest=PEOPLE, names=()) == [[20.0, "Oslo", 3, True], [None, "Rome, old", -1, False]]
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("x,Oslo,3,true", "age: not a number"),
+        ("20,Oslo,3.5,true", "visits: not a whole number"),
+        ("20,Oslo,,true", "visits: not a number"),
+        ("20,Oslo,3,yes", "member: not true or false"),
+        ("20,Oslo,9223372036854775808,true", "[2]: Input should be less than or equal to 9223372036854775807"),
+    ],
+)
+def test_a_cell_of_another_type_is_a_bad_line(line, fault):
+    with pytest.raises(BadLine, match=re.escape(f"line 2: {fault}")):
+        rows(f"age,city,visits,member\n{line}\n", manifest=PEOPLE, names=())
+
+
+def test_a_row_of_text_has_a_line_of_names_only_if_they_are_its_names():
+    texts = {"inputs": [{"name": name, "dtype": "string", "shape": [None, 1]} for name in "ab"]}
+    assert rows("b,a\nc,d\n", manifest=texts, names=()) == [["d", "c"]]
+    assert rows("x,y\nc,d\n", manifest=texts, names=()) == [["x", "y"], ["c", "d"]]
