@@ -18,7 +18,7 @@ from .fast import write_done  # optional: fast
 from .feed import record_completions  # optional: feed
 from .held import wait_for_held_rows  # optional: held
 from .migrate.schema import upgrade_embedded
-from .policies import Backoff, OnFailure, Policy, choose  # optional: policies
+from .policies import AllowFailed, Backoff, OnFailure, Policy, choose, tolerate  # optional: policies
 from .predictor import load_model
 from .progress import show_progress  # optional: progress
 from .queries import Rows
@@ -42,6 +42,7 @@ def main(
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
     on_failure: OnFailure = Policy.LEAVE,  # optional: policies
     backoff: Backoff = 1,  # optional: policies
+    allow_failed: AllowFailed = False,  # optional: policies
     top: Top = None,  # optional: wide
 ) -> None:
     """Parse, run, print the summary."""
@@ -70,7 +71,9 @@ def main(
         except Stopped as stopped:
             runner.result.stopped = stopped
         typer.echo(json.dumps(runner.result.summary()) if as_json else runner.result)
-        raise typer.Exit(runner.result.exit_code)
+        code = runner.result.exit_code
+        code = tolerate(code, allow_failed)  # optional: policies
+        raise typer.Exit(code)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ..errors import Exit
 from ..queries import Rows
 from ..runner import Runner, leave
 from .retry_all import retry_all
@@ -22,6 +23,7 @@ class Policy(StrEnum):
 
 
 OnFailure = Annotated[Policy, typer.Option(help="What to do about rows that fail.")]
+AllowFailed = Annotated[bool, typer.Option("--allow-failed", help="End with exit code 0 although rows failed.")]
 Backoff = Annotated[float, typer.Option(min=0, help="Seconds before the second try, doubled each time.")]
 
 
@@ -36,3 +38,8 @@ def choose(runner: Runner, policy: Policy, max_attempts: int, backoff: float) ->
         Policy.RETRY_ALL: partial(retry_all, max_attempts=max_attempts, backoff=backoff),
     }
     runner.policy = functions[policy]
+
+
+def tolerate(code: Exit, allow_failed: bool) -> Exit:
+    """Return the exit code of a run whose failed rows are not an error; `status` and the metrics still count them."""
+    return Exit.DONE if allow_failed and code is Exit.ROWS_FAILED else code

@@ -80,6 +80,12 @@ def test_a_run_that_leaves_rows_failed_has_its_own_exit_code(mariadb: Engine):
     }
 
 
+def test_failed_rows_are_no_error_for_an_operator_who_allows_them(mariadb: Engine):
+    add(mariadb, [1.0], [5.1, 3.5, 1.4, 0.2])
+    done = job(mariadb, "--allow-failed", "--json")
+    assert (done.returncode, json.loads(done.stdout)["failed"]) == (0, 1)
+
+
 @pytest.mark.parametrize("flags", [["--no-such-flag"], ["--on-failure", "hope"], ["--max-attempts", "0"], ["extra"]])
 def test_bad_usage_is_exit_code_2(flags):
     assert CliRunner().invoke(app, flags).exit_code == 2
