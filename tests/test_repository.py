@@ -53,7 +53,7 @@ ROLES = {
     "batch": "job runner queries tables database model artifact schemas settings errors",
 }
 # Non-blank lines of Python that remain when every optional folder is removed.
-LARGEST_ROOT = {"web_single": 400, "synchronous": 300, "asynchronous": 720, "batch": 629}
+LARGEST_ROOT = {"web_single": 400, "synchronous": 300, "asynchronous": 720, "batch": 630}
 LARGEST_SCRIPT = 200  # non-blank lines of asynchronous/job_queue.lua
 LARGEST_MODULE, LARGEST_FUNCTION, LARGEST_README = 150, 40, 80  # lines
 LARGEST_FILE = 300_000  # bytes
