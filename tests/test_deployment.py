@@ -89,7 +89,8 @@ def test_the_client_image_compiles_each_module_of_the_client():
     code = f"import sys; {'; '.join(commands)}; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
     files = [path.relative_to(ROOT).with_suffix("") for path in (ROOT / "synchronous").rglob("*.py")]
-    names = {".".join(file.parts).removesuffix(".__init__") for file in files if "tests" not in file.parts}
+    files = [file for file in files if "tests" not in file.parts and file.name != "__main__"]  # that runs when imported
+    names = {".".join(file.parts).removesuffix(".__init__") for file in files}
     assert names <= set(done.stdout.split())
 
 
