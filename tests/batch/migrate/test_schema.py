@@ -125,14 +125,14 @@ def test_an_interrupted_migration_ends_at_a_signal_and_restarts_after_a_lost_con
         program = start(
             "migrate", [sys.executable, "-m", "batch.migrate"], lambda: True, {"DATABASE_URL": url(mariadb)}
         )
-        wait_until(lambda: observer.scalar(waiting), 30)
+        wait_until(lambda: observer.scalar(waiting), 120)
         if stopped_by:
             os.kill(program.pid, stopped_by)
-            assert program.wait(20) == 128 + stopped_by
+            assert program.wait(60) == 128 + stopped_by
         else:
             observer.execute(text(f"KILL {observer.scalar(waiting)}"))
             reader.rollback()
-            assert program.wait(20) == 0
+            assert program.wait(60) == 0
     assert "Traceback" not in program.log.read_text()
 
 
