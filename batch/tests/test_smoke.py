@@ -9,11 +9,15 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 FOLDER = Path(__file__).parents[1]
 MODEL_DIR = os.environ.get("MODEL_DIR", str(FOLDER.parent / "models" / "artifacts" / "iris"))
-FLOWER = [5.1, 3.5, 1.4, 0.2]
+VERSION = max(Path(MODEL_DIR).glob("*/golden.json"), key=lambda path: int(path.parent.name)).parent
+MANIFEST, GOLDEN = (json.loads((VERSION / name).read_bytes()) for name in ("manifest.json", "golden.json"))
+COLUMNS = [np.array(GOLDEN["inputs"][each["name"]], object) for each in MANIFEST["inputs"]]
+ROWS = np.concatenate([column.reshape(len(column), -1) for column in COLUMNS], axis=1).tolist()
 
 
 @pytest.fixture
@@ -30,9 +34,9 @@ def start(tmp_path):
 
 @pytest.fixture
 def sql(tmp_path):
-    def sql(statement):
+    def sql(statement, values=()):
         with sqlite3.connect(tmp_path / "rows.sqlite3", timeout=30) as connection:
-            return connection.execute(statement).fetchall()
+            return connection.execute(statement, values).fetchall()
 
     return sql
 
@@ -42,7 +46,7 @@ def add(start, sql):
     def add(*rows):
         """Store rows; a run without rows creates the table."""
         finish(start("job"))
-        sql(f"""INSERT INTO items ("values") VALUES {", ".join(f"('{row}')" for row in rows)}""")
+        sql(f'INSERT INTO items ("values") VALUES {", ".join(["(?)"] * len(rows))}', [json.dumps(row) for row in rows])
 
     return add
 
@@ -52,23 +56,26 @@ def finish(program):
     return program.returncode, printed
 
 
-def test_every_row_gets_its_prediction_once(start, sql, add):
-    add(*[FLOWER] * 30)
-    assert finish(start("job"))[1].startswith("30 rows predicted, 0 failed")
-    assert sql("SELECT DISTINCT state, model_version, attempts FROM items") == [("done", 1, 1)]
+def test_every_row_gets_the_prediction_of_the_trainer_once(start, sql, add):
+    add(*ROWS)
+    assert finish(start("job"))[1].startswith(f"{len(ROWS)} rows predicted, 0 failed")
+    expected = GOLDEN["outputs"][MANIFEST.get("output") or next(iter(GOLDEN["outputs"]))]
+    predicted = [json.loads(text) for (text,) in sql("SELECT prediction FROM items ORDER BY id")]
+    np.testing.assert_allclose(np.ravel(predicted), np.ravel(expected), GOLDEN["tolerance"], GOLDEN["tolerance"])
+    assert sql("SELECT DISTINCT state, model_version, attempts FROM items") == [("done", int(VERSION.name), 1)]
     assert finish(start("job")) == (0, "nothing to do: no row waits for a prediction\n")
 
 
 def test_a_bad_row_fails_alone_with_its_reason(start, sql, add):
-    add(FLOWER, [1.0])
+    add(ROWS[0], ROWS[0][1:])
     code, printed = finish(start("job", "--json"))
     assert (code, json.loads(printed)["failed"]) == (3, 1)
-    rows = sql("SELECT state, reason FROM items ORDER BY id")
-    assert rows == [("done", None), ("failed", "List should have at least 4 items after validation, not 1")]
+    (good, none), (bad, reason) = sql("SELECT state, reason FROM items ORDER BY id")
+    assert (good, none, bad, bool(reason)) == ("done", None, "failed", True)
 
 
 def test_sigterm_ends_a_run_and_the_next_run_does_the_rest(start, sql, add):
-    add(*[FLOWER] * 3000)
+    add(*ROWS[:1] * 3000)
     job = start("job", "--chunk-rows", "1")
     while not sql("SELECT COUNT(*) FROM items WHERE state = 'done'")[0][0]:
         time.sleep(0.01)
@@ -76,4 +83,4 @@ def test_sigterm_ends_a_run_and_the_next_run_does_the_rest(start, sql, add):
     assert finish(job)[0] == 143
     left = sql("SELECT COUNT(*) FROM items WHERE state = 'pending' AND attempts = 0")[0][0]
     assert 0 < left == json.loads(finish(start("job", "--json"))[1])["done"]
-    assert sql("SELECT DISTINCT state, model_version, attempts FROM items") == [("done", 1, 1)]
+    assert sql("SELECT DISTINCT state, model_version, attempts FROM items") == [("done", int(VERSION.name), 1)]

@@ -19,26 +19,30 @@ KUSTOMIZATION = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kusto
 def write_deployment(order: Order, project: Path, rename: Rename) -> None:
     """Write the files, for images that are built in the folder `project`."""
     dockerfile = project / order.name / "Dockerfile"
-    (project / "Dockerfile").write_text(own_dockerfile(dockerfile.read_text(), order.name))
+    (project / "Dockerfile").write_text(own_dockerfile(dockerfile.read_text(), order))
     dockerfile.unlink()
     (project / "compose.yaml").write_text(rename(own_compose(order)))
     has, had = ({name for name, *_ in settings(each)} for each in (project / order.name, ROOT / order.pattern))
     gone, folder = had - has, project / "k8s"
     folder.mkdir()
-    for name in order.recipe.manifests:
+    manifests = [name for name in order.recipe.manifests if order.recipe.files.get(name) not in order.removed]
+    for name in manifests:
         text = without_marked_lines((ROOT / "k8s" / name).read_text(), order.removed)
         (folder / rename(name)).write_text(rename(_without_comments(text, gone)))
-    resources = [rename(name) for name in order.recipe.manifests]
+    resources = [rename(name) for name in manifests]
     (folder / "kustomization.yaml").write_text(_dump(KUSTOMIZATION | {"resources": resources}))
 
 
-def own_dockerfile(text: str, name: str) -> str:
+def own_dockerfile(text: str, order: Order) -> str:
     """Return a Dockerfile that copies the model, instead of one that trains it."""
+    name = order.name
     text = re.sub(r"FROM \S+ AS model\n.*?\n\n", "", text, flags=re.S)
     text = text.replace("COPY --from=model /artifacts/", "COPY models/")
     text = text.replace(f"COPY {name}/requirements.txt {name}/", "COPY requirements.txt .")
     text = text.replace(f"-r {name}/requirements.txt", "-r requirements.txt")
     text = text.replace(f"docker build -f {name}/Dockerfile ", "docker build ")
+    if "api" in order.removed and order.pattern == "batch":  # what is left has no port
+        text = re.sub(r"EXPOSE.*", f'HEALTHCHECK NONE\nCMD ["python", "-m", "{name}.job"]\n', text, flags=re.S)
     text = re.sub(r' \\\n +org\.opencontainers\.image\.description="[^"\n]*".*', "", text)
     return text
 
@@ -48,8 +52,12 @@ def own_compose(order: Order) -> str:
     text = without_marked_lines((ROOT / "docker-compose.yml").read_text(), order.removed)
     whole: dict[str, Any] = yaml.safe_load(text)
     services = {n: each for n, each in whole["services"].items() if order.recipe.profile in each["profiles"]}
+    gone = {n: services.pop(n) for n, part in order.recipe.services.items() if part in order.removed}
     for service in services.values():
         del service["profiles"]
+        for name in gone.keys() & service.get("depends_on", {}).keys():  # wait for what that service waited for
+            del service["depends_on"][name]
+            service["depends_on"] |= gone[name].get("depends_on", {})
         if "build" in service:
             service["build"] = "."
     return _dump({"name": order.dashed, "services": services} | _used(whole, services))

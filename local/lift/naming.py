@@ -20,6 +20,7 @@ def renamer(order: Order, model: str) -> Callable[[str], str]:
         f"serving-patterns/{recipe.image}": order.dashed,
         f"{order.pattern}/README.md": "README.md",
         "build one with `make models`": "put one there",
+        **{old: new for part in order.removed for old, new in recipe.without.get(part, {}).items()},
         **{old: new.format(name=order.name, dashed=order.dashed) for old, new in recipe.words.items()},
     }
     anything = re.compile("|".join(f"({re.escape(old)})" for old in words) + f"|{recipe.package}")

@@ -50,7 +50,8 @@ class Order:
 def check_pattern(pattern: str) -> str:
     """Return the pattern, or raise `LiftRefused`."""
     if pattern not in PATTERNS:
-        raise LiftRefused(f"PATTERN={pattern or 'missing'}: choose {' or '.join(PATTERNS)}")
+        reason = "cannot be lifted" if pattern else "is missing"
+        raise LiftRefused(f"PATTERN={pattern}: {reason}; choose {' or '.join(PATTERNS)}")
     return pattern
 
 

@@ -1,5 +1,6 @@
 """The folder of a copy: the package under its new name, the model, and what runs, tests and deploys it."""
 
+import shutil
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -12,6 +13,7 @@ from .order import Order
 from .parts import copy_without
 from .readme import TEMPLATES, write_readme
 from .requirements import write_requirements
+from .rows import fit_seed
 from .update import write_origin
 
 UNCHANGED = {".png", ".txt"}
@@ -22,6 +24,11 @@ FILES = {
     "dockerignore": ".dockerignore",
     "ci.yml": ".github/workflows/ci.yml",
 }
+SECRETS = """
+.PHONY: secrets
+secrets: ## write random passwords into secrets/, where there are none yet
+	sh passwords.sh 022 secrets $secrets
+"""
 
 
 def write_project(order: Order, project: Path) -> list[tuple[str, str]]:
@@ -30,6 +37,8 @@ def write_project(order: Order, project: Path) -> list[tuple[str, str]]:
     rename = renamer(order, manifest["name"])
     copy = copy_without(order.pattern, order.removed, project, order.name)
     (copy / "README.md").unlink()
+    if order.pattern == "batch" and "seed" not in order.removed:
+        fit_seed(copy)
     for path in sorted(copy.rglob("*")):
         if path.is_file() and path.suffix not in UNCHANGED:
             path.write_text(rename(path.read_text()))
@@ -43,10 +52,16 @@ def write_project(order: Order, project: Path) -> list[tuple[str, str]]:
 
 def _write_templates(order: Order, project: Path, model: str) -> None:
     words = {"name": order.name, "dashed": order.dashed, "model": model}
-    words["start"] = Template(order.recipe.start).substitute(words)
+    recipe = order.recipe
+    words |= {"start": Template(recipe.start).substitute(words), "run": Template(recipe.run).substitute(words)}
+    words["secrets"] = " ".join(recipe.secrets)
     for source, target in FILES.items():
         (project / target).parent.mkdir(parents=True, exist_ok=True)
         (project / target).write_text(Template((TEMPLATES / source).read_text()).safe_substitute(words))
+    if recipe.secrets:
+        shutil.copy(ROOT / "local" / "passwords.sh", project)
+        with (project / "Makefile").open("a") as file:
+            file.write(Template(SECRETS).safe_substitute(words))
     (project / "LICENSE").write_text((ROOT / "LICENSE").read_text())
 
 

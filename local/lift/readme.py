@@ -19,13 +19,14 @@ def write_readme(order: Order, project: Path, manifest: dict[str, Any]) -> None:
     """Write README.md from the template of the pattern, the model's manifest and the code of the copy."""
     folder = project / "models" / manifest["name"] / str(manifest["version"])
     golden = json.loads((folder / "golden.json").read_text())
+    recipe = order.recipe
     words = {
         "name": order.name,
         "dashed": order.dashed,
         "pattern": order.pattern,
         "model": manifest["name"],
         "inputs": "\n".join(_tensor(each) for each in manifest["inputs"]),
-        "row": json.dumps(example_row(manifest, golden)).replace("'", "'\\''"),
+        "row": json.dumps(example_row(manifest, golden)).replace("'", recipe.quote),
         "path": "/predict/label" if golden.get("labels") else "/predict",
         "answer": example_answer(manifest, golden),
         "labels": ", ".join(manifest.get("labels", [])) or "none; the model answers with values",

@@ -28,7 +28,7 @@ def order(folder, **changed):
 @pytest.mark.parametrize(
     ("changed", "line"),
     [
-        ({"pattern": "web"}, "PATTERN=web: choose web_single"),
+        ({"pattern": "web"}, "PATTERN=web: cannot be lifted; choose web_single or batch"),
         ({"to": "there"}, "exists already; name a new folder"),
         ({"to": "no/churn"}, "create it first"),
         ({"to": "my-churn"}, "NAME=my-churn: is not a valid package name"),
