@@ -6,7 +6,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Self
+from typing import Protocol, Self
 
 import httpx
 import redis
@@ -15,17 +15,28 @@ from asynchronous.keys import GROUP, RECORD
 from asynchronous.settings import QUEUE
 from local.processes import wait_until
 
+from .failing_cluster import FailingCluster
 from .outcomes import Outcome, Outcomes
-from .programs import Programs
 
 POSTERS, FOLLOWERS = 4, 4
 SPREAD = 1.5  # seconds over which the jobs around a kill are posted
 
 
+class Served(Protocol):
+    """Where the proxy is, and the Redis that holds its jobs."""
+
+    cluster: FailingCluster | None
+
+    @property
+    def proxy_url(self) -> str: ...
+
+    def store(self) -> redis.Redis: ...
+
+
 class Clients:
     """They record in `outcomes` what was promised and answered; as a context manager they end with it."""
 
-    def __init__(self, programs: Programs, images: Sequence[tuple[bytes, str]], seed: int) -> None:
+    def __init__(self, programs: Served, images: Sequence[tuple[bytes, str]], seed: int) -> None:
         self._url, self._programs, self._images = programs.proxy_url, programs, images
         self._queue, self._prefix = ("{jobs}", "{jobs}:") if programs.cluster else (QUEUE, "")
         self._chance = random.Random(seed)
@@ -102,14 +113,9 @@ class Clients:
             with suppress(redis.RedisError):
                 self._read_records()
 
-    def _store(self) -> redis.Redis:
-        cluster = self._programs.cluster
-        port = (cluster.owner() or cluster.ports[0]) if cluster else self._programs.redis_port
-        return redis.Redis(port=port, decode_responses=True, socket_timeout=5)
-
     def _read_records(self, *, last: bool = False) -> list[dict[str, str]]:
         job_ids = list(self.outcomes.promised)
-        with self._store() as store, store.pipeline(transaction=False) as pipeline:
+        with self._programs.store() as store, store.pipeline(transaction=False) as pipeline:
             for job_id in job_ids:
                 pipeline.hgetall(self._prefix + job_id + RECORD)
             records: list[dict[str, str]] = pipeline.execute()
@@ -138,7 +144,7 @@ class Clients:
         return True
 
     def _a_job_is_claimed(self) -> bool:
-        with suppress(redis.RedisError), self._store() as store:
+        with suppress(redis.RedisError), self._programs.store() as store:
             held = store.xpending_range(self._queue, GROUP, "-", "+", 1000)
             return any(entry["time_since_delivered"] < 300 for entry in held)  # older: of a killed worker
         return False

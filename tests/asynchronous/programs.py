@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Self
 
+import redis as client
+
 from local import servers
 from local.processes import Program, uninterrupted, wait_until
 from local.stack import ARTIFACTS, DURABLE, PROXY
@@ -44,6 +46,11 @@ class Programs:
             self._settings |= {"REDIS_URL": f"redis+cluster://{hosts}", "QUEUE": "{jobs}"}
         self._proxy_argv = [*PROXY, "--port", str(proxy_port)]
         self._running: dict[str, Program] = {}
+
+    def store(self) -> client.Redis:
+        """Return a client of the Redis that holds the jobs."""
+        port = (self.cluster.owner() or self.cluster.ports[0]) if self.cluster else self.redis_port
+        return client.Redis(port=port, decode_responses=True, socket_timeout=5)
 
     def start(self, kind: str) -> Program:
         """Start `redis`, `serving`, `proxy` or `worker`, for the first time or again; it may not be ready yet."""

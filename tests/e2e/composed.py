@@ -7,6 +7,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import redis
+
 from local.processes import ROOT, wait_until
 from local.servers import free_port
 
@@ -21,16 +23,28 @@ KILLER = "serving-patterns/batch:0.1.0"
 class Composed:
     """One `docker compose` project, with its secrets in `folder`."""
 
+    cluster = None
+
     def __init__(self, folder: Path) -> None:
         self.project = f"e2e-{os.getpid()}"
         self.ports = {name: free_port() for name in PORTS}
         self.password = secrets.token_urlsafe(18)
-        others = {name: secrets.token_urlsafe(18) for name in ("mysql_root_password", "redis_password")}
-        for name, value in {"mysql_password": self.password, **others}.items():
+        self._redis_password, root = secrets.token_urlsafe(18), secrets.token_urlsafe(18)
+        passwords = {"mysql_password": self.password, "mysql_root_password": root}
+        for name, value in (passwords | {"redis_password": self._redis_password}).items():
             (folder / name).write_text(value)
             (folder / name).chmod(0o644)
         self._env = os.environ | {f"{name}_PORT": str(port) for name, port in self.ports.items()}
         self._env |= {"SECRETS_DIR": str(folder), "BATCH_SEED_ROWS": "500"}
+
+    @property
+    def proxy_url(self) -> str:
+        return self.url("ASYNCHRONOUS")
+
+    def store(self) -> redis.Redis:
+        """Return a client of the Redis that holds the jobs."""
+        login = {"username": "jobs", "password": self._redis_password}
+        return redis.Redis(port=self.ports["REDIS"], decode_responses=True, socket_timeout=5, **login)
 
     def url(self, name: str) -> str:
         return f"http://127.0.0.1:{self.ports[name]}"

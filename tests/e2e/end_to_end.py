@@ -132,7 +132,7 @@ def test_calls_succeed_although_the_serving_container_is_killed(composed, digit_
 def test_no_job_is_lost_whichever_container_dies(composed):
     images = labelled_images(f"127.0.0.1:{composed.ports['SERVING_GRPC']}")
     victims = ["asynchronous-worker", "serving", "asynchronous-proxy", "redis"] * 2
-    with Clients(composed.url("ASYNCHRONOUS"), composed.ports["REDIS"], images, seed=0) as clients:
+    with Clients(composed, images, seed=0) as clients:
         for victim in victims:
             clients.post_more(50)
             clients.wait_for_work(10, posting=victim in ("asynchronous-proxy", "redis"))
