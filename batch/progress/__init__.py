@@ -6,6 +6,6 @@ Instead: count the rows that are done from another terminal.
 Remove: delete this folder and the lines that end with "# optional: progress"
 """
 
-from .progress import progress, show_progress, with_progress
+from .report import progress, show_progress, with_progress
 
 __all__ = ["progress", "show_progress", "with_progress"]

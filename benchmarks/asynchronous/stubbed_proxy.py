@@ -5,12 +5,12 @@ from fastapi import FastAPI
 from asynchronous import app as proxy
 
 
-async def _nothing(job_id: str, _image: bytes) -> str:
-    return job_id
+async def _nothing(_job_id: str, _image: bytes, _fields: str) -> bytes:
+    return b"accepted"
 
 
 def create_app() -> FastAPI:
     """Build the proxy and take away its way to the queue."""
     app = proxy.create_app()
-    app.state.queue.submit = _nothing
+    app.state.queue.submit_step = _nothing
     return app

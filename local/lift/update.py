@@ -5,11 +5,9 @@ The difference between the two is what has changed, in the copy's own names and 
 are in neither of them, so they are not in the difference.
 """
 
-import io
 import json
 import subprocess
 import sys
-import tarfile
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -32,8 +30,8 @@ def update(copy: Path) -> int:
     with tempfile.TemporaryDirectory(prefix="lift-") as scratch:
         then, now, tree = (Path(scratch) / name for name in ("then", "now", "tree"))
         archive = _git("archive", origin["commit"])
-        with tarfile.open(fileobj=io.BytesIO(archive)) as files:
-            files.extractall(tree, filter="data")
+        tree.mkdir()
+        subprocess.run(["tar", "-x", "-C", tree], input=archive, check=True)
         for target, root in ((then, tree), (now, ROOT)):
             _lift_again(origin, copy, target, root)
         (then / ORIGIN).write_text((copy / ORIGIN).read_text())

@@ -64,6 +64,6 @@ def test_a_page_of_waiting_rows_does_not_read_the_predicted_ones(mariadb: Engine
 
 
 def test_ids_come_back_in_the_order_of_the_rows(engine: Engine):
-    with Session(engine) as session, session.begin():
-        ids = queries.add(session, [[float(i)] for i in range(50)])
+    with engine.begin() as connection:
+        ids = queries.add(connection, [([float(i)], None) for i in range(50)])
     assert [(item.id, item.values) for item in items(engine)] == [(ids[i], [float(i)]) for i in range(50)]

@@ -1,7 +1,7 @@
 import logging
 import sys
 
-from batch.progress import progress
+from batch.progress import report as progress
 
 
 def test_without_a_terminal_progress_is_a_line_every_few_seconds(monkeypatch, caplog):
