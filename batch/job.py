@@ -72,7 +72,7 @@ def main(
             runner.result.stopped = stopped
         typer.echo(json.dumps(runner.result.summary()) if as_json else runner.result)
         code = runner.result.exit_code
-        code = tolerate(code, allow_failed)  # optional: policies
+        code = tolerate(runner.result, allow_failed)  # optional: policies
         raise typer.Exit(code)
 
 

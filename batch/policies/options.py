@@ -10,6 +10,7 @@ import typer
 from ..errors import Exit
 from ..queries import Rows
 from ..runner import Runner, leave
+from ..schemas import Result
 from .retry_all import retry_all
 from .retry_failed import retry_failed
 
@@ -40,6 +41,8 @@ def choose(runner: Runner, policy: Policy, max_attempts: int, backoff: float) ->
     runner.policy = functions[policy]
 
 
-def tolerate(code: Exit, allow_failed: bool) -> Exit:
+def tolerate(result: Result, allow_failed: bool) -> Exit:
     """Return the exit code of a run whose failed rows are not an error; `status` and the metrics still count them."""
-    return Exit.DONE if allow_failed and code is Exit.ROWS_FAILED else code
+    if not allow_failed or result.exit_code is not Exit.ROWS_FAILED:
+        return result.exit_code
+    return Exit.ROWS_HELD if result.held else Exit.DONE

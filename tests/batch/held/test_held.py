@@ -39,6 +39,14 @@ def test_rows_that_another_transaction_holds_are_left_with_their_number_and_exit
     assert [json.loads(second.stdout)[name] for name in ("waiting", "rows", "held")] == [2, 0, 2]
 
 
+def test_rows_that_others_hold_are_an_error_also_where_failed_rows_are_not(mariadb: Engine):
+    add(mariadb, GOOD, BAD)
+    with mariadb.begin() as other:
+        lock(other, 1)
+        done = run("job", mariadb, "--allow-failed")
+    assert (done.returncode, states(mariadb)) == (8, "pf")
+
+
 def test_a_run_that_could_claim_no_row_does_not_say_that_there_is_nothing_to_do(mariadb: Engine):
     add(mariadb, GOOD)
     with mariadb.begin() as other:
