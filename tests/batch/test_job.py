@@ -114,10 +114,10 @@ def test_a_database_without_the_tables_is_exit_code_7_and_names_the_command(data
 def test_what_disappears_during_a_run_ends_it_with_exit_code_7_and_names_the_command(mariadb: Engine, start_job, gone):
     fill(mariadb, 3000)
     program = start_job(mariadb, "--chunk-rows", "1")
-    wait_until(lambda: count(mariadb, State.DONE), 30)
+    wait_until(lambda: count(mariadb, State.DONE), 120)
     with mariadb.begin() as connection:
         connection.execute(text(f"DROP {gone}"))
-    assert (program.wait(30), "Traceback" in program.log.read_text()) == (7, False)
+    assert (program.wait(120), "Traceback" in program.log.read_text()) == (7, False)
     assert "run `python -m batch.migrate`" in program.log.read_text()
 
 
