@@ -52,8 +52,7 @@ ROLES = {
     "asynchronous": "app api model worker job_queue schemas settings errors",
     "batch": "job runner queries tables database model artifact schemas settings errors",
 }
-# Non-blank lines of Python that remain when every optional folder is removed.
-LARGEST_ROOT = {"web_single": 400, "synchronous": 300, "asynchronous": 720, "batch": 630}
+LARGEST_ROOT = {"web_single": 432, "synchronous": 300, "asynchronous": 761, "batch": 670}  # non-blank lines of Python
 LARGEST_SCRIPT = 200  # non-blank lines of asynchronous/job_queue.lua
 LARGEST_MODULE, LARGEST_FUNCTION, LARGEST_README = 150, 40, 80  # lines
 LARGEST_FILE = 300_000  # bytes
@@ -166,8 +165,7 @@ def test_modules_and_functions_are_short(folder):
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_the_root_of_a_pattern_is_short(pattern):
     text = "\n".join(path.read_text() for path in root_modules(pattern))
-    lesson = [line for line in text.splitlines() if line.strip() and "# optional: " not in line]
-    assert len(lesson) <= LARGEST_ROOT[pattern]
+    assert len([line for line in text.splitlines() if line.strip()]) <= LARGEST_ROOT[pattern]
 
 
 def test_the_script_of_the_queue_is_short():
