@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from asynchronous.api import MAX_IMAGE_BYTES as MAX_BYTES
 from asynchronous.consumer import Result
@@ -24,15 +24,6 @@ DRAWN = {  # strokes on paper of 280 by 280
     "7": [[(80, 55), (200, 55), (125, 235)], [(110, 150), (195, 150)]],
 }
 expect.set_options(timeout=20_000)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    program = servers.executable("chromium", "chromium-browser", "google-chrome")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
