@@ -6,7 +6,7 @@ each recycled worker would otherwise leave its own files. And a folder that vani
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.multiprocess import mark_process_dead
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+ATTEMPTS = 10
 
 
 def open_folder() -> Path:
@@ -21,6 +22,17 @@ def open_folder() -> Path:
     path = Path(os.environ[FOLDER])
     path.mkdir(mode=0o700, exist_ok=True)
     return path
+
+
+def in_folder(open_files: Callable[[], None]) -> None:
+    """Call `open_files`, and again if the folder is removed meanwhile: a worker that cannot boot ends the service."""
+    for attempts_left in reversed(range(ATTEMPTS)):
+        open_folder()
+        try:
+            return open_files()
+        except FileNotFoundError:
+            if not attempts_left:
+                raise
 
 
 @contextmanager

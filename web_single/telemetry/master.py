@@ -32,8 +32,11 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 
 def child_exit(server: Any, worker: Any) -> None:
-    """Keep the counts of a dead worker."""
-    merge_dead_worker(worker.pid)
+    """Keep the counts of a dead worker. An exception here would stop the service."""
+    try:
+        merge_dead_worker(worker.pid)
+    except OSError as error:
+        server.log.warning("The counts of worker %d are lost: %s", worker.pid, error)
 
 
 def on_exit(server: Any) -> None:

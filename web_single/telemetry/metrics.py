@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.values import MultiProcessValue
 
-from .counters import FOLDER, locked
+from .counters import FOLDER, in_folder, locked
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
@@ -17,9 +17,17 @@ class Metrics:
 
     def __init__(self, model: str, version: int) -> None:
         if FOLDER in os.environ:
-            # By default each counter asks the kernel for the process id each time: three times in a request.
-            pid = os.getpid()
-            values.ValueClass = MultiProcessValue(lambda: pid)  # type: ignore[no-untyped-call]
+            in_folder(lambda: self._open_shared(model, version))
+        else:
+            self._open(model, version)
+
+    def _open_shared(self, model: str, version: int) -> None:
+        # By default each counter asks the kernel for the process id each time: three times in a request.
+        pid = os.getpid()
+        values.ValueClass = MultiProcessValue(lambda: pid)  # type: ignore[no-untyped-call]
+        self._open(model, version)
+
+    def _open(self, model: str, version: int) -> None:
         self._registry = CollectorRegistry()
         self.requests = Histogram(
             "http_request_duration_seconds",

@@ -1,13 +1,20 @@
 """The counts outlive the workers."""
 
+import logging
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from prometheus_client.mmap_dict import MmapedDict
 
 from local.processes import wait_until
 from web_single.telemetry import counters as files
+from web_single.telemetry import metrics as web_single_metrics
+from web_single.telemetry.master import child_exit
+from web_single.telemetry.metrics import Metrics
 
 from ..load import Load
 from ..running import Service, counters
@@ -37,3 +44,31 @@ def test_the_counts_of_dead_workers_are_added_up(tmp_path: Path, monkeypatch: py
     assert sorted(file.name for file in tmp_path.glob("counter_*")) == ["counter_dead.db"]
     (total,) = MmapedDict.read_all_values_from_file(tmp_path / "counter_dead.db")
     assert total[:2] == ("rows", 7.0)
+
+
+@pytest.mark.parametrize("metric", ["Counter", "Gauge", "Histogram"])
+def test_a_worker_starts_although_the_folder_is_removed_at_that_moment(
+    metric: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "counters"
+    monkeypatch.setenv(files.FOLDER, str(folder))
+    monkeypatch.setattr("prometheus_client.values.ValueClass", None)  # put back after the test
+    made = getattr(web_single_metrics, metric)
+
+    def removed_first(*args: Any, **options: Any) -> Any:
+        monkeypatch.setattr(web_single_metrics, metric, made)
+        shutil.rmtree(folder)
+        return made(*args, **options)
+
+    monkeypatch.setattr(web_single_metrics, metric, removed_first)
+    page = Metrics("iris", 1).page().decode()
+    assert 'model_workers{model="iris",version="1"} 1.0' in page
+    assert 'refused_requests_total{reason="overloaded"} 0.0' in page
+
+
+def test_a_folder_that_cannot_be_made_again_does_not_stop_the_master(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv(files.FOLDER, str(tmp_path / "missing" / "counters"))
+    child_exit(SimpleNamespace(log=logging.getLogger()), SimpleNamespace(pid=11))
+    assert "The counts of worker 11 are lost" in caplog.text
