@@ -26,7 +26,7 @@ endif
 # The arguments of `make lift`, only from the command line: NAME and others may mean something else in the environment.
 given = $(if $(filter command,$(origin $(1))),--$(2) "$($(1))")
 
-.PHONY: help demo up down lift test test-tools estimators chaos e2e bench models secrets k8s-secrets lock format clean install install-all
+.PHONY: help demo up down lift test exhaustive test-tools estimators chaos e2e bench models secrets k8s-secrets lock format clean install install-all
 
 help: ## list the commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -45,6 +45,8 @@ test: test-tools install-all $(IRIS) $(DIGITS) ## lint, types and the whole suit
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy .
 	$(PY) -m pytest --numprocesses 2 --dist loadfile
+exhaustive: test-tools install-all $(IRIS) $(DIGITS) ## the tests that take too long for `make test`: each optional part removed alone
+	$(PY) -m pytest --numprocesses 2 -m exhaustive
 test-tools: ## install what the tests need from Debian, or name it in one line
 	@sh local/python_version.sh "$(PYTHON)"
 	@sh local/test_tools.sh "$(PYTHON)"
