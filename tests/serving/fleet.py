@@ -92,13 +92,17 @@ class Fleet:
 
 
 def write_config(folder: Path, models: dict[str, str]) -> Path:
-    """Write `folder`/models.config in one atomic step."""
+    """Write `folder`/models.config with these models."""
     text = "\n".join(
         f'config {{ name: "{name}" base_path: "{folder / name}" model_platform: "tensorflow" {more} }}'
         for name, more in models.items()
     )
-    path = folder / "models.config"
-    path.with_suffix(".new").write_text(f"model_config_list {{\n{text}\n}}\n")
+    return replace_text(folder / "models.config", f"model_config_list {{\n{text}\n}}\n")
+
+
+def replace_text(path: Path, text: str) -> Path:
+    """Write a file in one atomic step: a server that reads an empty configuration unloads all its models."""
+    path.with_suffix(".new").write_text(text)
     return path.with_suffix(".new").rename(path)
 
 

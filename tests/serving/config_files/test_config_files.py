@@ -13,7 +13,7 @@ from serving.__main__ import parse_flags
 from serving.config_files.config import read_models
 from serving.errors import ConfigRefused
 from serving.versions import Policy
-from tests.serving.fleet import write_config
+from tests.serving.fleet import replace_text, write_config
 
 MODEL = 'name: "a" base_path: "/a" model_platform: "tensorflow" '
 
@@ -97,10 +97,10 @@ def test_models_are_added_and_removed_while_the_server_runs(fleet):
 def test_a_config_file_that_cannot_be_read_changes_nothing(fleet):
     path = fleet.folder / "models.config"
     text = path.read_text()
-    path.write_text(text + "config {")
+    replace_text(path, text + "config {")
     wait_until(lambda: f"Invalid protobuf file: '{path}'" in fleet.program.log.read_text())
     assert fleet.mark("first") == (1, 1)
-    path.write_text(text)
+    replace_text(path, text)
     fleet.serve("later", v1="marked/2")
     assert fleet.mark("later") == (2, 1)
 
