@@ -110,6 +110,7 @@ def test_a_server_that_runs_the_graph_in_a_session_finds_every_variable(artifact
     np.testing.assert_allclose(probabilities, serve(data)["probabilities"], atol=1e-6)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.timeout(900)
 def test_every_build_writes_the_same_bytes(artifacts, tmp_path):
     subprocess.run([sys.executable, "-m", "models.digits", "--output", tmp_path], cwd=ROOT, check=True)
