@@ -1,9 +1,11 @@
 """The benchmarks run to their end and give their figures. How fast anything is, no test says."""
 
 import json
+import re
 import subprocess
 import sys
 
+from local.lift.parts import optional_folders
 from local.processes import ROOT
 
 
@@ -27,3 +29,10 @@ def test_an_overload_is_refused_and_what_is_admitted_is_timed():
     found = run("benchmarks.web_single.overload", "--rounds=1", "--seconds=0.5", "--limit=4")
     [calm], [overload] = found["rounds"].values()
     assert (calm["refused"], overload["refused"] > 0, overload["p99"] > 0) == (0, True, True)
+
+
+def test_each_optional_folder_is_removed_and_measured():
+    parts = optional_folders("web_single")
+    argv = [sys.executable, "-m", "benchmarks.web_single.parts", "--rounds=1", "--requests=30"]
+    printed = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=True, timeout=200).stdout
+    assert all(re.search(rf"without {part} +│ +\d+ │ +\d+\.\d\d │", printed) for part in parts)
