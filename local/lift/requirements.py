@@ -4,6 +4,7 @@ import ast
 import re
 import tomllib
 from collections.abc import Iterable
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -61,6 +62,7 @@ def mentioned(folders: Iterable[Path]) -> set[str]:
     return found
 
 
+@cache
 def modules_of_packages() -> dict[str, set[str]]:
     """Return the top-level modules of each installed package."""
     found: dict[str, set[str]] = {}

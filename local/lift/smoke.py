@@ -51,3 +51,4 @@ def _run(argv: Sequence[object], project: Path, **more: str) -> str:
 
 # What the copy's programs would read from this repository's environment.
 UNSET = {"PYTHONPATH", "VIRTUAL_ENV", "MODEL_DIR", "MODEL_VERSION", "MODEL_NAME", "PYTEST_ADDOPTS"}
+UNSET |= {"PYTHONDONTWRITEBYTECODE"}  # each start without compiled modules takes seconds

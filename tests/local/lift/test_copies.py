@@ -1,29 +1,63 @@
 """A copy with any choice of parts is complete: linted, typed, and deployable."""
 
+import itertools
+import random
+
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from local.lift.parts import optional_folders
 from local.lift.patterns import PATTERNS
 
+from .conftest import check_code, check_dockerfiles, check_kubernetes, check_names
+
 pytestmark = pytest.mark.timeout(600)
+CHOICES = ("all", "none", "some")
+_names = (f"churn{number}" for number in itertools.count())  # one run of mypy takes no name twice
 
 
+def removed_parts(pattern, choice, seed=0):
+    """Return the parts that a copy does not have; the same seed gives the same choice."""
+    parts = optional_folders(pattern)
+    chosen = random.Random(f"{pattern} {seed}")
+    some = [part for part in parts if chosen.random() < 0.5]
+    return tuple({"all": [], "none": parts, "some": some}[choice])
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    return tmp_path_factory.mktemp("copies")
+
+
+@pytest.fixture(scope="module")
+def copies(lift_without, place):
+    """Return a copy of each pattern with all parts, with none and with some, without their smoke tests."""
+    wanted = {(pattern, choice): removed_parts(pattern, choice) for pattern in PATTERNS for choice in CHOICES}
+    return {
+        case: lift_without(case[0], removed, name=name, place=place)
+        for name, (case, removed) in zip(_names, wanted.items(), strict=False)
+    }
+
+
+@pytest.mark.parametrize("choice", CHOICES)
 @pytest.mark.parametrize("pattern", PATTERNS)
-def test_a_copy_with_all_parts_is_complete(pattern, lift_without, check_copy):
-    check_copy(lift_without(pattern, ()), pattern, ())
+def test_a_copy_is_complete(pattern, choice, copies):
+    project = copies[pattern, choice]
+    check_names(project, pattern, removed_parts(pattern, choice))
+    check_dockerfiles(project)
+    check_kubernetes(project)
 
 
+def test_the_code_of_the_copies_is_linted_and_typed(copies, tmp_path):
+    check_code(list(copies.values()), tmp_path / "mypy")
+
+
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("pattern", PATTERNS)
-def test_a_copy_without_parts_is_complete(pattern, lift_without, check_copy):
-    removed = optional_folders(pattern)
-    check_copy(lift_without(pattern, removed), pattern, removed)
-
-
-@pytest.mark.parametrize("pattern", PATTERNS)
-@settings(max_examples=2, deadline=None, suppress_health_check=list(HealthCheck))
-@given(data=st.data())
-def test_a_copy_with_any_choice_of_parts_is_complete(pattern, lift_without, check_copy, data):
-    removed = data.draw(st.sets(st.sampled_from(optional_folders(pattern))))
-    check_copy(lift_without(pattern, sorted(removed)), pattern, removed)
+def test_a_copy_with_any_choice_of_parts_is_complete(pattern, lift_without, tmp_path):
+    choices = {name: removed_parts(pattern, "some", name) for name in (f"churn{number}" for number in range(20))}
+    for name, removed in choices.items():
+        project = lift_without(pattern, removed, name=name, place=tmp_path)
+        check_names(project, pattern, removed)
+        check_dockerfiles(project)
+        check_kubernetes(project)
+    check_code([tmp_path / name for name in choices], tmp_path / "mypy")
