@@ -1,6 +1,6 @@
-"""Requests through the gateway over three real web_single servers while two are replaced.
+"""Requests through the gateway over three real servers of a service while two are replaced.
 
-python -m tests.gateway.replacements --requests 10000
+python -m tests.gateway.replacements --service web_single --requests 10000
 """
 
 import argparse
@@ -18,12 +18,11 @@ from pathlib import Path
 import httpx
 
 from local.processes import Program, wait_until
-from local.servers import answers, free_port
-from tests.conftest import ARTIFACTS
-from tests.web_single.running import COMMAND, ROW
+from local.servers import answers, free_port, redis_server
 
 from .names import NameServer
-from .running import Gateway
+from .running import NAMES, Gateway
+from .services import SERVICES, Send
 
 CALLERS = 8
 
@@ -32,25 +31,26 @@ CALLERS = 8
 class Outcome:
     """What became of the requests: a status or an error for each, and how many each server answered."""
 
+    expected: int
     results: list[int | str] = field(default_factory=list)  # callers in several threads append to it
     servers: Counter[object] = field(default_factory=Counter)
     retried: int = 0
 
 
 class Servers:
-    """Real web_single servers on addresses of this machine, which share a name as containers of one service do."""
+    """Real servers on addresses of this machine, which share a name as containers of one service do."""
 
-    def __init__(self, names: NameServer, folder: Path) -> None:
-        self.port, self._folder = free_port(), folder
-        self._addresses = names.addresses["web-single"]
+    def __init__(self, service: str, names: NameServer, folder: Path, **env: str) -> None:
+        self.service, self.port, self._folder, self._env = service, free_port(), folder, env
+        self._addresses = names.addresses[NAMES[service.upper()]]
         self._programs: dict[str, Program] = {}
 
     def start(self, address: str) -> None:
         """Start a server. Its name resolves at once, although it is not ready yet."""
-        url, log = f"http://{address}:{self.port}/ready", self._folder / f"web_single-{address}.log"
-        env = {"MODEL_DIR": str(ARTIFACTS / "iris"), "WEB_CONCURRENCY": "1"}
-        argv = [*COMMAND, "--bind", f"{address}:{self.port}"]
-        self._programs[address] = Program("web_single", argv, lambda: answers(url), log, env)
+        url, log = f"http://{address}:{self.port}/ready", self._folder / f"{self.service}-{address}.log"
+        service = SERVICES[self.service]
+        argv, env = service.argv(address, self.port), service.env | self._env
+        self._programs[address] = Program(self.service, argv, lambda: answers(url), log, env)
         self._addresses.append(address)
 
     def wait_ready(self, address: str) -> None:
@@ -71,31 +71,38 @@ class Servers:
             self.stop(address)
 
 
-def run(requests: int, folder: Path, kill: bool = False) -> Outcome:
+def run(service: str, requests: int, folder: Path, kill: bool = False) -> Outcome:
     """Send at least `requests`; replace one server after a quarter of them, and another after a half, or `kill` it."""
     with ExitStack() as stack:
         names = stack.enter_context(NameServer())
-        servers = Servers(names, folder)
+        port, database = free_port(), folder / "rows.sqlite3"
+        env = {"REDIS_URL": f"redis://127.0.0.1:{port}/0", "DATABASE_URL": f"sqlite:///{database}"}
+        if service == "asynchronous":
+            redis = redis_server(port, folder / "redis")
+            stack.callback(redis.stop)
+            redis.wait_ready()
+        servers = Servers(service, names, folder, **env)
         stack.callback(servers.end)
         for address in ("127.0.0.1", "127.0.0.2", "127.0.0.3"):
             servers.start(address)
         for address in ("127.0.0.1", "127.0.0.2", "127.0.0.3"):
             servers.wait_ready(address)
-        limits = {"KEY_REQUESTS_PER_SECOND": "1000000", "WEB_SINGLE": f"web-single:{servers.port}"}
-        gateway = Gateway(folder, NAMESERVER=names.address, **limits)
+        address = {service.upper(): f"{NAMES[service.upper()]}:{servers.port}"}
+        gateway = Gateway(folder, NAMESERVER=names.address, KEY_REQUESTS_PER_SECOND="1000000", **address)
         stack.callback(gateway.program.stop)
-        gateway.wait_for("web_single")
+        gateway.wait_for(service)
         return _load(gateway, servers, requests, kill)
 
 
 def _load(gateway: Gateway, servers: Servers, requests: int, kill: bool) -> Outcome:
-    outcome, replaced = Outcome(), threading.Event()
+    service = SERVICES[servers.service]
+    outcome, replaced = Outcome(service.status), threading.Event()
     with ThreadPoolExecutor(CALLERS) as pool:
 
         def ended() -> bool:
             return replaced.is_set() and len(outcome.results) >= requests
 
-        callers = [pool.submit(_call, gateway, ended, outcome) for _ in range(CALLERS)]
+        callers = [pool.submit(_call, gateway, service.send, ended, outcome) for _ in range(CALLERS)]
         try:
             _replace_two(servers, outcome, requests, kill)
         finally:
@@ -123,25 +130,26 @@ def _wait_for(outcome: Outcome, count: int) -> None:
     wait_until(lambda: len(outcome.results) >= count, 300, f"{count} answers")
 
 
-def _call(gateway: Gateway, ended: Callable[[], bool], outcome: Outcome) -> None:
-    with gateway.client(gateway.key, **{"content-type": "application/json"}) as client:
+def _call(gateway: Gateway, send: Send, ended: Callable[[], bool], outcome: Outcome) -> None:
+    with gateway.client(gateway.key) as client:
         while not ended():
             try:
-                outcome.results.append(client.post("/web_single/predict", content=ROW).status_code)
+                outcome.results.append(send(client).status_code)
             except httpx.HTTPError as error:
                 outcome.results.append(repr(error))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--service", choices=SERVICES, default="web_single")
     parser.add_argument("--requests", type=int, default=10_000)
     parser.add_argument("--kill", action="store_true", help="kill the second server instead of stopping it")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        outcome = run(options.requests, Path(folder), options.kill)
+        outcome = run(options.service, options.requests, Path(folder), options.kill)
     print(f"{len(outcome.results)} requests: {dict(Counter(outcome.results))}")
     print(f"answered by {dict(outcome.servers)}, {outcome.retried} sent again by the gateway")
-    raise SystemExit(set(outcome.results) != {200})
+    raise SystemExit(set(outcome.results) != {outcome.expected})
 
 
 if __name__ == "__main__":

@@ -3,13 +3,15 @@
 import pytest
 
 from .replacements import run
+from .services import SERVICES
 from .upstream import HangUp
 
 
-def test_no_request_fails_while_two_of_three_servers_are_replaced(tmp_path):
-    outcome = run(500, tmp_path)
-    assert len(outcome.results) >= 500
-    assert set(outcome.results) == {200}
+@pytest.mark.parametrize("service", SERVICES)
+def test_no_request_fails_while_two_of_three_servers_are_replaced(service, tmp_path):
+    outcome = run(service, 300, tmp_path)
+    assert len(outcome.results) >= 300
+    assert set(outcome.results) == {outcome.expected}
     assert len(outcome.servers) >= 3
 
 
