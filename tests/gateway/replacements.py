@@ -134,7 +134,9 @@ def _call(gateway: Gateway, send: Send, ended: Callable[[], bool], outcome: Outc
     with gateway.client(gateway.key) as client:
         while not ended():
             try:
-                outcome.results.append(send(client).status_code)
+                answer = send(client)
+                as_expected = answer.status_code == outcome.expected
+                outcome.results.append(answer.status_code if as_expected else f"{answer.status_code} {answer.text}")
             except httpx.HTTPError as error:
                 outcome.results.append(repr(error))
 

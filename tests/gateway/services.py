@@ -49,6 +49,6 @@ SERVICES = {
     "web_single": Service(
         lambda address, port: [*COMMAND, "--bind", f"{address}:{port}"], predict, 200, IRIS | {"WEB_CONCURRENCY": "1"}
     ),
-    "asynchronous": Service(uvicorn(*PROXY), submit, 202, DIGITS),
+    "asynchronous": Service(uvicorn(*PROXY), submit, 202, DIGITS | {"MAX_QUEUED_JOBS": "1000000"}),
     "batch": Service(uvicorn("uvicorn", "--factory", "batch.api:create_app"), add, 201, IRIS),
 }
