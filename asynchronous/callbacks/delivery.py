@@ -5,7 +5,6 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any
 
 import httpx
 
@@ -61,10 +60,9 @@ class Delivery:
                 await asyncio.sleep(PAUSE_SECONDS)
 
     async def _schedule(self) -> None:
-        entries = await self._read("0") or await self._read(">")
-        pairs: list[Any] = [value for entry, fields in entries for value in (entry, fields[b"job_id"].decode())]
-        if pairs:
-            await self._queue.run("callbacks_schedule", *pairs, jobs=pairs[1::2])
+        for entry, ends in await self._read("0") or await self._read(">"):
+            ids = [job_id.decode() for job_id in ends]
+            await self._queue.run("callbacks_schedule", entry, *ids, jobs=ids)
 
     async def _read(self, after: str) -> list[tuple[bytes, dict[bytes, bytes]]]:
         stream, client = self._queue.keys.name(KEYS["ENDED_JOBS"]), self._queue.redis

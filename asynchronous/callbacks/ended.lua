@@ -1,11 +1,8 @@
--- Appends each job that ends to the stream ENDED_JOBS, and keeps the jobs that callbacks/ delivers.
+-- Appends the jobs that end in a step to the stream ENDED_JOBS, and keeps the jobs that callbacks/ delivers.
 
-local appended = false
+local ends = {}
 
-on('ended', function(job, status)
-  redis.call('XADD', ENDED_JOBS, '*', 'job_id', job.id, 'status', status)
-  appended = true
-end)
+on('ended', function(job, status) ends[#ends + 1], ends[#ends + 2] = job.id, status end)
 
 -- A job that is made from a dead letter is delivered to where the dead letter's job was.
 on('accepted', function(record)
@@ -24,7 +21,9 @@ local function renew(stream)
 end
 
 on('step_over', function()
-  if appended then renew(ENDED_JOBS) end
+  if #ends == 0 then return end
+  redis.call('XADD', ENDED_JOBS, '*', unpack(ends))
+  renew(ENDED_JOBS)
 end)
 
 -- Makes the group that reads the stream.
@@ -34,14 +33,11 @@ function steps.callbacks_join()
   redis.call('PEXPIRE', ENDED_JOBS, ENDED_LIFETIME)
 end
 
--- Schedules those of the given jobs that were posted with a URL; takes an entry and an id for each.
-function steps.callbacks_schedule(...)
-  for i = 1, select('#', ...), 2 do
-    local entry, id = select(i, ...)
-    if redis.call('XACK', ENDED_JOBS, CALLBACK_GROUP, entry) == 1
-      and redis.call('HEXISTS', record_of(id), URL_FIELD) == 1 then
-      redis.call('ZADD', CALLBACKS, NOW, id)
-    end
+-- Schedules those of an entry's jobs that were posted with a URL.
+function steps.callbacks_schedule(entry, ...)
+  if redis.call('XACK', ENDED_JOBS, CALLBACK_GROUP, entry) == 0 then return end
+  for _, id in ipairs({...}) do
+    if redis.call('HEXISTS', record_of(id), URL_FIELD) == 1 then redis.call('ZADD', CALLBACKS, NOW, id) end
   end
 end
 

@@ -1,6 +1,6 @@
 """What `ended.lua` keeps in Redis; `_x` follows the name of the queue.
 
-    jobs_ended         stream: job_id and status of each job that has ended    ENDED_LIFETIME
+    jobs_ended         stream: an entry for each step, {job_id: status}         ENDED_LIFETIME
     jobs_callbacks     sorted set: jobs to deliver, by the time when           until they are delivered or given up
     jobs_undelivered   stream: jobs whose delivery was given up                ENDED_LIFETIME
 

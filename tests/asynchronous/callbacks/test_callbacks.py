@@ -82,7 +82,7 @@ def test_each_end_is_in_the_stream_whether_or_not_there_is_a_url(submit, api, fi
     done, cancelled = submit("/ok"), post(api)
     assert api.delete(f"/job/{cancelled}").status_code == 204
     finish(SEVEN)
-    ends = {entry["job_id"]: entry["status"] for _, entry in store.xrange("jobs_ended")}
+    ends = {job_id: status for _, entry in store.xrange("jobs_ended") for job_id, status in entry.items()}
     assert ends == {done: "done", cancelled: "cancelled"}
     assert store.ttl("jobs_ended") > 3600
 
