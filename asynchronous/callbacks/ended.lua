@@ -57,7 +57,7 @@ local function note(id, ...)
 end
 
 function steps.callbacks_delivered(id)
-  redis.call('ZREM', CALLBACKS, id)
+  if redis.call('ZREM', CALLBACKS, id) == 1 then notify('callback', 'delivered') end
   note(id, 'callback', 'delivered')
 end
 
@@ -65,6 +65,7 @@ end
 function steps.callbacks_failed(id, attempts, reason, pause)
   if redis.call('ZSCORE', CALLBACKS, id) == false then return end -- another program has ended it meanwhile
   note(id, 'callback', 'failed', 'callback_attempts', attempts, 'callback_reason', reason)
+  notify('callback', pause == '' and 'dead' or 'retried')
   if pause ~= '' then return steps.callbacks_postpone(id, pause) end
   redis.call('ZREM', CALLBACKS, id)
   redis.call('XADD', UNDELIVERED, '*', 'job_id', id, 'attempts', attempts, 'reason', reason)

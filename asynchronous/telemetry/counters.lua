@@ -25,6 +25,8 @@ on('ended', function(job, status)
   observe('latency', LATENCY_BOUNDS, NOW - job.accepted_at)
 end)
 
+on('callback', function(outcome) count('callbacks_' .. outcome, 1) end)
+
 on('restarted', function() count('worker_restarts', 1) end)
 
 on('step_over', function()

@@ -67,6 +67,10 @@ class _Snapshot(Collector):
         for status in ("done", "failed", "expired", "cancelled"):
             ended.add_metric([status], self._figures.get(status, 0))
         yield ended
+        callbacks = CounterMetricFamily("jobs_callbacks", "Attempts to deliver a job's end", labels=["outcome"])
+        for outcome in ("delivered", "retried", "dead"):
+            callbacks.add_metric([outcome], self._figures.get(f"callbacks_{outcome}", 0))
+        yield callbacks
         yield self._histogram("batch_size", "Jobs that a worker claimed at once", "batch", BATCH_BOUNDS)
         # The script counts in milliseconds.
         yield self._histogram(

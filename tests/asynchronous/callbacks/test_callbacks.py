@@ -103,6 +103,17 @@ def test_a_failure_is_tried_again_and_at_last_a_dead_letter_that_can_be_retried(
     wait_until(lambda: len(receiver.messages("/fail")) > 3, 30)
 
 
+def test_the_metrics_count_what_was_delivered_retried_and_given_up(callbacks, submit, receiver, finish, store):
+    for path in ("/ok", "/flaky", "/fail"):
+        submit(path)
+    finish(*[SEVEN] * 3)
+    callbacks(CALLBACK_ATTEMPTS="3")
+    wait_until(lambda: store.xlen("jobs_undelivered") == 1 and store.zcard("jobs_callbacks") == 0, 60)
+    lines = [line for line in submit.api.get("/metrics").text.splitlines() if line.startswith("jobs_callbacks_total")]
+    outcomes = {"delivered": 2.0, "retried": 3.0, "dead": 1.0}
+    assert lines == [f'jobs_callbacks_total{{outcome="{name}"}} {value}' for name, value in outcomes.items()]
+
+
 def test_what_a_killed_program_had_begun_is_delivered_by_the_next(callbacks, submit, receiver, finish, store):
     jobs = [submit("/ok") for _ in range(20)]
     program = callbacks()

@@ -217,6 +217,16 @@ def test_a_file_that_is_too_large_is_refused(page, tmp_path):
     expect(row(page, "large.bmp")).to_contain_text("image: at most 10485760 bytes")
 
 
+def test_a_cancelled_job_is_shown_as_cancelled_and_is_over(page, api, store):
+    upload_new(page, 2)
+    job_id = store.xrange("jobs")[0][1]["job_id"]
+    assert api.delete(f"/job/{job_id}").status_code == 204
+    expect(rows(page, "cancelled")).to_contain_text("cancelled by a client")
+    expect(rows(page, "accepted")).to_have_count(1)
+    page.get_by_role("button", name="Remove ended").click()
+    expect(page.get_by_role("listitem")).to_have_count(1)
+
+
 def test_a_failed_an_expired_and_a_forgotten_job_say_why(page, consumer, store):
     upload_new(page, 3)
     failed, expired, forgotten = consumer.claim(5)
