@@ -2,11 +2,13 @@
 
     python -m tests.asynchronous.chaos --jobs 1000 --kills 50
 
-Proxy, worker, single processes of the worker, the serving program and Redis get SIGKILL at random moments, if possible
-while they work. The worker replaces its own processes; the others are started again after a second. Only an answer of
-202 is a promise. The exit code is 1 if such a job is lost, has two terminal states, has expired, or has a label that
-the model does not give its image. A job may fail: if the processes that worked on it were killed three times, its image
-might have been the cause. Such jobs are counted as failed, and are not an error.
+Proxy, worker, single processes of the worker, the program that delivers callbacks, the serving program and Redis get
+SIGKILL at random moments, if possible while they work. The worker replaces its own processes; the others are started
+again after a second. Only an answer of 202 is a promise. The exit code is 1 if such a job is lost, has two terminal
+states, has expired, has a label that the model does not give its image, or was never delivered to the receiver of
+callbacks. A job may fail: if the processes that worked on it were killed three times, its image might have been the
+cause. Such jobs are counted as failed, and are not an error. Some jobs are cancelled: a job whose DELETE was answered
+with 204 must have no other end.
 """
 
 import argparse
@@ -31,10 +33,10 @@ from .clients import Clients
 from .outcomes import Report
 from .programs import Programs
 
-KINDS = ("proxy", "worker", "child", "serving", "redis")
+KINDS = ("proxy", "worker", "child", "serving", "redis", "callbacks")
 DOWN_SECONDS = 1  # that a killed program stays down
 WORK_SECONDS = 10  # to wait for a moment at which a kill interrupts work
-DRAIN_SECONDS = 120  # for the jobs to end when all programs are up again
+DRAIN_SECONDS = 120  # for the jobs to end when all programs are up again, and for their ends to be delivered
 
 
 def plan(kills: int, chance: random.Random) -> list[str]:
@@ -88,8 +90,9 @@ class Chaos:
         programs.wait_ready()
         try:
             wait_until(lambda: clients.outcomes.ended() == self._jobs, DRAIN_SECONDS)
+            wait_until(lambda: clients.outcomes.promised.keys() <= programs.deliveries().keys(), DRAIN_SECONDS)
         except TimeoutError:
-            self.say("time is up, and not all jobs have ended")
+            self.say("time is up, and not all jobs have ended and been delivered")
         self.say(clients.outcomes.progress())
         return round(time.monotonic() - began, 1)
 
@@ -102,18 +105,26 @@ def run(jobs: int, kills: int, seed: int, folder: Path, redis: str = "single") -
     chaos = Chaos(jobs, kills, seed)
     chaos.say(f"seed {seed}: {jobs} jobs, {kills} kills, logs in {folder}")
     with Programs(folder, redis) as programs:
-        for kind in ("redis", "serving", "proxy", "worker"):
+        for kind in ("redis", "serving", "receiver", "proxy", "worker", "callbacks"):
             programs.start(kind)
         programs.wait_ready()
         with Clients(programs, labelled_images(programs.serving_grpc), seed) as clients:
             chaos.kill(programs, clients)
             drained = chaos.settle(programs, clients)
         records = clients.read_all()
+        deliveries = programs.deliveries()
+    delivered = [deliveries.get(job_id, []) for job_id in clients.outcomes.promised]
+    for job_id in clients.outcomes.promised:
+        for outcome in deliveries.get(job_id, []):
+            clients.outcomes.add(job_id, outcome, last=True)
     chaos.say(f"failed: {[record.get('reason') for record in records if record.get('status') == 'failed']}")
     return Report(
         jobs=len(clients.outcomes.promised),
         kills=len(chaos.kinds),
         **clients.outcomes.verdict(),
+        delivered=sum(map(bool, delivered)),
+        twice=sum(len(each) > 1 for each in delivered),
+        never=delivered.count([]),
         seed=seed,
         seconds=chaos.seconds(),
         drained_seconds=drained,

@@ -19,6 +19,7 @@ from .failing_cluster import FailingCluster
 from .outcomes import Outcome, Outcomes
 
 POSTERS, FOLLOWERS = 4, 4
+CANCELLED = 0.1  # of the jobs
 SPREAD = 1.5  # seconds over which the jobs around a kill are posted
 
 
@@ -30,6 +31,9 @@ class Served(Protocol):
     @property
     def proxy_url(self) -> str: ...
 
+    @property
+    def receiver_url(self) -> str: ...
+
     def store(self) -> redis.Redis: ...
 
 
@@ -38,6 +42,7 @@ class Clients:
 
     def __init__(self, programs: Served, images: Sequence[tuple[bytes, str]], seed: int) -> None:
         self._url, self._programs, self._images = programs.proxy_url, programs, images
+        self._params = {"callback_url": f"{programs.receiver_url}/ok"} if programs.receiver_url else {}
         self._queue, self._prefix = ("{jobs}", "{jobs}:") if programs.cluster else (QUEUE, "")
         self._chance = random.Random(seed)
         self.outcomes, self.unanswered, self.followed = Outcomes(), 0, 0
@@ -71,6 +76,8 @@ class Clients:
                 if job_id := self._accepted(client, image):
                     self.outcomes.accept(job_id, label)
                     self._latest.put(job_id)
+                    if self._chance.random() < CANCELLED:
+                        self._cancel(client, job_id)
                 else:
                     self.unanswered += 1
                     self._to_post.release()
@@ -79,13 +86,22 @@ class Clients:
     def _accepted(self, client: httpx.Client, image: bytes) -> str | None:
         self._posting.set()
         try:
-            answer = client.post("/predict", content=image)
+            answer = client.post("/predict", content=image, params=self._params)
         except httpx.HTTPError:
             return None
         finally:
             self._posting.clear()
         assert answer.status_code in (202, 503), f"{answer.status_code} {answer.text}"
         return str(answer.json()["job_id"]) if answer.status_code == 202 else None
+
+    def _cancel(self, client: httpx.Client, job_id: str) -> None:
+        """Try to cancel a job; only an answer of 204 is a promise."""
+        self.outcomes.to_cancel.add(job_id)
+        with suppress(httpx.HTTPError):
+            answer = client.delete(f"/job/{job_id}")
+            assert answer.status_code in (204, 409, 503), f"{answer.status_code} {answer.text}"
+            if answer.status_code == 204:
+                self.outcomes.cancelled.add(job_id)
 
     def _follow(self) -> None:
         """Follow one of the latest jobs to its end, then another."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import httpx
 
-ENDS = ("done", "failed", "expired")
+ENDS = ("done", "failed", "expired", "cancelled")
 
 
 class Outcome(NamedTuple):
@@ -31,7 +31,12 @@ class Outcome(NamedTuple):
         if answer.status_code == 503:
             return None
         assert answer.status_code in (200, 202, 404, 410), f"{answer.status_code} {answer.text}"
-        job = {name: str(value) for name, value in answer.json().items()}
+        return cls.of_job(answer.json())
+
+    @classmethod
+    def of_job(cls, fields: Mapping[str, object]) -> "Outcome":
+        """Read a job as the proxy answers it, and as a callback contains it."""
+        job = {name: str(value) for name, value in fields.items()}
         if "finished_at" in job:
             job["finished_at"] = str(round(datetime.fromisoformat(job["finished_at"]).timestamp() * 1000))
         return cls.of_record(job)
@@ -43,6 +48,8 @@ class Outcomes:
     def __init__(self) -> None:
         self.promised: dict[str, str] = {}  # the accepted jobs, and the label that the model has for each image
         self._seen: dict[str, set[Outcome]] = {}
+        self.to_cancel: set[str] = set()  # the jobs that a client has tried to cancel
+        self.cancelled: set[str] = set()  # those with an answer of 204, which is a promise as well
 
     def accept(self, job_id: str, label: str) -> None:
         self._seen[job_id] = set()
@@ -66,8 +73,10 @@ class Outcomes:
             seen = self._seen[job_id]
             found.update({outcome.status for outcome in seen})
             found["lost"] += not seen or any(outcome.status not in ENDS for outcome in seen)
-            found["changed"] += len(seen) > 1
-            found["wrong"] += any(_is_wrong(outcome, label) for outcome in seen)
+            uncancelled = job_id in self.cancelled and any(outcome.status != "cancelled" for outcome in seen)
+            found["changed"] += len(seen) > 1 or uncancelled
+            unasked = job_id not in self.to_cancel and any(outcome.status == "cancelled" for outcome in seen)
+            found["wrong"] += unasked or any(_is_wrong(outcome, label) for outcome in seen)
         return {name: found[name] for name in (*ENDS, "lost", "changed", "wrong")}
 
 
@@ -86,9 +95,13 @@ class Report:
     done: int
     failed: int
     expired: int
+    cancelled: int
     lost: int
     changed: int
     wrong: int
+    delivered: int  # jobs whose end the receiver of callbacks got; `twice`: more than once
+    twice: int
+    never: int
     seed: int
     seconds: float
     drained_seconds: float
@@ -101,4 +114,4 @@ class Report:
     @property
     def all_kept(self) -> bool:
         """Return whether every promise was kept."""
-        return not (self.lost or self.changed or self.wrong or self.expired)
+        return not (self.lost or self.changed or self.wrong or self.expired or self.never)

@@ -1,10 +1,13 @@
 """The programs of a chaos run: each is killed without warning, and started again with the same settings and ports."""
 
+import base64
 import contextlib
+import json
 import os
 import random
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -17,7 +20,9 @@ from local.stack import ARTIFACTS, DURABLE, PROXY
 from .acl import PASSWORD, RULE, USER
 from .conftest import children
 from .failing_cluster import FailingCluster
+from .outcomes import Outcome
 
+SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 LEASE = 3  # seconds: short, so that the jobs of a killed worker are soon claimed by another
 
 
@@ -27,8 +32,9 @@ class Programs:
     def __init__(self, folder: Path, redis: str = "single") -> None:
         self._folder, self._acl = folder, ["--user", USER, "on", f">{PASSWORD}", *RULE.split()] * (redis == "acl")
         self.cluster = FailingCluster(folder, "{jobs}") if redis == "cluster" else None
-        ports = [servers.free_port() for _ in range(4)]
-        self.redis_port, self._grpc_port, self._rest_port, proxy_port = ports
+        ports = [servers.free_port() for _ in range(5)]
+        self.redis_port, self._grpc_port, self._rest_port, proxy_port, self._receiver_port = ports
+        self.receiver_url, self.received = f"http://localhost:{self._receiver_port}", folder / "received"
         self.serving_grpc, self.proxy_url = f"127.0.0.1:{self._grpc_port}", f"http://127.0.0.1:{proxy_port}"
         self._settings = {
             "REDIS_URL": f"redis://127.0.0.1:{self.redis_port}/0",
@@ -36,7 +42,11 @@ class Programs:
             "MODEL_DIR": str(ARTIFACTS / "digits"),
             "WORKER_PROCESSES": "2",
             "LEASE": str(LEASE),
+            "CALLBACK_HOSTS": self.receiver_url,
+            "CALLBACK_PRIVATE": "true",
+            "CALLBACK_SECRET_FILE": str(folder / "secret"),
         }
+        (folder / "secret").write_text(SECRET)
         if redis == "acl":
             (folder / "password").write_text(PASSWORD)
             self._settings["REDIS_URL"] = f"redis://{USER}@127.0.0.1:{self.redis_port}/0"
@@ -53,7 +63,7 @@ class Programs:
         return client.Redis(port=port, decode_responses=True, socket_timeout=5)
 
     def start(self, kind: str) -> Program:
-        """Start `redis`, `serving`, `proxy` or `worker`, for the first time or again; it may not be ready yet."""
+        """Start one of them by its name, for the first time or again; it may not be ready yet."""
         with uninterrupted():
             if kind in self._running and not (kind == "redis" and self.cluster):
                 self._running[kind].stop()  # it is dead, but its child processes may not have ended yet
@@ -68,10 +78,12 @@ class Programs:
         log = self._folder / f"{kind}.log"
         if kind == "serving":
             return servers.serving(self._grpc_port, self._rest_port, ARTIFACTS / "digits", log)
+        ready, argv = (lambda: True), [f"asynchronous.{kind}"]
         if kind == "proxy":
             ready, argv = (lambda: servers.answers(f"{self.proxy_url}/ready")), self._proxy_argv
-        else:
-            ready, argv = (lambda: True), ["asynchronous.worker"]
+        if kind == "receiver":
+            argv = ["tests.asynchronous.callbacks.receiver", str(self._receiver_port), str(self.received), SECRET]
+            ready = partial(servers.accepts, self._receiver_port)
         return Program(kind, [sys.executable, "-m", *argv], ready, log, self._settings)
 
     def kill(self, kind: str, chance: random.Random) -> int:
@@ -86,6 +98,14 @@ class Programs:
         child = chance.choice(children(worker))
         os.kill(child, signal.SIGKILL)
         return child
+
+    def deliveries(self) -> dict[str, list[Outcome]]:
+        """Return what the receiver got so far, for each job."""
+        found: dict[str, list[Outcome]] = {}
+        lines = self.received.read_text().split("\n")[:-1] if self.received.exists() else []  # the last is incomplete
+        for data in (json.loads(line)["data"] for line in lines):
+            found.setdefault(data["job_id"], []).append(Outcome.of_job(data))
+        return found
 
     def wait_ready(self) -> None:
         """Return when all started programs are ready."""

@@ -13,23 +13,23 @@ DONE = Outcome("done", "7", finished_at=1000)
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("redis", ["acl", "cluster"])
 def test_no_job_is_lost_changed_or_wrong_in_a_failover_or_with_few_permissions(tmp_path, redis):
-    report = run(jobs=100, kills=5, seed=random.randrange(10**6), folder=tmp_path, redis=redis)
-    assert (report.lost, report.changed, report.wrong, report.expired) == (0, 0, 0, 0), report
+    report = run(jobs=100, kills=6, seed=random.randrange(10**6), folder=tmp_path, redis=redis)
+    assert (report.lost, report.changed, report.wrong, report.expired, report.never) == (0, 0, 0, 0, 0), report
     assert (report.jobs, report.kills_by_kind["redis"]) == (100, 1), report
 
 
 @pytest.mark.timeout(300)
 def test_no_job_is_lost_changed_or_wrong_whatever_is_killed(tmp_path):
     report = run(jobs=250, kills=10, seed=random.randrange(10**6), folder=tmp_path)
-    assert (report.lost, report.changed, report.wrong, report.expired) == (0, 0, 0, 0), report
-    assert (report.jobs, report.done + report.failed) == (250, 250), report
+    assert (report.lost, report.changed, report.wrong, report.expired, report.never) == (0, 0, 0, 0, 0), report
+    assert (report.jobs, report.done + report.failed + report.cancelled, report.delivered) == (250, 250, 250), report
     assert sum(report.kills_by_kind.values()) == report.kills == 10
     assert set(report.kills_by_kind) == set(KINDS)
 
 
 def test_kills_can_be_planned_again():
     assert plan(50, random.Random(7)) == plan(50, random.Random(7)) != plan(50, random.Random(8))
-    assert all(set(plan(5, random.Random(seed))) == set(KINDS) for seed in range(20))
+    assert all(set(plan(6, random.Random(seed))) == set(KINDS) for seed in range(20))
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,25 @@ def test_the_verdict_counts_each_broken_promise(seen, last, broken):
     for outcome in seen:
         outcomes.add("a", outcome)
     outcomes.add("a", last, last=True)
+    assert {name for name in ("lost", "changed", "wrong") if outcomes.verdict()[name]} == broken
+
+
+@pytest.mark.parametrize(
+    ("asked", "promised", "end", "broken"),
+    [
+        (True, True, Outcome("cancelled"), set()),
+        (True, False, Outcome("cancelled"), set()),  # the answer was lost
+        (True, False, DONE, set()),
+        (True, True, DONE, {"changed"}),
+        (False, False, Outcome("cancelled"), {"wrong"}),
+    ],
+)
+def test_the_verdict_counts_a_cancelled_job_that_ran_and_one_that_nobody_cancelled(asked, promised, end, broken):
+    outcomes = Outcomes()
+    outcomes.accept("a", "7")
+    outcomes.to_cancel |= {"a"} if asked else set()
+    outcomes.cancelled |= {"a"} if promised else set()
+    outcomes.add("a", end, last=True)
     assert {name for name in ("lost", "changed", "wrong") if outcomes.verdict()[name]} == broken
 
 

@@ -24,6 +24,7 @@ class Composed:
     """One `docker compose` project, with its secrets in `folder`."""
 
     cluster = None
+    receiver_url = ""  # nothing outside of the project receives callbacks
 
     def __init__(self, folder: Path) -> None:
         self.project = f"e2e-{os.getpid()}"
