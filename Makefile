@@ -61,10 +61,11 @@ bench: test-tools install-all $(IRIS) $(DIGITS) ## measure a pattern side by sid
 	@exec $(PY) -m benchmarks.$(or $(PATTERN),asynchronous)
 models: install-all $(IRIS) $(DIGITS) ## train the models that do not exist yet
 secrets: ## write random passwords, and a certificate and a key for the gateway, into secrets/, where there are none yet
-	@sh local/passwords.sh 022 secrets redis_password mysql_password mysql_root_password grafana_admin_password # containers read them as other users
+	@sh local/passwords.sh 022 secrets redis_password mysql_password mysql_root_password grafana_admin_password callback_secret # containers read them as other users
 	@sh gateway/secrets.sh 022 secrets/gateway
 k8s-secrets: ## the same for k8s/, into folders of it
 	@sh local/passwords.sh 077 k8s/secrets redis-password mysql-password mysql-root-password
+	@sh local/passwords.sh 077 k8s/components/callbacks/secrets secret
 	@sh gateway/secrets.sh 077 k8s/components/gateway/secrets
 lock: $(UV) ## pin the newest releases again, with hashes
 	@UV=$(UV) sh local/lock.sh

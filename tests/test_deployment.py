@@ -26,7 +26,7 @@ from .containers import (
     wrong_variables,
 )
 
-ADDED = {"gateway", "observability"}  # profiles in addition to those of the patterns
+ADDED = {"callbacks", "gateway", "observability"}  # profiles in addition to those of the patterns
 CLIENT = ROOT / "synchronous" / "Dockerfile.client"
 
 # Dockerfiles

@@ -90,7 +90,7 @@ def test_a_component_applies_its_files_and_is_enabled_by_one_line(name):
 
 def test_the_small_component_lowers_what_every_pod_requests():
     """The number in its README: two pods of each Deployment, one of each StatefulSet, and the hourly job."""
-    base = {name for name in PODS if name not in {"batch-seed", "batch-backfill", "gateway"}}
+    base = {name for name in PODS if name not in {"batch-seed", "batch-backfill", "gateway", "asynchronous-callbacks"}}
     before = sum(millicores(PODS[name][1]) * (2 if name in DEPLOYMENTS else 1) for name in base)
     after = 50 * sum(2 if name in DEPLOYMENTS else 1 for name in base)
     readme = (FOLDER / "components/small/README.md").read_text()
@@ -357,6 +357,14 @@ def test_no_password_is_in_git():
         assert not re.search(r"://[^/@]*:[^/@]*@", str(value))
 
 
+def test_the_proxy_and_the_program_that_delivers_allow_the_same_hosts():
+    (patch,) = COMPONENTS["callbacks"]["patches"]
+    (change,) = yaml.safe_load(patch["patch"])
+    assert patch["target"] == {"kind": "ConfigMap", "name": "^asynchronous$"}
+    assert change["path"] == "/data/CALLBACK_HOSTS"
+    assert change["value"] == CONFIG_MAPS["asynchronous-callbacks"]["data"]["CALLBACK_HOSTS"]
+
+
 def test_every_secret_in_a_manifest_is_generated():
     generators = [one for source in (KUSTOMIZATION, *COMPONENTS.values()) for one in source.get("secretGenerator", [])]
     names = {one["name"]: {file.partition("=")[0] for file in one["files"]} for one in generators}
@@ -381,7 +389,8 @@ def test_make_k8s_secrets_writes_the_passwords_once_and_only_their_owner_can_rea
     assert written[0] == written[1]
     assert len(set(written[0])) == 3
     assert all(re.fullmatch(r"[\w+/]{32}", password, re.ASCII) for password in written[0])
+    files.append(tmp_path / "k8s/components/callbacks/secrets/secret")
     gateway = tmp_path / "k8s/components/gateway"
     files += [gateway / file.partition("=")[2] for file in COMPONENTS["gateway"]["secretGenerator"][0]["files"]]
     assert {path.parent.stat().st_mode & 0o777 for path in files} == {0o700}
-    assert [path.stat().st_mode & 0o777 for path in files] == [0o600] * 6
+    assert [path.stat().st_mode & 0o777 for path in files] == [0o600] * 7

@@ -47,6 +47,8 @@ class Delivery:
     async def _repeat(self, work: Callable[[], Awaitable[None]]) -> None:
         warned = ""
         while not self._stopping.is_set():
+            if self._settings.heartbeat_file:  # old when the event loop hangs, not when Redis is away
+                self._settings.heartbeat_file.touch()
             try:
                 await work()
                 warned = ""

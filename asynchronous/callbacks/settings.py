@@ -39,3 +39,4 @@ class DeliverySettings(CallbackSettings):
     callback_timeout: float = Field(default=10, gt=0, le=30)
     callback_attempts: PositiveInt = 8
     callback_first_pause: PositiveFloat = 2
+    heartbeat_file: Path | None = None

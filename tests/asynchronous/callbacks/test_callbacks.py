@@ -127,6 +127,14 @@ def test_what_a_killed_program_had_begun_is_delivered_by_the_next(callbacks, sub
     wait_until(lambda: store.zcard("jobs_callbacks") == 0, 60)
 
 
+def test_the_heartbeat_goes_on_while_the_program_works_and_while_redis_is_away(callbacks, tmp_path):
+    heartbeat = tmp_path / "heartbeat"
+    callbacks(HEARTBEAT_FILE=str(heartbeat), REDIS_URL="redis://127.0.0.1:1/0")
+    wait_until(heartbeat.exists, 60)
+    heartbeat.unlink()
+    wait_until(heartbeat.exists, 10)
+
+
 def test_a_slow_receiver_delays_no_other(callbacks, submit, receiver, finish):
     slow, quick = [submit("/slow") for _ in range(12)], submit("/ok")
     finish(*[SEVEN] * 13)
