@@ -16,7 +16,7 @@ IRIS := models/artifacts/iris/1/manifest.json
 DIGITS := models/artifacts/digits/1/manifest.json
 MODELS := $(if $(ROWS),$(IRIS)) $(if $(IMAGES),$(DIGITS))
 LOCKS := $(addsuffix /requirements.txt,local $(PATTERNS) $(if $(IMAGES),serving)) models/requirements$(if $(IMAGES),,-iris).txt
-ALL_LOCKS := $(addsuffix /requirements.txt,local web_single synchronous serving asynchronous batch models) requirements-dev.txt
+ALL_LOCKS := $(addsuffix /requirements.txt,local web_single synchronous serving asynchronous batch batch/ray models) requirements-dev.txt
 BATCH := $(filter batch,$(PATTERN))
 
 ifneq ($(filter-out web_single synchronous asynchronous batch,$(PATTERN)),)

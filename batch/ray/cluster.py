@@ -1,0 +1,63 @@
+"""The part that Ray does: actors, each with one part at a time, and a new attempt where one is lost."""
+
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+import ray
+import ray.data
+import ray.exceptions
+
+from ..errors import ServiceError, end_on_sigterm
+from .plan import Part
+from .score import Job, Scorer
+
+OBJECT_STORE = 100 << 20  # bytes; only the descriptions of parts and their counts pass through it
+RETRIES = {"max_task_retries": 5}  # of a part whose actor dies: rows that crash the model must end the run
+
+
+class RunFailed(ServiceError):
+    """A part cannot be done, or the cluster cannot be reached; the parts that are done remain."""
+
+
+@contextmanager
+def connected(actors: int | None) -> Iterator[int]:
+    """Connect to the cluster that RAY_ADDRESS names, or start one here; yield how many actors to use."""
+    options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+    if not os.environ.get("RAY_ADDRESS"):
+        options |= {"address": "local", "include_dashboard": False, "object_store_memory": OBJECT_STORE}
+        options |= {"num_cpus": actors, "_node_ip_address": "127.0.0.1"}
+    try:
+        ray.init(**options)
+    except Exception as error:  # Ray raises Exception itself, too
+        raise RunFailed(f"Ray cannot start or be reached: {_last_line(error)}") from error
+    try:
+        end_on_sigterm()  # Ray has replaced the handler
+        yield actors or int(ray.cluster_resources().get("CPU", 1))
+    except ray.exceptions.RayError as error:
+        raise RunFailed(_last_line(error)) from error
+    finally:
+        ray.shutdown()
+
+
+def score(job: Job, parts: Sequence[Part], actors: int) -> Iterator[dict[str, int]]:
+    """Do the parts; yield the counts of each when it is done.
+
+    Each part is a block of its own, so that an actor which is lost costs the part that it was at. Only descriptions
+    are blocks: an actor streams the rows of its part from the file to the file.
+    """
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    blocks = ray.data.from_items([asdict(part) for part in parts], override_num_blocks=len(parts))
+    pool = ray.data.ActorPoolStrategy(size=min(actors, len(parts)), max_tasks_in_flight_per_actor=1)
+    done = blocks.map(Scorer, fn_constructor_args=[job], compute=pool, num_cpus=1, ray_remote_args_fn=lambda: RETRIES)
+    yield from done.iter_rows()
+
+
+def _last_line(error: Exception) -> str:
+    """Return what the error of an actor says without its traceback."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__

@@ -1,0 +1,102 @@
+"""Files in a folder or a bucket, through pyarrow's file systems. A file gets its name when it is complete."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import pyarrow
+from pyarrow import fs
+
+from ..errors import ServiceError
+
+FAILED, TEMPORARY = "_failed", "_temporary"  # readers of Parquet folders ignore names that begin with _
+
+
+class PlaceRefused(ServiceError):
+    """There is nothing to read at an address, or something that must not be replaced."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A file or a folder: `uri` names its file system, `path` is its path there."""
+
+    uri: str
+    path: str
+
+    @property
+    def system(self) -> Any:
+        return _system(self.uri)
+
+    @property
+    def is_local(self) -> bool:
+        return isinstance(self.system, fs.LocalFileSystem)
+
+    def at(self, path: str) -> "Place":
+        """Return another path of the same file system."""
+        return Place(self.uri, path)
+
+    def __truediv__(self, name: str) -> "Place":
+        return self.at(f"{self.path}/{name}")
+
+    @property
+    def info(self) -> Any:
+        return self.system.get_file_info(self.path)
+
+    @property
+    def exists(self) -> bool:
+        return bool(self.info.type != fs.FileType.NotFound)
+
+    def files(self) -> list[Any]:
+        """Return the files in and below this folder, by name; none if it does not exist."""
+        found = self.system.get_file_info(fs.FileSelector(self.path, recursive=True, allow_not_found=True))
+        return sorted((each for each in found if each.type == fs.FileType.File), key=lambda each: str(each.path))
+
+    def contains(self, other: "Place") -> bool:
+        """Whether the other place is this one, or is in it."""
+        return self.system == other.system and f"{other.path}/".startswith(f"{self.path}/")
+
+    @property
+    def is_free(self) -> bool:
+        """Whether nothing is here but empty folders."""
+        return self.info.type != fs.FileType.File and not self.files()
+
+    def make_folders(self) -> None:
+        """Make the folders of an output."""
+        for name in ("", FAILED, TEMPORARY):
+            self.system.create_dir((self / name).path.rstrip("/"), recursive=True)
+
+
+def open_place(address: str) -> Place:
+    """Return the place that an address names: a local path, `s3://...`, `gs://...`, or another that pyarrow knows."""
+    if "://" not in address:
+        return Place("", os.path.abspath(address))
+    try:
+        _, path = fs.FileSystem.from_uri(address)
+    except (pyarrow.ArrowException, ValueError) as error:
+        raise PlaceRefused(f"{address}: {' '.join(str(error).split())}") from None
+    return Place(address, path.rstrip("/"))
+
+
+@cache
+def _system(uri: str) -> Any:
+    return fs.FileSystem.from_uri(uri)[0] if uri else fs.LocalFileSystem()
+
+
+@contextmanager
+def complete_file(folder: Place, name: str) -> Iterator[Any]:
+    """Yield a file to write; it gets its name in the folder if the block succeeds.
+
+    Object stores keep a file that is closed early, so the file has another name until then. Two processes may write
+    the same file: each has a name of its own for it, and both write the same bytes.
+    """
+    temporary = folder / TEMPORARY / f"{uuid.uuid4().hex}-{os.path.basename(name)}"
+    with folder.system.open_output_stream(temporary.path) as file:
+        yield file
+    if folder.is_local:  # after a power failure, a file with its final name must have its content
+        with open(temporary.path, "rb") as written:
+            os.fsync(written.fileno())
+    folder.system.move(temporary.path, (folder / name).path)
