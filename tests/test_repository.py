@@ -65,7 +65,11 @@ HEADINGS = [
     "Settings",
     "Copy it",
 ]
-LOCKS = [*sorted(ROOT.glob("*/requirements*.txt")), *sorted(ROOT.glob("*/*/requirements.txt")), ROOT / "requirements-dev.txt"]
+LOCKS = [
+    *sorted(ROOT.glob("*/requirements*.txt")),
+    *sorted(ROOT.glob("*/*/requirements.txt")),
+    ROOT / "requirements-dev.txt",
+]
 
 
 def tracked() -> list[Path]:
