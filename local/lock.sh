@@ -22,6 +22,7 @@ for pattern in web_single serving batch local models; do
   pin $pattern $pattern/requirements.txt --constraint "$all"
 done
 pin ray batch/ray/requirements.txt --constraint "$all"
+pin kuberay batch/ray/requirements-kuberay.txt --constraint "$all"
 without() { for package in "$@"; do echo "--no-emit-package $package"; done; }
 pin asynchronous asynchronous/requirements.txt --constraint "$all" $(without $framework $words)
 pin synchronous synchronous/requirements.txt --constraint "$all" $(without $framework)

@@ -15,7 +15,7 @@ from batch.ray.places import open_place
 from batch.ray.prepare import prepare
 from batch.ray.run import Run
 from batch.settings import Settings
-from local.processes import ROOT, Program
+from local.processes import ROOT, Program, wait_until
 from tests.web_single.graphs import FLOWERS
 
 NAMES = ["a", "b", "c", "d"]
@@ -80,6 +80,8 @@ def start_ray(start: Callable[..., Program]) -> Callable[..., Program]:
     """Start the command in a process of its own, and wait until some parts are done."""
 
     def start_ray(source: Path, output: Path, *flags: str, **environment: str) -> Program:
-        return start("ray", command(source, output, *flags), lambda: len(parts(output)) > 1, environment)
+        program = start("ray", command(source, output, *flags), lambda: True, environment)
+        wait_until(lambda: program.poll() is not None or len(parts(output)) > 1, 280, "two parts")
+        return program
 
     return start_ray
