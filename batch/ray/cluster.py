@@ -2,6 +2,7 @@
 
 import logging
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -16,7 +17,9 @@ from .plan import Part
 from .score import Job, Scorer
 
 OBJECT_STORE = 100 << 20  # bytes; only the descriptions of parts and their counts pass through it
-RETRIES = {"max_task_retries": 5}  # of a part whose actor dies: rows that crash the model must end the run
+# Of an actor. Its part is tried again each time, also while Ray cannot reach it. Without an end, rows that crash the
+# model would be tried for ever.
+RESTARTS: dict[str, Any] = {"max_restarts": 5}
 
 
 class RunFailed(ServiceError):
@@ -53,7 +56,8 @@ def score(job: Job, parts: Sequence[Part], actors: int) -> Iterator[dict[str, in
     ray.data.DataContext.get_current().enable_progress_bars = False
     blocks = ray.data.from_items([asdict(part) for part in parts], override_num_blocks=len(parts))
     pool = ray.data.ActorPoolStrategy(size=min(actors, len(parts)), max_tasks_in_flight_per_actor=1)
-    done = blocks.map(Scorer, fn_constructor_args=[job], compute=pool, num_cpus=1, ray_remote_args_fn=lambda: RETRIES)
+    with warnings.catch_warnings(category=DeprecationWarning, action="ignore"):  # nothing else limits the restarts
+        done = blocks.map(Scorer, fn_constructor_args=[job], compute=pool, num_cpus=1, **RESTARTS)
     yield from done.iter_rows()
 
 

@@ -1,6 +1,7 @@
 """The command on clusters of several processes on the loopback interface, whose processes are killed."""
 
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -32,6 +33,14 @@ def actors(pid):
     return [child for child, args in descendants(pid) if args.startswith("ray::MapWorker")]
 
 
+def is_running(pid):
+    """Return whether a process exists and is not a zombie, which waits for its parent to ask for its exit code."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
 def kill(pid):
     os.kill(pid, signal.SIGKILL)
 
@@ -40,7 +49,9 @@ def test_a_run_says_what_it_did_and_a_second_one_does_nothing(tmp_path):
     source, output = write(tmp_path / "in.parquet", flowers(5000)), tmp_path / "out"
     code, summary, stderr = run(source, output, "--part-rows", "1")
     assert (code, summary["done"], summary["failed"], summary["before"]) == (0, 5000, 0, 0)
-    assert stderr == ""
+    # Ray's line comes from the setting that silences the others; a slow run also shows its progress.
+    lines = [line for line in stderr.splitlines() if not re.search("Set ray log level|batch.progress", line)]
+    assert lines == []
     code, again, _ = run(source, output, "--part-rows", "1")
     assert (code, again["done"], again["before"]) == (0, 5000, 5000)
 
@@ -55,11 +66,12 @@ def test_an_actor_that_is_killed_costs_its_part_alone(source, tmp_path, start_ra
     assert before.items() <= {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("part-*")}.items()
 
 
+@pytest.mark.exhaustive
 def test_a_run_that_is_killed_leaves_no_output_and_a_second_one_continues(source, tmp_path, start_ray, expected):
     program = start_ray(source, tmp_path / "out", "--part-rows", "1")
     started = [child for child, _ in descendants(program.pid)]
     kill(program.pid)
-    wait_until(lambda: not any(Path(f"/proc/{child}").exists() for child in started), 60, "the end of its processes")
+    wait_until(lambda: not any(map(is_running, started)), 120, "the end of its processes")
     assert not (tmp_path / "out").exists()
     before = parts(tmp_path / "out")
     code, summary, _ = run(source, tmp_path / "out", "--part-rows", "1")
@@ -87,6 +99,7 @@ def start_node(start, free_port):
     return start_node
 
 
+@pytest.mark.exhaustive
 def test_a_node_that_is_killed_costs_its_parts_alone(source, tmp_path, start_node, start_ray, expected):
     start_node(*start_node.head)
     node = start_node(*start_node.worker)
