@@ -52,7 +52,7 @@ ROLES = {
     "asynchronous": "app api model worker job_queue schemas settings errors",
     "batch": "job runner queries tables database model artifact schemas settings errors",
 }
-LARGEST_ROOT = {"web_single": 432, "synchronous": 300, "asynchronous": 761, "batch": 670}  # non-blank lines of Python
+LARGEST_ROOT = {"web_single": 430, "synchronous": 300, "asynchronous": 761, "batch": 668}  # non-blank lines of Python
 LARGEST_SCRIPT = 200  # non-blank lines of asynchronous/job_queue.lua
 LARGEST_MODULE, LARGEST_FUNCTION, LARGEST_README = 150, 40, 80  # lines
 LARGEST_FILE = 300_000  # bytes
@@ -216,7 +216,8 @@ def test_all_lock_files_pin_the_same_versions():
 def test_no_generated_large_or_private_file_is_tracked():
     for path in tracked():
         assert path.stat().st_size <= LARGEST_FILE, path
-        assert path.suffix not in {".onnx", ".pb", ".pyc", ".sqlite3"}, path
+        exported_elsewhere = path.is_relative_to(ROOT / "models" / "gallery" / "pytorch")
+        assert exported_elsewhere or path.suffix not in {".onnx", ".pb", ".pyc", ".sqlite3"}, path
         assert path.name not in {"uv.lock", "package-lock.json", ".env"}, path
 
 
