@@ -2,7 +2,6 @@
 
 import logging
 import os
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -17,9 +16,6 @@ from .plan import Part
 from .score import Job, Scorer
 
 OBJECT_STORE = 100 << 20  # bytes; only the descriptions of parts and their counts pass through it
-# Of an actor. Its part is tried again each time, also while Ray cannot reach it. Without an end, rows that crash the
-# model would be tried for ever.
-RESTARTS: dict[str, Any] = {"max_restarts": 5}
 
 
 class RunFailed(ServiceError):
@@ -49,15 +45,15 @@ def connected(actors: int | None) -> Iterator[int]:
 def score(job: Job, parts: Sequence[Part], actors: int) -> Iterator[dict[str, int]]:
     """Do the parts; yield the counts of each when it is done.
 
-    Each part is a block of its own, so that an actor which is lost costs the part that it was at. Only descriptions
-    are blocks: an actor streams the rows of its part from the file to the file.
+    Each part is a block of its own, so that a lost actor costs the part that it was at. Ray starts the actor again and
+    repeats the part, without end; `attempt` ends that. Only descriptions are blocks: an actor streams the rows of its
+    part from file to file.
     """
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     ray.data.DataContext.get_current().enable_progress_bars = False
     blocks = ray.data.from_items([asdict(part) for part in parts], override_num_blocks=len(parts))
     pool = ray.data.ActorPoolStrategy(size=min(actors, len(parts)), max_tasks_in_flight_per_actor=1)
-    with warnings.catch_warnings(category=DeprecationWarning, action="ignore"):  # nothing else limits the restarts
-        done = blocks.map(Scorer, fn_constructor_args=[job], compute=pool, num_cpus=1, **RESTARTS)
+    done = blocks.map(Scorer, fn_constructor_args=[job], compute=pool, num_cpus=1)
     yield from done.iter_rows()
 
 

@@ -14,6 +14,7 @@ from pyarrow import fs
 from ..errors import ServiceError
 
 FAILED, TEMPORARY = "_failed", "_temporary"  # readers of Parquet folders ignore names that begin with _
+ATTEMPTS = 5  # at a part whose process is lost
 
 
 class PlaceRefused(ServiceError):
@@ -65,9 +66,10 @@ class Place:
         return self.info.type != fs.FileType.File and not self.files()
 
     def make_folders(self) -> None:
-        """Make the folders of an output."""
+        """Make the folders of an output, and remove what earlier attempts have left."""
         for name in ("", FAILED, TEMPORARY):
             self.system.create_dir((self / name).path.rstrip("/"), recursive=True)
+        self.system.delete_dir_contents((self / TEMPORARY).path)
 
 
 def open_place(address: str) -> Place:
@@ -77,13 +79,37 @@ def open_place(address: str) -> Place:
     try:
         _, path = fs.FileSystem.from_uri(address)
     except (pyarrow.ArrowException, ValueError) as error:
-        raise PlaceRefused(f"{address}: {' '.join(str(error).split())}") from None
+        shown = address.rpartition("@")[2]  # a password may be before it
+        raise PlaceRefused(f"{shown}: {' '.join(str(error).replace(address, shown).split())}") from None
     return Place(address, path.rstrip("/"))
 
 
 @cache
 def _system(uri: str) -> Any:
     return fs.FileSystem.from_uri(uri)[0] if uri else fs.LocalFileSystem()
+
+
+class PartCrashes(ServiceError):
+    """Something in a part ends each process that is at it."""
+
+
+@contextmanager
+def attempt(folder: Place, name: str) -> Iterator[None]:
+    """Count the attempts at a file: a mark stays in the folder if the process ends before the block does.
+
+    Raises:
+        PartCrashes: there have been `ATTEMPTS` of them.
+    """
+    marks = folder / TEMPORARY
+    earlier = [info for info in marks.files() if info.base_name.startswith(f"{name}.")]
+    if len(earlier) >= ATTEMPTS:
+        raise PartCrashes(f"{name}: {ATTEMPTS} processes that worked on it have ended, as if its rows crash the model")
+    mark = marks / f"{name}.{uuid.uuid4().hex}"
+    folder.system.open_output_stream(mark.path).close()
+    try:
+        yield
+    finally:
+        folder.system.delete_file(mark.path)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from pydantic_core import from_json
 from ..artifact import ArtifactRefused, open_artifact
 from ..predictor import Predictor, load
 from .features import Feature, as_texts, read_features
-from .places import FAILED, Place, complete_file
+from .places import FAILED, Place, attempt, complete_file
 from .plan import Part, check_unchanged
 from .tables import Tables
 
@@ -50,6 +50,7 @@ class Scorer:
         """Write the files of a part; return how many of its rows are done and failed."""
         part, done, failed, write_failed = Part(**row), 0, 0, None
         with ExitStack() as stack:
+            stack.enter_context(attempt(self.job.output, part.name))
             # The last file to be opened is the first that is complete: a part is done when this one has its name.
             write_done = self._open(stack, part.name, self.tables.done_schema)
             for first_row, batch in self._batches(part):

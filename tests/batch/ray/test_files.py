@@ -13,7 +13,7 @@ from pyarrow import parquet
 from batch.artifact import ArtifactRefused
 from batch.errors import ServiceError
 from batch.ray.features import ColumnsRefused, as_texts, find_features
-from batch.ray.places import open_place
+from batch.ray.places import ATTEMPTS, TEMPORARY, PartCrashes, PlaceRefused, open_place
 from batch.ray.plan import InputChanged
 from batch.ray.run import OutputRefused
 from batch.ray.score import Scorer, predict
@@ -104,6 +104,23 @@ def test_a_part_that_is_not_written_to_its_end_does_not_appear(artifacts, tmp_pa
     with pytest.raises(InputChanged, match="changed during the run"):
         Scorer(run.job)(asdict(run.parts[0]))
     assert not [*(tmp_path / "out.unfinished").glob("**/part-*")]
+
+
+def test_a_part_whose_processes_end_is_given_up_and_a_new_run_tries_it_again(artifacts, tmp_path):
+    run = prepared(write(tmp_path / "in.parquet", flowers(3)), tmp_path / "out", artifacts / "iris", columns=NAMES)
+    run.begin()
+    for number in range(ATTEMPTS):
+        (tmp_path / "out.unfinished" / TEMPORARY / f"part-000000.parquet.{number}").touch()
+    with pytest.raises(PartCrashes, match=r"^part-000000.parquet: 5 processes that worked on it have ended"):
+        Scorer(run.job)(asdict(run.parts[0]))
+    assert score(run) == [{"done": 3, "failed": 0}]
+
+
+def test_a_password_in_an_address_is_not_shown():
+    with pytest.raises(PlaceRefused) as refused:
+        open_place("s3://me:secret@bucket/rows?nothing=1")
+    assert "bucket" in str(refused.value)
+    assert "secret" not in str(refused.value)
 
 
 def test_an_actor_refuses_a_model_that_is_not_the_one_of_the_run(artifacts, tmp_path):
