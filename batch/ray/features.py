@@ -83,13 +83,13 @@ def _suits(kind: Any, feature: Feature) -> bool:
     return bool(types.is_integer(kind) or is_float)
 
 
-def read_features(batch: Any, features: Sequence[Feature]) -> tuple[Arrays, NDArray[np.bool_]]:
+def read_features(chunk: Any, features: Sequence[Feature]) -> tuple[Arrays, NDArray[np.bool_]]:
     """Return the arrays of the rows that may be given to the model as they are, and which rows [n] these are."""
-    good, read = np.ones(batch.num_rows, np.bool_), {}
+    good, read = np.ones(chunk.num_rows, np.bool_), {}
     for feature in features:
-        checked = [_read(batch.column(column), feature) for column in feature.columns]
+        checked = [_read(chunk.column(column), feature) for column in feature.columns]
         good &= np.logical_and.reduce([allowed for _, allowed in checked])
-        read[feature.name] = [values.reshape(batch.num_rows, -1) for values, _ in checked]
+        read[feature.name] = [values.reshape(chunk.num_rows, -1) for values, _ in checked]
     arrays = {}
     for feature in features:
         values = np.concatenate([column[good] for column in read[feature.name]], axis=1)
@@ -129,9 +129,9 @@ def _read_values(column: Any, feature: Feature) -> Checked:
     return values, allowed
 
 
-def as_texts(batch: Any, features: Sequence[Feature]) -> list[str]:
+def as_texts(chunk: Any, features: Sequence[Feature]) -> list[str]:
     """Return rows as the database holds them: the JSON list of their values in the order of the model's inputs."""
-    columns = [batch.column(name).to_pylist() for feature in features for name in feature.columns]
+    columns = [chunk.column(name).to_pylist() for feature in features for name in feature.columns]
     rows = (
         [value for cell in row for value in (cell if isinstance(cell, list) else [cell])]
         for row in zip(*columns, strict=True)

@@ -53,16 +53,16 @@ class Scorer:
             stack.enter_context(attempt(self.job.output, part.name))
             # The last file to be opened is the first that is complete: a part is done when this one has its name.
             write_done = self._open(stack, part.name, self.tables.done_schema)
-            for first_row, batch in self._batches(part):
-                answers = self.tables.empty(batch.num_rows)
-                answers, reasons = predict(self.predictor, self.job.features, batch, answers)
-                good = np.setdiff1d(np.arange(batch.num_rows), list(reasons))
-                write_done(self.tables.done(part.file, first_row, batch, answers, good))
+            for first_row, chunk in self._batches(part):
+                answers = self.tables.empty(chunk.num_rows)
+                answers, reasons = predict(self.predictor, self.job.features, chunk, answers)
+                good = np.setdiff1d(np.arange(chunk.num_rows), list(reasons))
+                write_done(self.tables.done(part.file, first_row, chunk, answers, good))
                 done, failed = done + len(good), failed + len(reasons)
                 if reasons:
                     name = f"{FAILED}/{part.name}"
                     write_failed = write_failed or self._open(stack, name, self.tables.failed_schema)
-                    write_failed(self.tables.failed(part.file, first_row, batch, reasons, self.job.features))
+                    write_failed(self.tables.failed(part.file, first_row, chunk, reasons, self.job.features))
             check_unchanged(self.job.source, part)
         return {"done": done, "failed": failed}
 
@@ -78,19 +78,19 @@ class Scorer:
         groups, row = range(part.first_group, part.last_group + 1), part.first_row
         with self.job.source.system.open_input_file(part.path) as file:
             opened = parquet.ParquetFile(file, buffer_size=BUFFER, pre_buffer=False)
-            for batch in opened.iter_batches(self.job.batch_rows, groups, columns, use_threads=False):
-                yield row, batch
-                row += batch.num_rows
+            for chunk in opened.iter_batches(self.job.batch_rows, groups, columns, use_threads=False):
+                yield row, chunk
+                row += chunk.num_rows
 
 
 def predict(
-    predictor: Predictor, features: Sequence[Feature], batch: Any, answers: NDArray[Any]
+    predictor: Predictor, features: Sequence[Feature], chunk: Any, answers: NDArray[Any]
 ) -> tuple[NDArray[Any], dict[int, str]]:
-    """Fill the answers [n, k] of the rows of a batch; return them, and why rows have none.
+    """Fill the answers [n, k] of the rows of a chunk; return them, and why rows have none.
 
     Rows that need a closer look go through the predictor of the database's job, as the JSON text that it would read.
     """
-    arrays, good = read_features(batch, features)
+    arrays, good = read_features(chunk, features)
     try:
         if good.any():
             answers[good] = predictor.model.predict(arrays).reshape(-1, answers.shape[1])
@@ -99,7 +99,7 @@ def predict(
     slow = np.flatnonzero(~good)
     if not slow.size:
         return answers, {}
-    found = predictor.predict(zip(slow.tolist(), as_texts(batch.take(slow), features), strict=True))
+    found = predictor.predict(zip(slow.tolist(), as_texts(chunk.take(slow), features), strict=True))
     for row in found.done:
         answers[row.id] = np.ravel(from_json(row.prediction))
     return answers, found.failed

@@ -39,9 +39,9 @@ class Tables:
         """Return an array for the answers of a number of rows."""
         return np.zeros((rows, self.answer.size), self.answer.dtype)
 
-    def done(self, file: str, first_row: int, batch: Any, answers: NDArray[Any], good: NDArray[Any]) -> Any:
-        """Return the rows `good` of a batch with their answers [n, k]."""
-        kept, answers = batch.take(good), answers[good]
+    def done(self, file: str, first_row: int, chunk: Any, answers: NDArray[Any], good: NDArray[Any]) -> Any:
+        """Return the rows `good` of a chunk with their answers [n, k]."""
+        kept, answers = chunk.take(good), answers[good]
         columns = [*_place(file, first_row + good), *(kept.column(name) for name in self.keep)]
         if self.labels:
             columns.append(pyarrow.array(self.labels).take(pyarrow.array(answers.argmax(axis=1))))
@@ -50,11 +50,11 @@ class Tables:
         return pyarrow.record_batch(columns, schema=self.done_schema)
 
     def failed(
-        self, file: str, first_row: int, batch: Any, reasons: Mapping[int, str], features: Sequence[Feature]
+        self, file: str, first_row: int, chunk: Any, reasons: Mapping[int, str], features: Sequence[Feature]
     ) -> Any:
-        """Return the rows of a batch that failed, with their values as JSON and the reasons."""
+        """Return the rows of a chunk that failed, with their values as JSON and the reasons."""
         rows = np.array(sorted(reasons))
-        kept = batch.take(rows)
+        kept = chunk.take(rows)
         columns = [*_place(file, first_row + rows), *(kept.column(name) for name in self.keep)]
         columns += [pyarrow.array(as_texts(kept, features)), pyarrow.array([reasons[row] for row in rows.tolist()])]
         return pyarrow.record_batch(columns, schema=self.failed_schema)
