@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import JSON, Connection, insert, literal, select, update
+from sqlalchemy import JSON, Connection, insert, literal, select
+from sqlalchemy.dialects import mysql, sqlite
 
 from ..runner import Runner
 from ..schemas import Predicted
@@ -22,8 +23,16 @@ def record_completions(runner: Runner) -> None:
 
 def record(connection: Connection, ids: Sequence[int]) -> None:
     """Record that rows are done. The lock of the position lasts until the transaction ends."""
-    only = Position.id == 1
-    if not connection.execute(update(Position).where(only).values(number=Position.number + 1)).rowcount:
-        connection.execute(insert(Position).values(id=1, number=1))
-    numbered = select(Position.number, literal(sorted(ids), JSON)).where(only)
+    _raise_number(connection)
+    numbered = select(Position.number, literal(sorted(ids), JSON)).where(Position.id == 1)
     connection.execute(insert(Completion).from_select(["number", "ids"], numbered))
+
+
+def _raise_number(connection: Connection) -> None:
+    """Raise the number of the last chunk, from 1 on. One statement: several runners may write the first at once."""
+    first, next_one = {"id": 1, "number": 1}, {"number": Position.number + 1}
+    if connection.dialect.name == "sqlite":
+        new = sqlite.insert(Position).values(first)
+        connection.execute(new.on_conflict_do_update(index_elements=[Position.id], set_=next_one))
+    else:
+        connection.execute(mysql.insert(Position).values(first).on_duplicate_key_update(next_one))

@@ -3,6 +3,7 @@
 import random
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from sqlalchemy import Engine, event, text, update
 
 from batch.feed import record_completions
 from batch.feed.read import Cursor, read_feed
+from batch.feed.write import record
 from batch.predictor import Predictor
 from batch.scope.scope import Scope
 from batch.tables import Item, State
@@ -64,6 +66,25 @@ def test_a_reader_that_races_with_runners_misses_no_row_and_sees_none_twice(mari
     seen += follow(mariadb, cursor)[0]
     assert count(mariadb, State.DONE) == 400
     assert sorted(seen) == list(range(1, 401))
+
+
+def test_two_runners_may_write_the_first_number_at_once(mariadb: Engine):
+    together = threading.Barrier(2, timeout=30)
+
+    def wait_for_the_other(connection, cursor, statement, *_) -> None:
+        if statement.startswith("INSERT INTO feed_position"):
+            together.wait()
+
+    def write(row_id: int) -> None:
+        with mariadb.begin() as connection:
+            record(connection, [row_id])
+
+    event.listen(mariadb, "before_cursor_execute", wait_for_the_other)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(write, (1, 2)))
+    with mariadb.connect() as connection:
+        numbers = connection.scalars(text("SELECT number FROM completions ORDER BY number")).all()
+    assert numbers == [1, 2]
 
 
 @pytest.mark.parametrize("limit", [1, 2, 7, 100])
