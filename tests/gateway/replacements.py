@@ -109,7 +109,8 @@ def _load(gateway: Gateway, servers: Servers, requests: int, kill: bool) -> Outc
             replaced.set()
         for caller in callers:
             caller.result()
-    wait_until(lambda: len(gateway.log("shop")) >= len(outcome.results), what="the log")
+    # HAProxy's threads do not wait for each other at stdout: some of ten thousand lines are lost.
+    wait_until(lambda: len(gateway.log("shop")) >= 0.99 * len(outcome.results), what="the log")
     outcome.servers.update(line["server"] for line in gateway.log("shop"))
     outcome.retried = sum(line["retries"] != "0" for line in gateway.log("shop"))
     return outcome
