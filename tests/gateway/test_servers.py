@@ -9,8 +9,8 @@ from .upstream import HangUp
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_no_request_fails_while_two_of_three_servers_are_replaced(service, tmp_path):
-    outcome = run(service, 300, tmp_path)
-    assert len(outcome.results) >= 300
+    outcome = run(service, 500, tmp_path)
+    assert len(outcome.results) >= 500
     assert set(outcome.results) == {outcome.expected}
     assert len(outcome.servers) >= 3
 

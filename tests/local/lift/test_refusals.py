@@ -77,13 +77,13 @@ def programs_in(folder):
     return found
 
 
-@pytest.mark.parametrize(("number", "programs"), [(signal.SIGINT, 0), (signal.SIGTERM, 1)])
-def test_an_interrupted_run_leaves_nothing(number, programs, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_leaves_nothing(number, tmp_path):
     scratch = tmp_path / "tmp"
     scratch.mkdir()
     argv = [sys.executable, "-m", "local.lift", *order(tmp_path)]
     running = subprocess.Popen(argv, cwd=ROOT, env=os.environ | {"TMPDIR": str(scratch)})
-    wait_until(lambda: len(programs_in(scratch)) > programs, 120, "the installation, or a server of the smoke test")
+    wait_until(lambda: len(programs_in(scratch)) > 1, 120, "a server of the smoke test")
     running.send_signal(number)
     assert running.wait(60) in (130, 143)
     assert [path.name for path in tmp_path.iterdir()] == ["tmp"]
