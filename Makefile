@@ -45,7 +45,7 @@ test: test-tools install-all $(IRIS) $(DIGITS) ## lint, types and the whole suit
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy .
 	$(PY) -m pytest --numprocesses 2 --dist loadfile
-exhaustive: test-tools install-all $(IRIS) $(DIGITS) ## the tests that take too long for `make test`: each optional part removed alone, many choices of parts lifted
+exhaustive: test-tools install-all $(IRIS) $(DIGITS) ## what takes too long for `make test`: each optional part removed alone, many choices of parts lifted, killed Ray clusters
 	$(PY) -m pytest --numprocesses 2 -m exhaustive
 test-tools: ## install what the tests need from Debian, or name it in one line
 	@sh local/python_version.sh "$(PYTHON)"

@@ -55,7 +55,7 @@ class Scorer:
             write_done = self._open(stack, part.name, self.tables.done_schema)
             for first_row, chunk in self._batches(part):
                 answers = self.tables.empty(chunk.num_rows)
-                answers, reasons = predict(self.predictor, self.job.features, chunk, answers)
+                reasons = predict(self.predictor, self.job.features, chunk, answers)
                 good = np.setdiff1d(np.arange(chunk.num_rows), list(reasons))
                 write_done(self.tables.done(part.file, first_row, chunk, answers, good))
                 done, failed = done + len(good), failed + len(reasons)
@@ -83,10 +83,8 @@ class Scorer:
                 row += chunk.num_rows
 
 
-def predict(
-    predictor: Predictor, features: Sequence[Feature], chunk: Any, answers: NDArray[Any]
-) -> tuple[NDArray[Any], dict[int, str]]:
-    """Fill the answers [n, k] of the rows of a chunk; return them, and why rows have none.
+def predict(predictor: Predictor, features: Sequence[Feature], chunk: Any, answers: NDArray[Any]) -> dict[int, str]:
+    """Write the answers of a chunk's rows into `answers` [n, k]; return why rows have none, by their numbers.
 
     Rows that need a closer look go through the predictor of the database's job, as the JSON text that it would read.
     """
@@ -98,8 +96,8 @@ def predict(
         good[:] = False
     slow = np.flatnonzero(~good)
     if not slow.size:
-        return answers, {}
+        return {}
     found = predictor.predict(zip(slow.tolist(), as_texts(chunk.take(slow), features), strict=True))
     for row in found.done:
         answers[row.id] = np.ravel(from_json(row.prediction))
-    return answers, found.failed
+    return found.failed

@@ -59,7 +59,11 @@ def run(source: Path, output: Path, *flags: str, **environment: str) -> tuple[in
 
 def parts(output: Path) -> dict[str, int]:
     """The parts of an output that is not complete, each with the time when it was written."""
-    folder = output.with_name(f"{output.name}.unfinished")
+    return written(output.with_name(f"{output.name}.unfinished"))
+
+
+def written(folder: Path) -> dict[str, int]:
+    """The parts in a folder, each with the time when it was written."""
     return {path.name: path.stat().st_mtime_ns for path in folder.glob("part-*")}
 
 

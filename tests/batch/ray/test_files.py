@@ -41,7 +41,8 @@ def test_every_row_is_predicted_or_refused_as_the_job_does_it(model, rows, data)
     if data.draw(st.booleans()):
         batch = pyarrow.record_batch([pyarrow.array(rows, pyarrow.list_(pyarrow.float64()))], ["float_input"])
     features = find_features(model.model, batch.schema, NAMES if batch.num_columns == 4 else [])
-    answers, reasons = predict(model, features, batch, Tables(model.model, []).empty(len(rows)))
+    answers = Tables(model.model, []).empty(len(rows))
+    reasons = predict(model, features, batch, answers)
     expected = model.predict(enumerate(as_texts(batch, features)))
     assert reasons == expected.failed
     for row in expected.done:

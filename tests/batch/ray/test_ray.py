@@ -11,7 +11,7 @@ import pytest
 
 from batch.ray.run import SUCCESS
 from local.processes import wait_until
-from tests.batch.ray.conftest import NAMES, descendants, flowers, parts, read, run, write
+from tests.batch.ray.conftest import NAMES, descendants, flowers, parts, read, run, write, written
 
 pytestmark = pytest.mark.timeout(600)
 GROUPS, ROWS = 200, 200 * 50  # of an input whose parts are small, so that a kill finds most of them undone
@@ -65,7 +65,7 @@ def test_an_actor_that_is_killed_costs_its_part_alone(source, tmp_path, start_ra
     wait_until(lambda: program.poll() is not None, 280, "the end of the run")
     assert program.poll() == 0
     check(tmp_path / "out", expected)
-    after = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("part-*")}
+    after = written(tmp_path / "out")
     assert len(before.items() - after.items()) <= 1  # a part that was complete, and whose actor had not said so yet
 
 
@@ -80,7 +80,7 @@ def test_a_run_that_is_killed_leaves_no_output_and_a_second_one_continues(source
     code, summary, _ = run(source, tmp_path / "out", "--part-rows", "1")
     assert (code, summary["done"], summary["before"]) == (0, ROWS, 50 * len(before))
     check(tmp_path / "out", expected)
-    assert before.items() <= {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("part-*")}.items()
+    assert before.items() <= written(tmp_path / "out").items()
 
 
 @pytest.fixture
@@ -114,5 +114,5 @@ def test_a_node_that_is_killed_costs_its_parts_alone(source, tmp_path, start_nod
     wait_until(lambda: program.poll() is not None, 280, "the end of the run")
     assert program.poll() == 0
     check(tmp_path / "out", expected)
-    after = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("part-*")}
+    after = written(tmp_path / "out")
     assert len(before.items() - after.items()) <= 2  # parts that were complete, and whose actors had not said so yet
