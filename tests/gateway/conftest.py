@@ -14,11 +14,11 @@ class InFront(Gateway):
     """A gateway in front of one tiny service, which stands for all three."""
 
     def __init__(self, stack: ExitStack, folder, **settings: str) -> None:
-        names, self.upstream = stack.enter_context(NameServer()), stack.enter_context(Upstream())
+        self.names, self.upstream = stack.enter_context(NameServer()), stack.enter_context(Upstream())
         for name in NAMES.values():
-            names.addresses[name] = ["127.0.0.1"]
+            self.names.addresses[name] = ["127.0.0.1"]
         addresses = {variable: f"{name}:{self.upstream.port}" for variable, name in NAMES.items()}
-        super().__init__(folder, NAMESERVER=names.address, **addresses | settings)
+        super().__init__(folder, NAMESERVER=self.names.address, **addresses | settings)
         stack.callback(self.program.stop)
         self.wait_for(*(variable.lower() for variable in NAMES if variable not in settings))
         self.upstream.received.clear()

@@ -4,12 +4,15 @@ import socket
 import struct
 import threading
 from collections import defaultdict
+from contextlib import suppress
 
 TYPE_A, NO_SUCH_NAME = 1, 3
 
 
 class NameServer:
     """Answers over UDP on a free port of 127.0.0.1; `addresses` holds the IPv4 addresses of each name."""
+
+    seconds = 0.0  # that an answer takes
 
     def __init__(self) -> None:
         self.addresses: defaultdict[str, list[str]] = defaultdict(list)
@@ -32,7 +35,11 @@ class NameServer:
             query, client = self._socket.recvfrom(4096)
             if not query:
                 return
-            self._socket.sendto(self._answer(query), client)
+            threading.Timer(self.seconds, self._send, (self._answer(query), client)).start()
+
+    def _send(self, answer: bytes, client: tuple[str, int]) -> None:
+        with suppress(OSError):  # closed in the meantime
+            self._socket.sendto(answer, client)
 
     def _answer(self, query: bytes) -> bytes:
         end = query.index(b"\0", 12) + 5  # the name's last byte, the type and the class

@@ -19,6 +19,7 @@ def test_no_request_fails_while_two_of_three_servers_are_replaced(service, tmp_p
     ("method", "path", "headers", "times"),
     [
         ("POST", "/batch/data", {}, 1),
+        ("POST", "/batch/data", {"idempotency-key": "a"}, 4),
         ("POST", "/asynchronous/predict", {}, 1),
         ("POST", "/asynchronous/predict", {"idempotency-key": "a"}, 4),
         ("GET", "/batch/data/all", {}, 4),
