@@ -80,7 +80,8 @@ def _array(tensor: Tensor, given: Any) -> NDArray[Any]:
     flat = [each.item() if isinstance(each, np.generic) else each for each in np.array(given, object).ravel().tolist()]
     if dtype.startswith("float"):
         flat = [float("nan") if value is None else value for value in flat]
-    kinds = (str,) if dtype == "string" else (bool,) if dtype == "bool" else (int,) if "int" in dtype else (int, float)
+    numbers = (bool,) if dtype == "bool" else (int,) if "int" in dtype else (int, float)
+    kinds = (str, bytes) if dtype == "string" else numbers
     wrong = [each for each in flat if not isinstance(each, kinds) or (isinstance(each, bool) and dtype != "bool")]
     if wrong:
         fix = "fill missing values before" if wrong[0] is None else "give values of this type"

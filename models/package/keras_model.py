@@ -55,7 +55,7 @@ def package_keras(
     expected = model.predict(tensors, verbose=0)
     with new_version(models, name, None) as folder:
         model.export(str(folder), verbose=False)
-        graph = _load(folder)
+        graph = load_graph(folder)
         if len(graph.outputs) != 1:
             raise PackagingRefused(f"the model has {len(graph.outputs)} outputs; package one model for each of them")
         output = graph.outputs[0]["name"]
@@ -86,8 +86,12 @@ def _check(
     return golden, asked
 
 
-def _load(folder: Path) -> SavedGraph:
-    signature = tf.saved_model.load(str(folder)).signatures["serving_default"]
+def load_graph(folder: Path) -> SavedGraph:
+    """Load the SavedModel in a folder, or raise `PackagingRefused` if it cannot be served."""
+    try:
+        signature = tf.saved_model.load(str(folder)).signatures["serving_default"]
+    except (OSError, ValueError, KeyError, tf.errors.OpError) as error:
+        raise PackagingRefused(f"it has no signature serving_default that loads: {one_line(error)}") from error
     inputs = [_describe(name, each) for name, each in signature.structured_input_signature[1].items()]
     for tensor in inputs:
         check_input(tensor)
