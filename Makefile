@@ -36,9 +36,9 @@ up: install $(MODELS) ## run all four in the background, or PATTERN=x in the for
 	@exec $(PY) -m local.up $(if $(PATTERN),$(PATTERN),--background)
 down: ## stop what `make up` left running
 	@test ! -x $(PY) || exec $(PY) -m local.up --stop
-lift: install ## a tested service of your own: PATTERN=web_single TO=../churn MODEL=... [NAME= WITHOUT="a b" | ONLY="a b"], or UPDATE=../churn
+lift: install ## a tested service of your own: PATTERN=web_single TO=../churn MODEL=... [NAME= WITHOUT="a b" | ONLY="a b"], SERVING=host:port, or UPDATE=../churn
 	@exec $(PY) -m local.lift $(call given,PATTERN,pattern) $(call given,TO,to) $(call given,MODEL,model) $(call given,NAME,name) \
-		$(call given,WITHOUT,without) $(call given,ONLY,only) $(call given,GOLDEN,golden) $(call given,LABELS,labels) $(call given,UPDATE,update)
+		$(call given,WITHOUT,without) $(call given,ONLY,only) $(call given,GOLDEN,golden) $(call given,LABELS,labels) $(call given,SERVING,serving) $(call given,UPDATE,update)
 test: test-tools install-all $(IRIS) $(DIGITS) ## lint, types and the whole suite against real servers
 	@$(PY) -m playwright --version >/dev/null # the browser's driver starts
 	.venv/bin/ruff check .

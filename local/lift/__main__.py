@@ -7,7 +7,7 @@ from pathlib import Path
 from ..processes import exit_on_signals
 from .form import ask
 from .lift import lift
-from .order import LiftRefused, Order, check_name, check_pattern, check_target, choose_parts
+from .order import COPY, LiftRefused, Order, check_name, check_pattern, check_serving, check_target, choose_parts
 from .patterns import PATTERNS
 from .update import update
 
@@ -35,12 +35,13 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("--pattern", default="", help=", ".join(PATTERNS))
     add("--to", type=Path, help="the new folder")
-    add("--model", type=Path, help="a packaged model, or an ONNX file")
+    add("--model", type=Path, help="a packaged model, an ONNX file, or a SavedModel")
     add("--name", help="of the new package (default: the name of the new folder)")
     add("--without", type=str.split, help="parts that the copy does not have")
     add("--only", type=str.split, help="parts that it has, and no others (default: all)")
-    add("--golden", type=Path, help="for an ONNX file: rows with the answers of its trainer")
-    add("--labels", help="for an ONNX file: a,b in the order of the probabilities")
+    add("--golden", type=Path, help="for a file that is not packaged: rows with the answers of its trainer")
+    add("--labels", help="for a file that is not packaged: a,b in the order of the probabilities")
+    add("--serving", default=COPY, help="copy, or the host:port of a serving program that has the model")
     add("--update", type=Path, metavar="COPY", help="print what changed here since a copy was lifted, as a patch")
     add("--no-smoke", action="store_true", help="do not run the smoke test")
     return parser.parse_args(arguments)
@@ -58,7 +59,8 @@ def read_order(given: argparse.Namespace) -> Order:
         raise LiftRefused(f"MODEL={given.model}: does not exist")
     labels = tuple(label.strip() for label in given.labels.split(",")) if given.labels else ()
     removed = choose_parts(pattern, given.without, given.only)
-    return Order(pattern, target, name, removed, given.model.absolute(), given.golden, labels)
+    serving = check_serving(pattern, given.serving)
+    return Order(pattern, target, name, removed, given.model.absolute(), given.golden, labels, serving)
 
 
 EXAMPLES = {"to": "../churn", "model": "models/artifacts/iris"}

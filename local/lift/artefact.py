@@ -3,11 +3,13 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from web_single.artifact import ArtifactRefused, open_artifact
 
+from .images import takes_images
 from .order import LiftRefused, Order
 
 PACKAGED = "python -m models.package"
@@ -27,6 +29,8 @@ def put_model(order: Order, models: Path) -> dict[str, Any]:
     """Put the model into the folder `models/<its name>/<version>`, and return its manifest."""
     if order.model.is_file():
         version = _package(order, models)
+    elif (graph := _bare_graph(order.model)) is not None:
+        version = _package_graph(order, graph, models)
     else:
         source = find_version(order.model)
         name = read_manifest(source).get("name")
@@ -57,6 +61,8 @@ def read_manifest(version: Path) -> dict[str, Any]:
 
 def check_fits(order: Order, manifest: dict[str, Any]) -> None:
     """Raise `LiftRefused` if the pattern, or a part that was left out, is what the model needs."""
+    if order.recipe.asks_serving:
+        return _check_saved_model(order, manifest)
     if "model.onnx" not in manifest.get("files", {}):
         raise LiftRefused(f"MODEL={order.model}: is not an ONNX model; {order.pattern} serves no other")
     match manifest["inputs"]:
@@ -65,6 +71,50 @@ def check_fits(order: Order, manifest: dict[str, Any]) -> None:
     if "columns" in order.removed:
         reason = "takes several inputs, text, whole numbers or missing numbers"
         raise LiftRefused(f"MODEL={order.model}: {reason}; it needs the part columns")
+
+
+def _check_saved_model(order: Order, manifest: dict[str, Any]) -> None:
+    if "saved_model.pb" not in manifest.get("files", {}):
+        raise LiftRefused(f"MODEL={order.model}: is not a SavedModel; {order.pattern} serves no other")
+    if takes_images(manifest):
+        if "model_info" in order.kept and not manifest.get("labels"):
+            raise LiftRefused(f"MODEL={order.model}: has no labels; package it with LABELS=a,b or remove model_info")
+    elif order.pattern == "asynchronous":
+        reason = "does not map `image` to `label` and `probability`"
+        raise LiftRefused(f"MODEL={order.model}: {reason}; lift synchronous, or wrap it as image_serving.py does")
+    elif "signatures" in order.removed:
+        raise LiftRefused(f"MODEL={order.model}: does not map `image` to `label`; it needs the part signatures")
+
+
+def fitted(order: Order, manifest: dict[str, Any]) -> Order:
+    """Return the order without a part that only asks for images, if the model takes others."""
+    if order.pattern == "synchronous" and "cli" in order.kept and not takes_images(manifest):
+        return replace(order, removed=(*order.removed, "cli"))
+    return order
+
+
+def _bare_graph(model: Path) -> Path | None:
+    """Return the folder of a SavedModel without a manifest: `model`, or its highest version."""
+    versions = [path for path in model.glob("*") if path.name.isdecimal()]
+    for folder in (model, max(versions, key=lambda path: int(path.name), default=model)):
+        if (folder / "saved_model.pb").is_file() and not (folder / "manifest.json").is_file():
+            return folder
+    return None
+
+
+def _package_graph(order: Order, graph: Path, models: Path) -> Path:
+    from models.manifest import BuildFailed  # not at the top: TensorFlow takes seconds
+    from models.package.answers import read_golden
+
+    if order.golden is None:
+        raise LiftRefused(f"MODEL={order.model}: give rows with the answers of its trainer, GOLDEN=rows.json")
+    try:
+        golden = read_golden(order.golden)
+        from models.package.saved_model import package_saved_model
+
+        return package_saved_model(graph, order.dashed, golden, labels=list(order.labels) or None, models=models)
+    except BuildFailed as error:
+        raise LiftRefused(f"MODEL={order.model}: {error}") from error
 
 
 def _package(order: Order, models: Path) -> Path:

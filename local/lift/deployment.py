@@ -13,24 +13,30 @@ from .parts import without_marked_lines
 from .readme import settings
 
 Rename = Callable[[str], str]
+BUILDS = {"serving": {"context": ".", "dockerfile": "${SERVING_DOCKERFILE:-Dockerfile.serving}"}}
 KUSTOMIZATION = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}
 
 
 def write_deployment(order: Order, project: Path, rename: Rename) -> None:
     """Write the files, for images that are built in the folder `project`."""
-    dockerfile = project / order.name / "Dockerfile"
+    dockerfile = project / order.name / order.recipe.dockerfile
     (project / "Dockerfile").write_text(own_dockerfile(dockerfile.read_text(), order))
     dockerfile.unlink()
+    if order.pattern == "synchronous" and not order.copies_serving:
+        return  # a client alone is no service
     (project / "compose.yaml").write_text(rename(own_compose(order)))
     has, had = ({name for name, *_ in settings(each)} for each in (project / order.name, ROOT / order.pattern))
     gone, folder = had - has, project / "k8s"
     folder.mkdir()
     manifests = [name for name in order.recipe.manifests if order.recipe.files.get(name) not in order.removed]
+    if not order.copies_serving:
+        manifests = [name for name in manifests if name != "serving.yaml"]
     for name in manifests:
         text = without_marked_lines((ROOT / "k8s" / name).read_text(), order.removed)
         (folder / rename(name)).write_text(rename(_without_comments(text, gone)))
     resources = [rename(name) for name in manifests]
-    (folder / "kustomization.yaml").write_text(_dump(KUSTOMIZATION | {"resources": resources}))
+    own = {"namespace": order.dashed} if order.recipe.asks_serving else {}  # redis and serving are common names
+    (folder / "kustomization.yaml").write_text(_dump(KUSTOMIZATION | own | {"resources": resources}))
 
 
 def own_dockerfile(text: str, order: Order) -> str:
@@ -38,9 +44,14 @@ def own_dockerfile(text: str, order: Order) -> str:
     name = order.name
     text = re.sub(r"FROM \S+ AS model\n.*?\n\n", "", text, flags=re.S)
     text = text.replace("COPY --from=model /artifacts/", "COPY models/")
+    text = text.replace("COPY --from=model /artifacts ", "COPY models ").replace(
+        "COPY --from=model models", "COPY models"
+    )
+    if "${PYTHON}" not in text:
+        text = re.sub(r"ARG PYTHON=.*\n", "", text)
     text = text.replace(f"COPY {name}/requirements.txt {name}/", "COPY requirements.txt .")
     text = text.replace(f"-r {name}/requirements.txt", "-r requirements.txt")
-    text = text.replace(f"docker build -f {name}/Dockerfile ", "docker build ")
+    text = text.replace(f"docker build -f {name}/{order.recipe.dockerfile} ", "docker build ")
     if "api" in order.removed and order.pattern == "batch":  # what is left has no port
         text = re.sub(r"EXPOSE.*", f'HEALTHCHECK NONE\nCMD ["python", "-m", "{name}.job"]\n', text, flags=re.S)
     text = re.sub(r' \\\n +org\.opencontainers\.image\.description="[^"\n]*".*', "", text)
@@ -53,13 +64,15 @@ def own_compose(order: Order) -> str:
     whole: dict[str, Any] = yaml.safe_load(text)
     services = {n: each for n, each in whole["services"].items() if order.recipe.profile in each["profiles"]}
     gone = {n: services.pop(n) for n, part in order.recipe.services.items() if part in order.removed}
-    for service in services.values():
+    if not order.copies_serving and "serving" in services:
+        gone["serving"] = services.pop("serving")
+    for called, service in services.items():
         del service["profiles"]
         for name in gone.keys() & service.get("depends_on", {}).keys():  # wait for what that service waited for
             del service["depends_on"][name]
             service["depends_on"] |= gone[name].get("depends_on", {})
         if "build" in service:
-            service["build"] = "."
+            service["build"] = BUILDS.get(called, ".")
     return _dump({"name": order.dashed, "services": services} | _used(whole, services))
 
 

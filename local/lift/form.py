@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.prompt import Confirm, Prompt
 
 from ..processes import ROOT
-from .order import LiftRefused, check_name, check_pattern, check_target
+from .order import COPY, LiftRefused, check_name, check_pattern, check_serving, check_target
 from .parts import describe, optional_folders
 from .patterns import PATTERNS
 
@@ -22,10 +22,15 @@ def ask() -> list[str]:
     target = _until_valid("Which new folder?", lambda text: check_target(Path(text)))
     name = _until_valid("Under which name?", check_name, target.name)
     packaged = [str(path.relative_to(ROOT)) for path in sorted((ROOT / "models" / "artifacts").glob("*"))]
-    model = _until_valid(f"Which model? A packaged one ({', '.join(packaged)}), or an ONNX file", _existing)
+    model = _until_valid(
+        f"Which model? A packaged one ({', '.join(packaged)}), an ONNX file, or a SavedModel", _existing
+    )
     given = {"PATTERN": pattern, "TO": str(target), "NAME": name, "MODEL": str(model)}
-    if model.is_file():
+    if model.is_file() or ((model / "saved_model.pb").is_file() and not (model / "manifest.json").is_file()):
         given["GOLDEN"] = str(_until_valid("Which file has rows with the trainer's answers?", _existing))
+    if PATTERNS[pattern].asks_serving:
+        question = "Copy the serving program too (copy), or ask another one (its host:port)?"
+        given["SERVING"] = _until_valid(question, lambda text: check_serving(pattern, text), COPY)
     given["WITHOUT"] = " ".join(part for part in optional_folders(pattern) if not _is_wanted(pattern, part))
     console.print("make lift", *(f"{key}={quote(value)}" for key, value in given.items()), soft_wrap=True)
     return [word for key, value in given.items() for word in (f"--{key.lower()}", value)]

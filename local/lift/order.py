@@ -9,10 +9,13 @@ from importlib import metadata
 from pathlib import Path
 
 from .parts import optional_folders
-from .patterns import PATTERNS, Pattern
+from .pattern import Pattern
+from .patterns import PATTERNS
 
 NAME = re.compile("[a-z](?:[a-z0-9_]{0,38}[a-z0-9])?")  # a package, and with dashes an object in Kubernetes
-TAKEN = {"k8s", "models", "serving", "tests"} | set(sys.stdlib_module_names)
+TAKEN = {"config", "k8s", "models", "saved_model", "serving", "tests", "with_servers"} | set(sys.stdlib_module_names)
+COPY = "copy"
+ADDRESS = re.compile(r"(https://|dns://[^/\s,]*/)?[a-zA-Z0-9.-]+:\d{1,5}")
 
 
 class LiftRefused(Exception):
@@ -21,7 +24,10 @@ class LiftRefused(Exception):
 
 @dataclass(frozen=True)
 class Order:
-    """A copy of `pattern` without the parts `removed`, named `name`, around `model`, in the new folder `target`."""
+    """A copy of `pattern` without the parts `removed`, named `name`, around `model`, in the new folder `target`.
+
+    `serving` is `copy`, or the host:port of the serving program that a copy asks instead of one of its own.
+    """
 
     pattern: str
     target: Path
@@ -30,11 +36,17 @@ class Order:
     model: Path
     golden: Path | None = None
     labels: tuple[str, ...] = ()
+    serving: str = COPY
 
     @property
     def recipe(self) -> Pattern:
         """What is known about the pattern."""
         return PATTERNS[self.pattern]
+
+    @property
+    def copies_serving(self) -> bool:
+        """Whether the copy has a serving program of its own."""
+        return self.recipe.asks_serving and self.serving == COPY
 
     @property
     def dashed(self) -> str:
@@ -72,6 +84,15 @@ def check_name(name: str) -> str:
     if name in TAKEN or name in metadata.packages_distributions():
         raise LiftRefused(f"NAME={name}: is the name of another package; choose another")
     return name
+
+
+def check_serving(pattern: str, serving: str) -> str:
+    """Return `copy` or the address of a serving program, or raise `LiftRefused`."""
+    if not PATTERNS[pattern].asks_serving and serving != COPY:
+        raise LiftRefused(f"SERVING={serving}: {pattern} has the model itself; leave it out")
+    if serving != COPY and not ADDRESS.fullmatch(serving):
+        raise LiftRefused(f"SERVING={serving}: is neither {COPY} nor the host:port of a serving program's gRPC")
+    return serving
 
 
 def choose_parts(pattern: str, without: Iterable[str] | None, only: Iterable[str] | None) -> tuple[str, ...]:

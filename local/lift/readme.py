@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .lines import chosen_lines, flags
 from .order import Order
 from .parts import describe
 
@@ -26,6 +27,8 @@ def write_readme(order: Order, project: Path, manifest: dict[str, Any]) -> None:
         "pattern": order.pattern,
         "model": manifest["name"],
         "inputs": "\n".join(_tensor(each) for each in manifest["inputs"]),
+        "serving": order.serving,
+        "instance": json.dumps({name: values[0] for name, values in golden["inputs"].items()}),
         "row": json.dumps(example_row(manifest, golden)).replace("'", recipe.quote),
         "path": "/predict/label" if golden.get("labels") else "/predict",
         "answer": example_answer(manifest, golden),
@@ -33,7 +36,9 @@ def write_readme(order: Order, project: Path, manifest: dict[str, Any]) -> None:
         "parts": parts_table(order),
         "settings": "\n".join(f"| `{name}` | {value} | {why} |" for name, value, why in settings(project / order.name)),
     }
-    text = Template((TEMPLATES / f"{order.pattern}.md").read_text()).substitute(words)
+    images = order.recipe.asks_serving and bool(golden["outputs"].get("label"))
+    text = chosen_lines((TEMPLATES / f"{order.pattern}.md").read_text(), flags(order, images))
+    text = Template(text).substitute(words)
     (project / "README.md").write_text(text)
 
 
@@ -77,6 +82,8 @@ def _default(value: ast.expr | None) -> str:
             return "required"
         case ast.Constant(value=None | ""):
             return "none"
+        case ast.Call(keywords=[ast.keyword(arg="default", value=given), *_]):
+            return _default(given)
         case ast.Constant(value=str(text)) | ast.Call(args=[ast.Constant(value=str(text))]):
             return f"`{text}`"
     return f"`{ast.unparse(value)}`"

@@ -24,9 +24,15 @@ def write_requirements(order: Order, project: Path) -> list[str]:
     needed, text = needed_packages(order, project), lock.read_text()
     lock.unlink()
     (project / "requirements.txt").write_text(locked(text, closure(needed)))
-    tests = locked((ROOT / "local" / "requirements.txt").read_text(), closure(TESTS))
+    tests = locked((ROOT / "local" / "requirements.txt").read_text(), closure((*TESTS, *order.recipe.tests)))
     (project / "requirements-test.txt").write_text(tests)
     return sorted({*names(text)} - {*names((project / "requirements.txt").read_text())})
+
+
+def locks(order: Order, project: Path) -> list[Path]:
+    """Return the files whose packages the smoke test needs."""
+    own = [project / "requirements.txt", project / "requirements-test.txt"]
+    return [*own, project / "serving" / "requirements.txt"] if order.copies_serving else own
 
 
 def needed_packages(order: Order, project: Path) -> list[str]:

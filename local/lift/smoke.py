@@ -5,14 +5,16 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from string import Template
 from typing import Any
 
-from ..processes import ROOT, last_lines
+from .. import servers
+from ..processes import ROOT, ProgramFailed, last_lines
 from .order import LiftRefused, Order
+from .requirements import locks
 
 UV = ROOT / ".venv" / "bin" / "uv"
 
@@ -22,12 +24,38 @@ def run_smoke_test(order: Order, project: Path) -> str:
     with tempfile.TemporaryDirectory(prefix="lift-environment-") as folder:
         python = Path(folder) / "bin" / "python"
         _run([UV, "venv", "--quiet", "--clear", "--python", sys.executable, folder], project)
-        install = [UV, "pip", "install", "--quiet", "--python", python, "--no-deps", "--require-hashes"]
-        _run([*install, "-r", "requirements.txt", "-r", "requirements-test.txt"], project)
+        install: list[object] = [UV, "pip", "install", "--quiet", "--python", python, "--no-deps", "--require-hashes"]
+        for lock in locks(order, project):
+            install += ["-r", lock]
+        _run(install, project)
         compiled = {"PYTHONPYCACHEPREFIX": f"{folder}/compiled"}
-        _run([python, "-c", Template(order.recipe.load).substitute(name=order.name)], project, **compiled)
-        test = ["pytest", "-q", "-p", "no:cacheprovider", f"{order.name}/tests"]
-        return _run([python, "-m", *test], project, **compiled).splitlines()[-1]
+        test = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"{order.name}/tests"]
+        if not order.recipe.asks_serving:
+            _run([python, "-c", Template(order.recipe.load).substitute(name=order.name)], project, **compiled)
+        elif (project / "with_servers.py").exists():
+            test = [python, "with_servers.py", *test]
+        with ExitStack() as stack:
+            server = stack.enter_context(stand_in(project, folder)) if _asks_another(order) else {}
+            return _run(test, project, **compiled, **server).splitlines()[-1]
+
+
+def _asks_another(order: Order) -> bool:
+    return order.recipe.asks_serving and not order.copies_serving
+
+
+@contextmanager
+def stand_in(project: Path, folder: str) -> Iterator[dict[str, str]]:
+    """Serve the copy's model from this repository: the program at the copy's address may not be reachable from here."""
+    (model,) = (project / "models").iterdir()
+    grpc, rest = servers.free_port(), servers.free_port()
+    program = servers.serving(grpc, rest, model, Path(folder) / "serving.log")
+    try:
+        program.wait_ready()
+        yield {"SERVING_GRPC": f"127.0.0.1:{grpc}", "SERVING_REST": f"http://127.0.0.1:{rest}"}
+    except ProgramFailed as error:
+        raise LiftRefused(str(error)) from error
+    finally:
+        program.stop()
 
 
 def _run(argv: Sequence[object], project: Path, **more: str) -> str:
@@ -51,4 +79,5 @@ def _run(argv: Sequence[object], project: Path, **more: str) -> str:
 
 # What the copy's programs would read from this repository's environment.
 UNSET = {"PYTHONPATH", "VIRTUAL_ENV", "MODEL_DIR", "MODEL_VERSION", "MODEL_NAME", "PYTEST_ADDOPTS"}
+UNSET |= {"REDIS_URL", "REDIS_PASSWORD_FILE", "QUEUE", "SERVING_GRPC", "SERVING_REST", "DATABASE_URL"}
 UNSET |= {"PYTHONDONTWRITEBYTECODE"}  # each start without compiled modules takes seconds

@@ -20,7 +20,8 @@ ORIGIN = "origin.json"
 
 def write_origin(order: Order, project: Path, model: str) -> None:
     """Record the commit, and what was ordered."""
-    content = {"commit": _commit(), "pattern": order.pattern, "name": order.name, "model": model}
+    content: dict[str, Any] = {"commit": _commit(), "pattern": order.pattern, "name": order.name, "model": model}
+    content |= {"serving": order.serving} if order.recipe.asks_serving else {}
     (project / ORIGIN).write_text(json.dumps(content | {"without": list(order.removed)}, indent=2) + "\n")
 
 
@@ -49,6 +50,7 @@ def update(copy: Path) -> int:
 def _lift_again(origin: dict[str, Any], copy: Path, target: Path, root: Path) -> None:
     argv = ["--pattern", origin["pattern"], "--to", str(target), "--name", origin["name"], "--no-smoke"]
     argv += ["--model", str((copy / "models" / origin["model"]).absolute()), "--without", " ".join(origin["without"])]
+    argv += ["--serving", origin["serving"]] if "serving" in origin else []
     command = [sys.executable, "-m", "local.lift", *argv]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     if done.returncode:

@@ -70,7 +70,8 @@ def check_names(project, pattern, removed):
     for name, text in texts(project).items():
         found = re.findall(r"serving-patterns|models/artifacts|web_single|Twin: |make models|\$\w+_?name\b", text)
         assert not found, name
-        assert not [part for part in removed if re.search(f"optional: {part}$", text, re.M)], name
+        marked = [] if name.startswith("serving/") else removed  # serving/ has parts of its own, some of the same name
+        assert not [part for part in marked if re.search(f"optional: {part}$", text, re.M)], name
 
 
 def check_dockerfiles(project):

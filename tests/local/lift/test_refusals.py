@@ -28,7 +28,10 @@ def order(folder, **changed):
 @pytest.mark.parametrize(
     ("changed", "line"),
     [
-        ({"pattern": "web"}, "PATTERN=web: cannot be lifted; choose web_single or batch"),
+        (
+            {"pattern": "web"},
+            "PATTERN=web: cannot be lifted; choose web_single or batch or synchronous or asynchronous",
+        ),
         ({"to": "there"}, "exists already; name a new folder"),
         ({"to": "no/churn"}, "create it first"),
         ({"to": "my-churn"}, "NAME=my-churn: is not a valid package name"),
