@@ -56,8 +56,7 @@ ASYNCHRONOUS = Pattern(
     },
     profile="asynchronous",
     manifests=("asynchronous.yaml", "redis.yaml", "serving.yaml"),
-    start="with_servers.py sh -c '$$(PY) -m $name.worker & exec $$(PY) -m uvicorn --port 8001 --factory "
-    "$name.app:create_app'",
+    start="with_servers.py $$(PY) -m $name.worker -- $$(PY) -m uvicorn --factory $name.app:create_app --port 8001",
     load="",
     run="proxy and worker on http://127.0.0.1:8001, with a Redis of their own",
     without={
