@@ -15,6 +15,8 @@ PATTERNS = {
         load="from $name.app import create_app; create_app()",
         run="the service on http://127.0.0.1:8000",
     ),
+    "synchronous": SYNCHRONOUS,
+    "asynchronous": ASYNCHRONOUS,
     "batch": Pattern(
         model="iris",
         image="batch",
@@ -51,6 +53,4 @@ PATTERNS = {
         secrets=("mysql_password", "mysql_root_password"),
         quote="''",
     ),
-    "synchronous": SYNCHRONOUS,
-    "asynchronous": ASYNCHRONOUS,
 }

@@ -74,7 +74,7 @@ def test_a_run_that_is_killed_leaves_no_output_and_a_second_one_continues(source
     program = start_ray(source, tmp_path / "out", "--part-rows", "1")
     started = [child for child, _ in descendants(program.pid)]
     kill(program.pid)
-    wait_until(lambda: not any(map(is_running, started)), 120, "the end of its processes")
+    wait_until(lambda: not any(map(is_running, started)), 280, "the end of its processes")
     assert not (tmp_path / "out").exists()
     before = parts(tmp_path / "out")
     code, summary, _ = run(source, tmp_path / "out", "--part-rows", "1")

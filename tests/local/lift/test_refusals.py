@@ -30,7 +30,7 @@ def order(folder, **changed):
     [
         (
             {"pattern": "web"},
-            "PATTERN=web: cannot be lifted; choose web_single or batch or synchronous or asynchronous",
+            "PATTERN=web: cannot be lifted; choose web_single or synchronous or asynchronous or batch",
         ),
         ({"to": "there"}, "exists already; name a new folder"),
         ({"to": "no/churn"}, "create it first"),

@@ -10,6 +10,7 @@ import pytest
 from local.processes import ROOT
 
 pytestmark = pytest.mark.timeout(600)
+NEEDED = {"web_single", "asynchronous", "synchronous", "serving", "local", "models", "k8s"}
 
 
 def git(folder, *argv):
@@ -22,7 +23,10 @@ def repository(tmp_path):
     """Return a repository of its own, with this working tree as its only commit, and a copy lifted from it."""
     listed = git(ROOT, "ls-files", "--cached", "--others", "--exclude-standard").splitlines()
     for name in filter(lambda name: (ROOT / name).is_file(), listed):
-        if name.startswith(("web_single/", "local/", "models/", "k8s/")) or "/" not in name:
+        if (
+            name.startswith(("web_single/", "asynchronous/", "synchronous/", "serving/", "local/", "models/", "k8s/"))
+            or "/" not in name
+        ):
             (tmp_path / "repository" / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, tmp_path / "repository" / name)
     git(tmp_path / "repository", "init", "-q")
@@ -56,6 +60,21 @@ def test_the_patch_brings_a_change_into_a_copy_that_was_changed_itself(repositor
     assert changed == {"errors.py"}
     assert json.loads((copy / "origin.json").read_text())["commit"] == git(repository, "rev-parse", "HEAD").strip()
     assert lift(repository, "--update", str(copy)).stderr == "lift: nothing has changed\n"
+
+
+def test_the_patch_of_a_copy_with_a_serving_program_changes_that_too(repository, tmp_path):
+    copy = tmp_path / "churn"
+    argv = ["--pattern", "asynchronous", "--to", str(copy), "--model", str(ROOT / "models" / "artifacts" / "digits")]
+    done = lift(repository, *argv, "--only", "waiting", "--no-smoke")
+    assert done.returncode == 0, done.stderr
+    for name in ("serving/ports.py", "asynchronous/keys.py", "synchronous/monitoring.config"):
+        with (repository / name).open("a") as file:
+            file.write("# theirs: asynchronous.\n")
+    commit(repository)
+    patch = lift(repository, "--update", str(copy)).stdout
+    subprocess.run(["git", "apply", "-p2"], cwd=copy, input=patch, text=True, check=True)
+    changed = {path.name for path in copy.rglob("*") if path.is_file() and b"# theirs: " in path.read_bytes()}
+    assert changed == {"ports.py", "keys.py", "monitoring.config"}
 
 
 def test_a_folder_that_was_not_lifted_is_refused_in_one_line(tmp_path):
