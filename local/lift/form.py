@@ -37,7 +37,7 @@ def ask() -> list[str]:
 
 
 def _is_wanted(pattern: str, part: str) -> bool:
-    said = describe(pattern, part)
+    said = describe(ROOT / pattern / part)
     console.print(f"\n[bold]{part}[/bold] protects from {said['Protects from']} It costs {said['Costs']}")
     return Confirm.ask("Keep it?", default=True)
 

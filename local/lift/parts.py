@@ -18,11 +18,11 @@ def optional_folders(folder: str) -> list[str]:
     return sorted(path.parent.name for path in (ROOT / folder).glob("*/__init__.py") if path.parent.name not in KEPT)
 
 
-def describe(folder: str, part: str) -> dict[str, str]:
+def describe(part: Path) -> dict[str, str]:
     """Return what a part's docstring says: `Title`, `Protects from`, `Costs`, `Instead` and `Remove`."""
-    said = ast.get_docstring(ast.parse((ROOT / folder / part / "__init__.py").read_text())) or ""
-    fields = dict(re.findall("^(Protects from|Costs|Instead|Remove): (.+)$", said, re.M))
-    return {"Title": said.splitlines()[0], **fields}
+    said = ast.get_docstring(ast.parse((part / "__init__.py").read_text())) or ""
+    fields = re.findall(r"^(Protects from|Costs|Instead|Remove): (.+?)(?=\n[A-Z][a-z ]+: |\n\n|\Z)", said, re.M | re.S)
+    return {"Title": said.splitlines()[0], **{field: " ".join(text.split()) for field, text in fields}}
 
 
 def without_marked_lines(text: str, parts: Iterable[str]) -> str:

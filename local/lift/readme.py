@@ -33,7 +33,7 @@ def write_readme(order: Order, project: Path, manifest: dict[str, Any]) -> None:
         "path": "/predict/label" if golden.get("labels") else "/predict",
         "answer": example_answer(manifest, golden),
         "labels": ", ".join(manifest.get("labels", [])) or "none; the model answers with values",
-        "parts": parts_table(order),
+        "parts": parts_table(order, project),
         "settings": "\n".join(f"| `{name}` | {value} | {why} |" for name, value, why in settings(project / order.name)),
     }
     images = order.recipe.asks_serving and bool(golden["outputs"].get("label"))
@@ -65,9 +65,9 @@ def example_answer(manifest: dict[str, Any], golden: dict[str, Any]) -> str:
     return f"{json.dumps({'prediction': [values]})} within {golden.get('tolerance', 1e-4):g}"
 
 
-def parts_table(order: Order) -> str:
+def parts_table(order: Order, project: Path) -> str:
     """Return the optional parts of the copy as the rows of a table, or one line if there are none."""
-    said = {part: describe(order.pattern, part) for part in order.kept}
+    said = {part: describe(project / order.name / part) for part in order.kept}
     if not said:
         return "None."
     rows = [f"| `{part}/` | {each['Protects from']} | {each['Costs']} |" for part, each in said.items()]

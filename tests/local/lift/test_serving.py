@@ -61,6 +61,12 @@ def test_a_copy_with_an_address_asks_it_everywhere_and_has_no_serving_program(pa
     assert not (tmp_path / "churn" / "serving").exists()
 
 
+def test_the_readme_of_a_copy_says_of_each_part_what_its_docstring_says(lift_without):
+    text = (lift_without("asynchronous", (), DIGITS) / "README.md").read_text()
+    assert "and batches that outlast PREDICT_TIMEOUT. | two commands to Redis before each claim" in text
+    assert "one more program, `python -m churn.callbacks`. |" in text
+
+
 def bare(folder):
     """Return the digits' SavedModel without its manifest, and what its trainer says, in a file."""
     shutil.copytree(DIGITS / "1", folder / "exported")
