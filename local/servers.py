@@ -9,6 +9,8 @@ from pathlib import Path
 
 import httpx
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from .processes import ROOT, Program, ProgramFailed, last_lines
 
@@ -80,7 +82,7 @@ def redis_server(port: int, folder: Path, *options: str, program: str | None = N
 def redis_answers(port: int) -> bool:
     """Return whether a Redis on `port` answers commands now."""
     try:
-        with redis.Redis(port=port, socket_timeout=2) as client:
+        with redis.Redis(port=port, socket_timeout=2, retry=Retry(NoBackoff(), 0)) as client:
             return bool(client.ping())
     except redis.AuthenticationError:
         return True  # it answers that it needs a password
