@@ -1,7 +1,7 @@
 """The Open Inference Protocol under /v2, beside the pattern's own endpoints.
 
 Protects from: writing a client: those of KServe, Triton and MLServer work, and send and get tensors as bytes.
-Costs: 400 lines to read. The other folders work for these paths too, except fast/.
+Costs: 500 lines to read. The other folders work for these paths too, except fast/.
 Instead: MLServer or Triton in front of the same model.onnx.
 Remove: delete this folder and the lines that end with "# optional: open_inference"
 """
