@@ -303,6 +303,12 @@ def test_pods_of_a_deployment_are_spread_and_are_evicted_one_at_a_time(name):
     assert (budget["maxUnavailable"], budget["selector"]) == (1, {"matchLabels": labels})
 
 
+def test_a_version_that_ends_soon_after_its_start_replaces_no_pod_that_works():
+    for name, resource in DEPLOYMENTS.items():
+        (container, *_) = resource["spec"]["template"]["spec"]["containers"]
+        assert "readinessProbe" in container or resource["spec"]["minReadySeconds"] >= 20, name
+
+
 def test_a_single_pod_has_no_disruption_budget_that_would_block_a_node_drain():
     several = {name for name, resource in DEPLOYMENTS.items() if resource["spec"].get("replicas", 2) > 1}
     assert set(of_kind("PodDisruptionBudget")) == several

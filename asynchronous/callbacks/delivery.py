@@ -13,7 +13,7 @@ from ..job_queue import JobQueue
 from ..keys import RECORD, milliseconds
 from ..schemas import Job
 from .ended import GROUP, KEYS, URL_FIELD
-from .hosts import Refused, check_url
+from .hosts import NotListed, Refused, check_url
 from .settings import DeliverySettings
 from .webhook import Sender
 
@@ -103,7 +103,7 @@ class Delivery:
                     return
                 reason, final = f"the answer was {status}", status == 410
             except Refused as error:
-                reason, final = str(error), True
+                reason, final = str(error), not isinstance(error, NotListed)
             except Exception as error:  # noqa: BLE001  whatever one receiver causes, the others' must be delivered
                 reason, final = f"{type(error).__name__}: {error}"[:300], False
             await self._fail(job_id, attempts, reason, final or attempts >= self._settings.callback_attempts)

@@ -19,6 +19,10 @@ class Refused(Exception):
     """This URL, or its address, may not be called back; the message says why, without the URL's path."""
 
 
+class NotListed(Refused):
+    """CALLBACK_HOSTS does not name the URL's host; the proxy, which accepted the URL, may know a new host first."""
+
+
 @dataclass(frozen=True)
 class Allowed:
     """One entry of CALLBACK_HOSTS: `[https://]HOST[:PORT]`, where HOST may begin with `*.`"""
@@ -52,7 +56,7 @@ def check_url(text: str, settings: CallbackSettings) -> httpx.URL:
     if url.scheme not in _PORTS or not url.host or url.userinfo or url.fragment:
         raise Refused("must be https://HOST/PATH, without user, password and fragment")
     if not any(Allowed.of(entry).allows(url) for entry in settings.callback_hosts.split(",")):
-        raise Refused(f"{url.scheme}://{url.netloc.decode()} is not among CALLBACK_HOSTS")
+        raise NotListed(f"{url.scheme}://{url.netloc.decode()} is not among CALLBACK_HOSTS")
     return url
 
 

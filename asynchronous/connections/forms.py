@@ -22,7 +22,7 @@ from redis.backoff import ExponentialBackoff
 from redis.sentinel import Sentinel
 
 from .pools import HealingPool, HealingSentinelPool, Pool
-from .settings import password
+from .settings import with_password
 from .url_check import check_url
 
 SENTINEL, CLUSTER = "redis+sentinel", "redis+cluster"
@@ -52,7 +52,7 @@ class _AtFirstCommand:
 def connect_by_form(url: str, **options: Any) -> Any:
     """Return a client for a worker."""
     check_url(url)
-    options |= password()
+    url, options = with_password(url, options)
     if url.startswith(SENTINEL):
         addresses, name, master, sentinels = _sentinel(url, options)
         return Sentinel(addresses, sentinel_kwargs=sentinels, **master).master_for(name)  # type: ignore[no-untyped-call]
@@ -65,7 +65,7 @@ def connect_by_form(url: str, **options: Any) -> Any:
 def connect_async_by_form(url: str, **options: Any) -> Any:
     """Return a client for the proxy."""
     check_url(url)
-    options |= password()
+    url, options = with_password(url, options)
     # One broken connection must not become a 503.
     options["retry"] = Retry(ExponentialBackoff(cap=0.4, base=0.1), 3)
     if url.startswith(SENTINEL):

@@ -1,9 +1,12 @@
-"""The settings of this folder."""
+"""The settings of this folder, and the password that they name."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from redis import CredentialProvider
 
 from ..settings import read_environment
 
@@ -14,12 +17,30 @@ class ConnectionSettings(BaseSettings):
     redis_password_file: Path | None = None
 
 
-def password() -> dict[str, Any]:
-    """Return the password in REDIS_PASSWORD_FILE as an option of a client; it needs no escaping, unlike in a URL."""
+class PasswordFile(CredentialProvider):
+    """Reads the password for each connection, so that a password may be replaced while the program works."""
+
+    def __init__(self, user: str, file: Path) -> None:
+        self._user, self._file, self._password = user, file, file.read_text().strip()
+
+    def get_credentials(self) -> tuple[str] | tuple[str, str]:
+        """Return the user, if there is one, and the password as it is now, or was while the file was readable."""
+        with suppress(OSError, UnicodeDecodeError):  # it may be missing while it is replaced
+            self._password = self._file.read_text().strip()
+        return (self._user, self._password) if self._user else (self._password,)
+
+
+def with_password(url: str, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return a URL and the options of a client; with REDIS_PASSWORD_FILE, these have what logs in.
+
+    A password in a file needs no escaping, unlike in a URL.
+    """
     file = read_environment(ConnectionSettings).redis_password_file
     if file is None:
-        return {}
+        return url, options
+    userinfo, at, _ = urlsplit(url).netloc.rpartition("@")
     try:
-        return {"password": file.read_text().strip()}
+        provider = PasswordFile(unquote(userinfo.partition(":")[0]), file)
     except (OSError, UnicodeDecodeError) as error:
         raise SystemExit(f"wrong settings: REDIS_PASSWORD_FILE: {file} cannot be read: {error}") from None
+    return url.replace(f"{userinfo}{at}", "", 1), options | {"credential_provider": provider}

@@ -1,6 +1,15 @@
 -- Each dead letter is an entry of the stream DEAD_LETTERS, and keeps the image of its job.
 
+-- Jobs that are not done yet come first: when more than half of Redis's memory is used, no more images are kept.
+local function memory_is_scarce()
+  local memory = redis.pcall('INFO', 'memory')
+  if type(memory) ~= 'string' then return false end -- this Redis may not tell
+  local most = tonumber(memory:match('\nmaxmemory:(%d+)')) or 0
+  return most > 0 and 2 * tonumber(memory:match('\nused_memory:(%d+)')) > most
+end
+
 on('given_up', function(job, status, reason)
+  if memory_is_scarce() then return end
   if redis.call('XLEN', DEAD_LETTERS) >= MAX_DEAD_LETTERS then
     redis.call('XTRIM', DEAD_LETTERS, 'MINID', NOW - DEAD_LETTER_LIFETIME) -- their images are gone by now
     if redis.call('XLEN', DEAD_LETTERS) >= MAX_DEAD_LETTERS then return end

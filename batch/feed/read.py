@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, select
 
 from ..errors import ServiceError
 from ..tables import Item, State
-from .tables import Completion
+from .tables import Completion, Position
 
 MAX_NUMBER = 2**63 - 1
 PAGE_ROWS = 5_000
@@ -45,6 +45,9 @@ def read_feed(connection: Connection, cursor: Cursor, limit: int, columns: Seque
     """Return up to `limit` rows (`columns`, the first is the id) behind the cursor, and the next cursor.
 
     A row is as it is now; a row that is no longer done, or was deleted, is left out.
+
+    Raises:
+        BadCursor: no chunk has such a high number yet, as after a restore from a backup.
     """
     chunks = select(Completion).where(Completion.number >= cursor.number).order_by(Completion.number)
     wanted: list[tuple[int, int]] = []
@@ -62,6 +65,8 @@ def read_feed(connection: Connection, cursor: Cursor, limit: int, columns: Seque
         wanted += [(chunk["number"], row_id) for row_id in chunk["ids"] if row_id > after]
         if len(wanted) >= limit:
             break
+    if not wanted and cursor.number > (connection.scalar(select(Position.number)) or 0):
+        raise BadCursor(f"{cursor} is ahead of this feed, as after a restore from a backup: begin with 0")
     wanted = wanted[:limit]
     by_id = {row[0]: row for row in _rows(connection, columns, Item.id.in_({row_id for _, row_id in wanted}))}
     return [by_id[row_id] for _, row_id in wanted if row_id in by_id], Cursor(*wanted[-1]) if wanted else cursor

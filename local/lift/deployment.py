@@ -71,6 +71,8 @@ def own_compose(order: Order) -> str:
         for name in gone.keys() & service.get("depends_on", {}).keys():  # wait for what that service waited for
             del service["depends_on"][name]
             service["depends_on"] |= gone[name].get("depends_on", {})
+        if called == "asynchronous-worker" and "supervision" in order.removed:
+            service["healthcheck"] = {"disable": True}  # that of the image is for the proxy
         if "build" in service:
             service["build"] = BUILDS.get(called, ".")
     return _dump({"name": order.dashed, "services": services} | _used(whole, services))

@@ -1,19 +1,23 @@
 """The Redis of docker-compose.yml and of k8s/, started with their own commands."""
 
+import asyncio
 import shlex
 import subprocess
+import uuid
+from contextlib import suppress
 
 import pytest
 import redis
 
 from asynchronous.checks.dangers import look_at_redis
+from asynchronous.errors import RedisAway
 from asynchronous.settings import Settings
 from local import servers
-from local.processes import Program
+from local.processes import Program, wait_until
 
 from .. import containers, manifests
 from .acl import PASSWORD, RULE
-from .conftest import SEVEN, Consumer, Queue
+from .conftest import SEVEN, Consumer, Queue, opened
 
 COMMANDS = {
     "docker-compose.yml": containers.SERVICES["redis"]["command"][-1].replace("$$", "$"),
@@ -83,6 +87,29 @@ def test_a_killed_redis_has_all_jobs_when_it_is_started_again(file, deploy):
     deployed.kill_and_start()
     assert [queue.read(job_id).status for job_id in jobs] == ["done", "running", "pending"]
     assert look_at_redis(deployed.settings) == {}
+
+
+@pytest.mark.parametrize("file", COMMANDS)
+def test_a_password_that_is_replaced_is_used_when_redis_is_started_again(file, deploy, tmp_path):
+    deployed = deploy(COMMANDS[file])
+    one = Consumer(deployed.settings, "a")
+
+    async def submit_before_and_after():
+        async with opened(deployed.settings) as queue:
+            await queue.submit(uuid.uuid4().hex, b"image")
+            (tmp_path / "password").write_text("another")
+            deployed.kill_and_start()
+            await queue.submit(uuid.uuid4().hex, b"image")
+
+    asyncio.run(submit_before_and_after())
+    claims = []
+
+    def all_are_claimed():
+        with suppress(RedisAway):  # the connection broke
+            claims.extend(one.claim(1))
+        return len(claims) == 2
+
+    wait_until(all_are_claimed)
 
 
 def test_a_redis_whose_disabled_user_default_has_no_permissions_is_reported(deploy):

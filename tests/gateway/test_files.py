@@ -57,3 +57,8 @@ def test_the_answers_in_the_readme_are_those_of_the_gateway(gateway):
     status, body = gateway.ask("/web_single/label", **{"x-api-key": "none"})
     assert (status, body.decode() in README) == (401, True)
     assert set(re.findall(r"return status (\d+)", CONFIGURATION)) - {"200"} <= set(re.findall(r"\b[45]\d\d\b", README))
+
+
+def test_the_probes_are_answered_when_the_gateway_has_as_many_connections_as_it_takes():
+    everywhere, gateway = (int(number) for number in re.findall(r"^    maxconn (\d+)", CONFIGURATION, re.M))
+    assert gateway <= everywhere - 100

@@ -164,6 +164,17 @@ def test_a_url_that_is_not_allowed_is_refused_with_the_job(submit, store, url, r
     assert store.keys("*_job") == []
 
 
+def test_a_host_that_only_the_proxy_knows_yet_is_tried_again(callbacks, submit, receiver, finish, store):
+    job_id = submit("/ok")
+    finish(SEVEN)
+    program = callbacks(CALLBACK_HOSTS="http://127.0.0.1:1")
+    wait_until(lambda: "CALLBACK_HOSTS" in (store.hget(f"{job_id}_job", "callback_reason") or ""), 60)
+    assert store.xlen("jobs_undelivered") == 0
+    program.stop()
+    callbacks()
+    wait_until(lambda: receiver.messages("/ok"), 60)
+
+
 def test_a_host_with_a_private_address_is_not_connected_to(callbacks, submit, receiver, finish, store):
     submit("/ok")
     finish(SEVEN)

@@ -48,6 +48,18 @@ def test_dead_letters_are_listed_with_their_reasons(command, give_up):
     assert letters[0]["reason"] == "given up after 1 attempts: its worker process died"
 
 
+def test_a_redis_that_is_more_than_half_full_keeps_no_image_of_a_job_that_has_ended(command, give_up, record, store):
+    kept = give_up(png())
+    store.config_set("maxmemory", round(1.8 * store.info("memory")["used_memory"]))
+    try:
+        dropped = give_up(png())
+    finally:
+        store.config_set("maxmemory", "0")
+    assert [json.loads(line)["job_id"] for line in command("list")[1]] == [kept]
+    assert record(dropped)["status"] == "failed"
+    assert store.exists(f"{kept}_image", f"{dropped}_image") == 1
+
+
 def test_a_replayed_image_gets_its_label_and_the_old_job_keeps_its_end(command, give_up, record, worker, fake, store):
     image = png()
     job_id = give_up(image)

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine, event, text, update
 
 from batch.feed import record_completions
-from batch.feed.read import Cursor, read_feed
+from batch.feed.read import BadCursor, Cursor, read_feed
 from batch.feed.write import record
 from batch.predictor import Predictor
 from batch.scope.scope import Scope
@@ -167,6 +167,15 @@ def test_the_api_and_an_export_go_on_from_their_cursor(engine: Engine, artifacts
         2,
         f"--since-cursor {rest['next']} is what follows",
     )
+
+
+def test_a_cursor_that_is_ahead_of_a_restored_table_is_refused(engine: Engine, model: Predictor):
+    fill(engine, 20)
+    predict(engine, model, chunk_rows=10)
+    seen, cursor = follow(engine, Cursor())
+    assert (len(seen), cursor.number) == (20, 2)
+    with engine.connect() as connection, pytest.raises(BadCursor, match="is ahead of this feed"):
+        read_feed(connection, Cursor(3, 60), 10, ID)
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "1.x", "-1", "9" * 20])

@@ -10,6 +10,7 @@ import sys
 
 import numpy as np
 import pytest
+import yaml
 
 from local import servers
 from local.lift.__main__ import main
@@ -65,6 +66,15 @@ def test_the_readme_of_a_copy_says_of_each_part_what_its_docstring_says(lift_wit
     text = (lift_without("asynchronous", (), DIGITS) / "README.md").read_text()
     assert "and batches that outlast PREDICT_TIMEOUT. | two commands to Redis before each claim" in text
     assert "one more program, `python -m churn.callbacks`. |" in text
+
+
+def test_a_worker_that_no_part_supervises_has_no_probe_of_its_heartbeat(lift_without):
+    project = lift_without("asynchronous", ("supervision",), DIGITS)
+    assert yaml.safe_load((project / "compose.yaml").read_text())["services"]["churn-worker"]["healthcheck"] == {
+        "disable": True
+    }
+    for path in (project / "compose.yaml", project / "k8s" / "churn.yaml"):
+        assert "heartbeat" not in path.read_text().lower()
 
 
 def bare(folder):
