@@ -88,7 +88,8 @@ def read_features(chunk: Any, features: Sequence[Feature]) -> tuple[Arrays, NDAr
     good, read = np.ones(chunk.num_rows, np.bool_), {}
     for feature in features:
         checked = [_read(chunk.column(column), feature) for column in feature.columns]
-        good &= np.logical_and.reduce([allowed for _, allowed in checked])
+        for _, allowed in checked:
+            good &= allowed
         read[feature.name] = [values.reshape(chunk.num_rows, -1) for values, _ in checked]
     arrays = {}
     for feature in features:

@@ -73,7 +73,7 @@ class Monitor(threading.Thread):
                 count = int(words[-1] if len(words) < 3 else next(word for word in words[2:] if word.isdigit()))
                 start = words.index(str(count)) + 1
                 declared = set(words[start : start + count])
-            elif in_script and words[0] not in ("TIME", "PUBLISH"):
+            elif in_script and words[0] not in ("TIME", "PUBLISH", "INFO"):
                 position = 2 if words[0] in ("XGROUP", "XINFO") else 1
                 found |= {(words[0], word) for word in words[position : position + 1] if word not in declared}
         return found
