@@ -11,6 +11,17 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 _DAY = datetime.timedelta(days=1)
+_SIGNS = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
 
 
 @dataclass(frozen=True)
@@ -29,6 +40,10 @@ class Authority:
         self._key = ec.generate_private_key(ec.SECP256R1())
         builder = _builder(self._name, self._name, self._key.public_key())
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        builder = builder.add_extension(_SIGNS, critical=True)
+        builder = builder.add_extension(
+            x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False
+        )
         self.file = folder / f"{name}.pem"
         self.file.write_bytes(_pem(builder.sign(self._key, hashes.SHA256())))
 
@@ -37,6 +52,9 @@ class Authority:
         key = ec.generate_private_key(ec.SECP256R1())
         names = x509.SubjectAlternativeName([_host(host) for host in hosts or ("localhost", "127.0.0.1")])
         builder = _builder(_name(name), self._name, key.public_key()).add_extension(names, critical=False)
+        # Python 3.13 and later refuse a certificate that does not say which key signed it.
+        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+        builder = builder.add_extension(issuer, critical=False)
         pair = Pair(self._folder / f"{name}.key", self._folder / f"{name}.crt")
         encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
         pair.key.write_bytes(key.private_bytes(encoding, form, serialization.NoEncryption()))
