@@ -23,7 +23,7 @@ class CheckSettings(BaseSettings):
     strict_redis: bool = False
 
 
-def dangers(info: Mapping[str, Any], clock: float) -> Iterator[tuple[str, str]]:
+def dangers(info: Mapping[str, Any], clock: float, replays: bool = True) -> Iterator[tuple[str, str]]:
     """Yield what is wrong as a check's name and a text with the remedy; `clock`: this program's, less Redis's."""
     policy = str(info.get("maxmemory_policy", "noeviction"))
     if policy != "noeviction" and int(info.get("maxmemory", 0)):
@@ -34,16 +34,18 @@ def dangers(info: Mapping[str, Any], clock: float) -> Iterator[tuple[str, str]]:
         yield "version", f"it is version {info['redis_version']}: use Redis 7.0 or later, or Valkey"
     if abs(clock) > CLOCK_SECONDS:
         yield "clock", f"its clock differs by {clock:.0f} s: synchronise the clocks of both machines"
+    if not replays:
+        yield "restart", "a restart may lose accepted jobs: let its user default keep its permissions, ~* &* +@all"
 
 
-def may_restart(client: Any) -> bool:
-    """Return whether Redis may do, as its user `default`, what its append-only file contains.
+def may_replay(client: Any) -> bool:
+    """Return whether Redis's user `default` may write jobs, even if it is off.
 
-    Most versions check the permissions of `default` again when they read a transaction, and drop what it may not do.
-    An append-only file is read as this user even if it is off. A Redis that may not tell is taken for one that may.
+    Redis reads its append-only file as this user. Most versions check its permissions again for each transaction, and
+    drop what it may not do. If Redis does not say, this returns True.
     """
     try:
-        return str(client.acl_dryrun("default", "hset", "job_", "status", "pending")) in ("OK", "b'OK'")
+        return client.acl_dryrun("default", "hset", "job_", "status", "pending") in (b"OK", "OK")
     except ResponseError:
         return True
 
@@ -56,15 +58,13 @@ def look_at_redis(settings: Settings) -> dict[str, str]:
     try:
         client = connect(settings, socket_timeout=2, socket_connect_timeout=1)
         info, (seconds, _) = client.info("everything"), client.time()
-        restart = may_restart(client)
+        replays = may_replay(client)
         # A cluster's client may return one INFO for each node.
         info = next((each for each in info.values() if isinstance(each, dict) and "maxmemory" in each), info)
         client.close()
     except (*ERRORS, ValueError):
         return {}
-    found = dict(dangers(info, time.time() - seconds))
-    if not restart:
-        found["restart"] = "a restart may lose accepted jobs: let its user default keep its permissions, ~* &* +@all"
+    found = dict(dangers(info, time.time() - seconds, replays))
     for name, text in found.items():
         log.warning("Redis, %s: %s", name, text)
     if found and read_environment(CheckSettings).strict_redis:

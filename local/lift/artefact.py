@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,10 +28,9 @@ def find_version(model: Path) -> Path:
 
 def put_model(order: Order, models: Path) -> dict[str, Any]:
     """Put the model into the folder `models/<its name>/<version>`, and return its manifest."""
-    if order.model.is_file():
-        version = _package(order, models)
-    elif (graph := _bare_graph(order.model)) is not None:
-        version = _package_graph(order, graph, models)
+    bare = order.model if order.model.is_file() else _bare_graph(order.model)
+    if bare is not None:
+        version = _package(order, bare, models)
     else:
         source = find_version(order.model)
         name = read_manifest(source).get("name")
@@ -102,30 +102,25 @@ def _bare_graph(model: Path) -> Path | None:
     return None
 
 
-def _package_graph(order: Order, graph: Path, models: Path) -> Path:
-    from models.manifest import BuildFailed  # not at the top: TensorFlow takes seconds
+def _package(order: Order, source: Path, models: Path) -> Path:
+    """Package an ONNX file, or the folder of a SavedModel."""
+    from models.manifest import BuildFailed  # not at the top: these imports take seconds
     from models.package.answers import read_golden
 
     if order.golden is None:
         raise LiftRefused(f"MODEL={order.model}: give rows with the answers of its trainer, GOLDEN=rows.json")
     try:
-        golden = read_golden(order.golden)
-        from models.package.saved_model import package_saved_model
-
-        return package_saved_model(graph, order.dashed, golden, labels=list(order.labels) or None, models=models)
+        golden, package = read_golden(order.golden), _packager(source)
+        return package(source, order.dashed, golden, labels=list(order.labels) or None, models=models)
     except BuildFailed as error:
         raise LiftRefused(f"MODEL={order.model}: {error}") from error
 
 
-def _package(order: Order, models: Path) -> Path:
-    from models.manifest import BuildFailed  # not at the top: onnx takes a second, and most models are packaged
-    from models.package.answers import read_golden
-    from models.package.onnx_file import package_onnx
+def _packager(source: Path) -> Callable[..., Path]:
+    if source.is_file():
+        from models.package.onnx_file import package_onnx
 
-    if order.golden is None:
-        raise LiftRefused(f"MODEL={order.model}: give rows with the answers of its trainer, GOLDEN=rows.json")
-    try:
-        labels = list(order.labels) or None
-        return package_onnx(order.model, order.dashed, read_golden(order.golden), labels=labels, models=models)
-    except BuildFailed as error:
-        raise LiftRefused(f"MODEL={order.model}: {error}") from error
+        return package_onnx
+    from models.package.saved_model import package_saved_model
+
+    return package_saved_model

@@ -54,13 +54,14 @@ def write_project(order: Order, project: Path) -> list[tuple[str, str]]:
     put_serving(order, project, rename)
     if order.pattern == "synchronous":
         put_trainer(project)
-    _write_templates(order, project, manifest)
-    write_readme(order, project, manifest)
+    chosen = flags(order, images=takes_images(manifest))
+    _write_templates(order, project, manifest, chosen)
+    write_readme(order, project, manifest, chosen)
     write_origin(order, project, manifest["name"])
     return _table(order, manifest, dropped)
 
 
-def _write_templates(order: Order, project: Path, manifest: dict[str, Any]) -> None:
+def _write_templates(order: Order, project: Path, manifest: dict[str, Any], chosen: set[str]) -> None:
     words = {"name": order.name, "dashed": order.dashed, "model": manifest["name"]}
     recipe = order.recipe
     words |= {"start": Template(recipe.start).substitute(words), "run": Template(recipe.run).substitute(words)}
@@ -68,7 +69,6 @@ def _write_templates(order: Order, project: Path, manifest: dict[str, Any]) -> N
         words["run"] = f"ask {order.serving}"
     words["secrets"] = " ".join(recipe.secrets)
     words["locks"] = " ".join(path.relative_to(project).as_posix() for path in locks(order, project))
-    chosen = flags(order, images=takes_images(manifest))
     files = FILES | ({"with_servers.txt": "with_servers.py"} if "with_servers" in chosen else {})
     for source, target in files.items():
         (project / target).parent.mkdir(parents=True, exist_ok=True)

@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from .lines import chosen_lines, flags
+from .lines import chosen_lines
 from .order import Order
 from .parts import describe
 
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def write_readme(order: Order, project: Path, manifest: dict[str, Any]) -> None:
-    """Write README.md from the template of the pattern, the model's manifest and the code of the copy."""
+def write_readme(order: Order, project: Path, manifest: dict[str, Any], chosen: set[str]) -> None:
+    """Write README.md from the chosen lines of the pattern's template, the model's manifest and the copy's code."""
     folder = project / "models" / manifest["name"] / str(manifest["version"])
     golden = json.loads((folder / "golden.json").read_text())
     recipe = order.recipe
@@ -36,8 +36,7 @@ def write_readme(order: Order, project: Path, manifest: dict[str, Any]) -> None:
         "parts": parts_table(order, project),
         "settings": "\n".join(f"| `{name}` | {value} | {why} |" for name, value, why in settings(project / order.name)),
     }
-    images = order.recipe.asks_serving and bool(golden["outputs"].get("label"))
-    text = chosen_lines((TEMPLATES / f"{order.pattern}.md").read_text(), flags(order, images))
+    text = chosen_lines((TEMPLATES / f"{order.pattern}.md").read_text(), chosen)
     text = Template(text).substitute(words)
     (project / "README.md").write_text(text)
 

@@ -50,13 +50,10 @@ def _check(graph: SavedGraph, golden: Golden) -> None:
     if unknown := sorted({*wanted} - {*known}):
         raise PackagingRefused(f"the golden outputs must be some of {known}, the graph's own, not {unknown}")
     asked = arrays(replace(golden, inputs=_with_bytes(golden.inputs)), graph.inputs)
-    answers = [_as_text(each) for each in graph.run(wanted, asked)]
-    for name, got in zip(wanted, answers, strict=True):
-        compare(name, golden.outputs[name], got, golden.tolerance)
-    for row in range(golden.rows()):
-        alone = graph.run(wanted, {name: values[row : row + 1] for name, values in asked.items()})
-        for name, got in zip(wanted, alone, strict=True):
-            compare(name, golden.outputs[name][row : row + 1], _as_text(got), golden.tolerance)
+    for rows in (slice(None), *(slice(row, row + 1) for row in range(golden.rows()))):
+        answers = graph.run(wanted, {name: values[rows] for name, values in asked.items()})
+        for name, got in zip(wanted, answers, strict=True):
+            compare(name, golden.outputs[name][rows], _as_text(got), golden.tolerance)
 
 
 def _with_bytes(value: Any) -> Any:
