@@ -59,6 +59,6 @@ def test_the_answers_in_the_readme_are_those_of_the_gateway(gateway):
     assert set(re.findall(r"return status (\d+)", CONFIGURATION)) - {"200"} <= set(re.findall(r"\b[45]\d\d\b", README))
 
 
-def test_the_probes_are_answered_when_the_gateway_has_as_many_connections_as_it_takes():
+def test_the_gateway_leaves_connections_for_the_probes():
     everywhere, gateway = (int(number) for number in re.findall(r"^    maxconn (\d+)", CONFIGURATION, re.M))
     assert gateway <= everywhere - 100
