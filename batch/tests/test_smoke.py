@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,7 @@ def start(tmp_path):
 @pytest.fixture
 def sql(tmp_path):
     def sql(statement, values=()):
-        with sqlite3.connect(tmp_path / "rows.sqlite3", timeout=30) as connection:
+        with closing(sqlite3.connect(tmp_path / "rows.sqlite3", timeout=30)) as connection, connection:
             return connection.execute(statement, values).fetchall()
 
     return sql

@@ -85,7 +85,10 @@ def test_every_documented_path_is_public_except_those_for_operators(
 ):
     monkeypatch.setenv("MODEL_DIR", str(artifacts / model))
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/batch.sqlite3")
-    paths = importlib.import_module(f"{service}.{module}").create_app().openapi()["paths"]
+    app = importlib.import_module(f"{service}.{module}").create_app()
+    if service == "batch":
+        app.state.engine.dispose()  # no lifespan runs here that would close its connections
+    paths = app.openapi()["paths"]
     assert len(paths) > 5
     for path in paths:
         for field, value in {"{job_id}": "0" * 32, "{name}": "iris", "{version}": "1"}.items():

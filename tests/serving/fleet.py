@@ -83,7 +83,7 @@ class Fleet:
 
     def health(self) -> int:
         request = health_pb2.HealthCheckRequest()
-        return health_pb2_grpc.HealthStub(self.channel).Check(request, timeout=10).status
+        return health_pb2_grpc.HealthStub(self.channel).Check(request, timeout=60).status
 
     def metrics(self) -> dict[str, float]:
         """Return every sample by its name and labels, as the page shows them."""

@@ -27,7 +27,7 @@ def predict_request(signature, **inputs):
 
 
 def predict(server, signature, **inputs):
-    return server.predictions.Predict(predict_request(signature, **inputs), timeout=10).outputs
+    return server.predictions.Predict(predict_request(signature, **inputs), timeout=60).outputs
 
 
 def refused(server, signature, **inputs):
@@ -143,7 +143,7 @@ def test_messages_may_be_large(sample):
 def test_any_tensor_gets_an_answer_or_invalid_argument(sample, kind, shape, content):
     sent = tensor("DT_FLOAT", "tensor_content", content, *shape)
     sent.dtype = kind
-    answer = sample.predictions.Predict.future(predict_request("echo_float32", x=sent), timeout=10)
+    answer = sample.predictions.Predict.future(predict_request("echo_float32", x=sent), timeout=60)
     assert answer.code() in (grpc.StatusCode.OK, grpc.StatusCode.INVALID_ARGUMENT), answer.details()
 
 

@@ -34,13 +34,13 @@ def request(signature, **inputs):
 
 
 def test_an_input_that_is_not_sent_has_the_default_of_its_signature(tagged):
-    assert tagged.predictions.Predict(request("scaled", x=3), timeout=10).outputs["y"].float_val == [6]
-    assert tagged.predictions.Predict(request("scaled", x=3, scale=5), timeout=10).outputs["y"].float_val == [15]
+    assert tagged.predictions.Predict(request("scaled", x=3), timeout=60).outputs["y"].float_val == [6]
+    assert tagged.predictions.Predict(request("scaled", x=3, scale=5), timeout=60).outputs["y"].float_val == [15]
 
 
 def test_a_model_without_the_default_signature_is_asked_by_name(tagged):
     with pytest.raises(grpc.RpcError, match='Serving signature key "serving_default" not found') as refused:
-        tagged.predictions.Predict(request("", x=3), timeout=10)
+        tagged.predictions.Predict(request("", x=3), timeout=60)
     assert refused.value.code() is grpc.StatusCode.FAILED_PRECONDITION
     answer = tagged.http.post("/v1/models/tagged:predict", json={"inputs": {"x": 3, "scale": 2}})
     assert answer.json() == {"error": 'Serving signature name: "serving_default" not found in signature def'}

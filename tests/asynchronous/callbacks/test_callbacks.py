@@ -40,14 +40,16 @@ def callbacks(start, redis_url, receiver, tmp_path):
     """Start the program that delivers, with a short time for each attempt."""
     (tmp_path / "secret").write_text(SECRET)
 
-    def run(**env):
-        env = {"REDIS_URL": redis_url, "CALLBACK_HOSTS": receiver.url, "CALLBACK_PRIVATE": "true"} | env
-        env |= {
+    def run(argv=("-m", "asynchronous.callbacks"), **env):
+        env = {
+            "REDIS_URL": redis_url,
+            "CALLBACK_HOSTS": receiver.url,
+            "CALLBACK_PRIVATE": "true",
             "CALLBACK_SECRET_FILE": str(tmp_path / "secret"),
             "CALLBACK_FIRST_PAUSE": "0.1",
             "CALLBACK_TIMEOUT": "2",
-        }
-        return start("callbacks", [sys.executable, "-m", "asynchronous.callbacks"], lambda: True, env)
+        } | env
+        return start("callbacks", [sys.executable, *argv], lambda: True, env)
 
     return run
 
@@ -55,16 +57,15 @@ def callbacks(start, redis_url, receiver, tmp_path):
 @pytest.fixture
 def submit(proxy, receiver):
     """Post an image with a URL of the receiver, and return its job's id."""
-    _, api = proxy(CALLBACK_HOSTS=receiver.url)
+    other = receiver.url.replace("localhost", "127.0.0.1")
+    _, api = proxy(CALLBACK_HOSTS=f"{receiver.url},{other}")
 
-    def submit(path, **headers):
-        answer = api.post(
-            "/predict", params={"callback_url": receiver.url + path}, content=png(), headers=PNG | headers
-        )
+    def submit(path, url=receiver.url, **headers):
+        answer = api.post("/predict", params={"callback_url": url + path}, content=png(), headers=PNG | headers)
         assert answer.status_code == 202, answer.text
         return answer.json()["job_id"]
 
-    submit.api = api
+    submit.api, submit.other = api, other
     return submit
 
 
@@ -136,11 +137,17 @@ def test_the_heartbeat_goes_on_while_the_program_works_and_while_redis_is_away(c
 
 
 def test_a_slow_receiver_delays_no_other(callbacks, submit, receiver, finish):
-    slow, quick = [submit("/slow") for _ in range(12)], submit("/ok")
-    finish(*[SEVEN] * 13)
-    callbacks(CALLBACK_HOSTS=f"{receiver.url},http://127.0.0.1:1")
+    for _ in range(12):
+        submit("/slow")
+    finish(*[SEVEN] * 12)
+    twelve_at_once = "from asynchronous.callbacks import delivery; delivery.IN_FLIGHT = 12"
+    argv = ["-c", f"{twelve_at_once}; from asynchronous.callbacks.__main__ import main; main()"]
+    callbacks(argv, CALLBACK_HOSTS=f"{receiver.url},{submit.other}", CALLBACK_TIMEOUT="20", CALLBACK_FIRST_PAUSE="60")
+    wait_until(lambda: len(receiver.messages("/slow")) >= 8, 60)
+    quick = submit("/ok", submit.other)
+    finish(SEVEN)
     wait_until(lambda: receiver.messages("/ok"), 60)
-    assert len(receiver.messages("/slow")) <= 2 * len(slow)
+    assert len(receiver.messages("/slow")) <= 8
     assert receiver.messages("/ok")[0]["data"]["job_id"] == quick
 
 

@@ -6,6 +6,7 @@ import re
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 
@@ -42,6 +43,6 @@ def test_the_row_that_the_readme_of_a_copy_shows_is_predicted(python, tmp_path):
     project, run = python(tabular.lightgbm_regressor(), {"seed"})
     run("churn.job")
     statement = re.search("INSERT INTO .+;", (project / "README.md").read_text())[0]
-    with sqlite3.connect(tmp_path / "rows.sqlite3") as database:
+    with closing(sqlite3.connect(tmp_path / "rows.sqlite3")) as database, database:
         database.execute(statement)
     assert json.loads(run("churn.job", "--json"))["done"] == 1

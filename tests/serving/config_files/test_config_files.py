@@ -137,7 +137,7 @@ def test_a_model_that_failed_and_was_removed_is_waited_for_when_it_is_added_agai
 
 def test_a_reload_request_without_a_list_is_refused_and_changes_nothing(sample):
     with pytest.raises(grpc.RpcError, match="Only ModelConfigList is currently supported") as refused:
-        sample.models.HandleReloadConfigRequest(model_management_pb2.ReloadConfigRequest(), timeout=10)
+        sample.models.HandleReloadConfigRequest(model_management_pb2.ReloadConfigRequest(), timeout=60)
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert sample.http.get("/v1/models/sample").status_code == 200
 
