@@ -10,6 +10,7 @@ import pytest
 
 from local.lift.__main__ import main
 from local.lift.parts import optional_folders
+from local.processes import ROOT
 from local.servers import answers
 from models.gallery import tabular
 
@@ -48,11 +49,17 @@ def test_the_readme_of_a_copy_shows_a_request_and_its_answer(example, serve, tmp
     assert answered == expected if path.endswith("label") else np.allclose(answered, expected, 1e-4)
 
 
-def test_the_command_writes_a_copy_whose_smoke_test_passed_in_a_fresh_environment(tmp_path, capsys):
+def test_the_command_of_the_readme_tests_the_copy_in_a_fresh_environment(tmp_path, capsys, monkeypatch):
+    readme = (ROOT / "README.md").read_text()
+    parts = re.search('make lift PATTERN=web_single TO=../churn MODEL=.+ ONLY="(.+)"', readme)[1]
     model = tabular.column_transformer().package(tmp_path / "models").parent
-    order = ["--pattern", "web_single", "--to", str(tmp_path / "churn"), "--model", str(model), "--only", "columns"]
+    order = ["--pattern", "web_single", "--to", str(tmp_path / "churn"), "--model", str(model), "--only", parts]
+    monkeypatch.setenv("COLUMNS", "90")
     assert main(order) == 0
-    assert re.search(r"smoke test +│ 4 passed", capsys.readouterr().out)
+    printed, shown = (
+        re.search("┌.+?┘", text, re.S)[0] for text in (capsys.readouterr().out, readme[readme.index("make lift") :])
+    )
+    assert re.sub(r"passed in .+?│", "", printed) == re.sub(r"passed in .+?│", "", shown)
     assert not list((tmp_path / "churn").rglob("__pycache__"))
     lock = (tmp_path / "churn" / "requirements.txt").read_text()
     assert "fastapi-offline" not in lock
