@@ -1,7 +1,10 @@
 """The CI workflow for forks of the repository, compared with the Makefile."""
 
 import re
+import subprocess
+import sys
 
+import pytest
 import yaml
 
 from local.processes import ROOT
@@ -23,3 +26,32 @@ def test_ci_runs_on_every_python_version_that_the_makefile_accepts():
     assert [f"python{version}" for version in JOB["strategy"]["matrix"]["python"]] == taken
     assert JOB["container"]["image"] == "python:${{ matrix.python }}-bookworm"
     assert JOB["env"]["PYTHON"] == "python${{ matrix.python }}"
+
+
+IMAGES = yaml.safe_load((ROOT / ".github" / "workflows" / "images.yml").read_text())["jobs"]["image"]
+
+
+def test_every_dockerfile_has_an_image_and_all_but_tensorflow_serving_are_for_both_architectures():
+    images = {each["file"]: each["platforms"] for each in IMAGES["strategy"]["matrix"]["include"]}
+    tracked = subprocess.run(["git", "ls-files", "*/Dockerfile*"], cwd=ROOT, check=True, capture_output=True, text=True)
+    assert set(images) == {
+        file for file in tracked.stdout.split() if "FROM serving-patterns/" not in (ROOT / file).read_text()
+    }
+    one = [file for file, platforms in images.items() if platforms != "linux/amd64,linux/arm64"]
+    assert one == ["synchronous/Dockerfile"]
+
+
+@pytest.mark.parametrize(
+    ("schema", "files"),
+    [("github-workflows", ".github/workflows/*.yml"), ("github-issue-forms", ".github/ISSUE_TEMPLATE/[bi]*.yml")],
+)
+def test_what_github_reads_is_valid(schema, files):
+    argv = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", f"vendor.{schema}", *ROOT.glob(files)]
+    checked = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_the_programs_that_a_commit_is_checked_by_are_those_of_make_test():
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    test = re.search(r"^test:.*\n(?:\t.*\n)+", MAKEFILE, re.M)[0].replace("$(PY)", ".venv/bin/python")
+    assert all(" ".join(hook["entry"].split()[:2]) in test for hook in hooks)
