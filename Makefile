@@ -26,7 +26,7 @@ endif
 # The arguments of `make lift`, only from the command line: NAME and others may mean something else in the environment.
 given = $(if $(filter command,$(origin $(1))),--$(2) "$($(1))")
 
-.PHONY: help demo up down lift test exhaustive test-tools estimators chaos e2e bench models secrets k8s-secrets lock format clean install install-all
+.PHONY: help demo up down lift test coverage exhaustive test-tools estimators chaos e2e bench models secrets k8s-secrets lock format clean install install-all
 
 help: ## list the commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -45,6 +45,10 @@ test: test-tools install-all $(IRIS) $(DIGITS) ## lint, types and the whole suit
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy .
 	$(PY) -m pytest --numprocesses 2 --dist loadfile
+coverage: test-tools install-all $(IRIS) $(DIGITS) ## the suite again, measuring the lines of the four patterns in every process; fails below the floor in pyproject.toml
+	@rm -rf .coverage && mkdir .coverage
+	$(PY) -m coverage run -m pytest --numprocesses 2 --dist loadfile
+	@$(PY) -m coverage combine --quiet && $(PY) -m coverage report
 exhaustive: test-tools install-all $(IRIS) $(DIGITS) ## what takes too long for `make test`: each optional part removed alone, many choices of parts lifted, killed Ray clusters
 	$(PY) -m pytest --numprocesses 2 -m exhaustive
 test-tools: ## install what the tests need from Debian, or name it in one line
@@ -73,7 +77,7 @@ format: install-all ## format the code with ruff
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 clean: down ## remove the environment, the models and the logs
-	@rm -rf .venv .run models/artifacts .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf .venv .run .coverage models/artifacts .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 
 install: $(UV) # uv compares what is installed with the locks, so nothing is downloaded twice
