@@ -10,6 +10,7 @@ import httpx
 import pytest
 import yaml
 
+from asynchronous.checks.metrics import danger_metrics
 from asynchronous.telemetry.metrics import render
 from batch import api
 from local.processes import ROOT
@@ -55,7 +56,8 @@ def test_a_service_exposes_every_series_in_alerts_and_dashboard(serving, artifac
     monkeypatch.setenv("MODEL_DIR", str(artifacts / "iris"))
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/batch.sqlite3")
     batch = asyncio.run(metrics_of(api.create_app()))
-    proxy, iris = render(defaultdict(float)).decode(), Metrics("iris", 1).page().decode()
+    proxy = render(defaultdict(float), [*danger_metrics([])()]).decode()
+    iris = Metrics("iris", 1).page().decode()
     images = httpx.get(f"{serving.rest}/monitoring/prometheus/metrics").text
     panels = [target["expr"] for panel in DASHBOARD["panels"] for target in panel.get("targets", [])]
     wanted = set.union(*map(asked, [*panels, *(rule["expr"] for rule in ALERTS)]))
