@@ -12,7 +12,7 @@ _TRANSIENT += ["UNBLOCKED", "TRYAGAIN", "CLUSTERDOWN"]
 _CLUSTER = "this Redis is a cluster: set REDIS_URL to redis+cluster://..., and QUEUE to a name in braces such as {jobs}"
 _REMEDIES = {
     "WRONGTYPE": "another application has a key of this name: set QUEUE to another name",
-    "NOPERM": "the user in REDIS_URL needs the permissions that the README lists",
+    "NOPERM": "the user in REDIS_URL needs the permissions that REDIS.md lists",
     "WRONGPASS": "the user name or the password in REDIS_URL is wrong",
     "NOAUTH": "REDIS_URL needs a password",
     "CROSSSLOT": _CLUSTER,

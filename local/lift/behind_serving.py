@@ -43,7 +43,7 @@ ASYNCHRONOUS = Pattern(
         "asynchronous-": "{dashed}-",
         "ASYNCHRONOUS_PORT": "PORT",
         'title="Asynchronous prediction"': 'title="{name}"',
-        "that asynchronous/README.md lists": "that the programs need",
+        "that asynchronous/REDIS.md lists": "that the programs need",
         "--from=model /artifacts/digits/1/": "models/{model}/{version}/",
         "${MODEL_DIR}/1/": "${{MODEL_DIR}}/{version}/",
         "Which digit is it?": "What does it show?",

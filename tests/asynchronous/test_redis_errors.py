@@ -65,7 +65,7 @@ def test_a_user_without_channels_accepts_nothing_and_is_named_in_the_answer(prox
     _, api = proxy(REDIS_URL=without_channels)
     for answer in (api.post("/predict", content=png(), headers=PNG), api.get("/ready")):
         assert (answer.status_code, answer.json()["detail"][:21]) == (503, "Redis: misconfigured:")
-        assert "needs the permissions that the README lists" in answer.json()["detail"]
+        assert "needs the permissions that REDIS.md lists" in answer.json()["detail"]
     assert store.keys("*_job") == []
 
 

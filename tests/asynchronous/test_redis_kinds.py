@@ -1,4 +1,4 @@
-"""The core on Redis and on Valkey, as a user who has no more permissions than the README lists."""
+"""The core on Redis and on Valkey, as a user who has no more permissions than REDIS.md lists."""
 
 import subprocess
 import sys
