@@ -17,6 +17,7 @@ from ..feed.api import router as feed_router  # optional: feed
 from ..keys import add_post  # optional: keys
 from ..migrate.schema import upgrade_embedded
 from ..settings import load_settings
+from ..wide import fit_inserts  # optional: wide
 from . import queries
 from .any_client import add_any_client
 from .api import router
@@ -64,6 +65,7 @@ def build_app(manifest: dict[str, Any], engine: Engine) -> FastAPI:
     app.state.engine, app.state.readers = engine, readers(engine)
     app.state.schema_checked, app.state.add = False, queries.add
     app.state.add = add_post  # optional: keys
+    app.state.add = fit_inserts(app.state.add)  # optional: wide
     app.include_router(router)
     add_any_client(app)
     app.include_router(front)

@@ -10,6 +10,8 @@ from sqlalchemy.orm import Session
 from ..errors import ServiceError
 from ..tables import Item
 
+KEYS_IN_A_QUERY = 100  # of up to 255 characters, so that a statement stays small
+
 
 class KeyTaken(ServiceError):
     """A key belongs to a row with other values."""
@@ -48,8 +50,11 @@ def _add(connection: Connection, rows: Sequence[Any]) -> list[int]:
 
 
 def _stored(connection: Connection, keys: Sequence[str] | dict[str, Any]) -> dict[str, tuple[int, Any]]:
-    query = select(Item.key, Item.id, Item.values).where(Item.key.in_(keys))
-    return {row.key: (row.id, row[2]) for row in connection.execute(query)} if keys else {}
+    query, wanted, found = select(Item.key, Item.id, Item.values), list(keys), dict[str, tuple[int, Any]]()
+    for start in range(0, len(wanted), KEYS_IN_A_QUERY):
+        part = query.where(Item.key.in_(wanted[start : start + KEYS_IN_A_QUERY]))
+        found |= {row.key: (row.id, row[2]) for row in connection.execute(part)}
+    return found
 
 
 def _insert(connection: Connection, rows: list[dict[str, Any]]) -> None:

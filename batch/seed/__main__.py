@@ -15,6 +15,7 @@ from ..migrate import schema
 from ..progress import with_progress  # optional: progress
 from ..retry import retrying  # optional: retry
 from ..settings import load_settings
+from ..wide import fit_inserts  # optional: wide
 from .flowers import flowers
 from .load import Load, Row, add_rows, new_name
 from .options import Columns, CsvFile, Decimal, Delimiter, Encoding, Key, Names, rows_of
@@ -49,6 +50,7 @@ def main(
         again = retrying()  # optional: retry
         add: Call = add_rows
         add = add_once if key else add_rows  # optional: keys
+        add = fit_inserts(add)  # optional: wide
         again(schema.upgrade_embedded, engine)
         again(read, engine, schema.check)
         load = Load(engine, again, add, resume or new_name(file))

@@ -23,7 +23,7 @@ def fit_statements(runner: Runner) -> None:
     """Keep the statements of a run within `max_allowed_packet`; SQLite has no such limit."""
     if runner.engine.dialect.name == "sqlite":
         return
-    limit = runner.retry(read, runner.engine, _read_limit) - RESERVED
+    limit = runner.retry(read, runner.engine, read_limit) - RESERVED
     runner.chunk_rows = max(min(runner.chunk_rows, limit // OF_A_ROW), 1)
     write_done = runner.write_done
 
@@ -59,5 +59,6 @@ def _bytes(value: str) -> int:
     return size if value[:1] == "[" and '"' not in value else 2 * size
 
 
-def _read_limit(connection: Connection) -> int:
+def read_limit(connection: Connection) -> int:
+    """Return the most bytes that the server takes in one statement."""
     return int(connection.execute(text("SELECT @@max_allowed_packet")).scalar_one())

@@ -1,7 +1,6 @@
 """Statements stay within the limit of the database, whatever the number of labels."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -9,19 +8,18 @@ import pytest
 from sqlalchemy import Engine, event, text
 
 from batch import fast, queries
-from batch.database import connect
 from batch.predictor import Predictor
 from batch.schemas import Predicted
-from batch.settings import Settings
 from batch.tables import State
 from batch.wide import fit_statements, keep_top
 from batch.wide.statements import PredictionTooLarge, parts
 from batch.wide.top import TopRefused
-from tests.batch.commands import run, url
+from tests.batch.commands import run
 from tests.batch.conftest import add, count, fill, finish, items, new_runner, running
 
+from .conftest import LIMIT
+
 ROW = [5.1, 3.5, 1.4, 0.2]
-LIMIT = 65_536
 
 
 class Wide:
@@ -37,19 +35,6 @@ def wide(model: Predictor) -> Predictor:
     wide = running(model, Wide())
     wide.model.labels = [f"label {number} 'quoted'" for number in range(1000)]
     return wide
-
-
-@pytest.fixture
-def small(mariadb: Engine) -> Iterator[Engine]:
-    """A database that accepts statements of at most 64 KiB."""
-    with mariadb.begin() as connection:
-        before = connection.execute(text("SELECT @@GLOBAL.max_allowed_packet")).scalar_one()
-        connection.execute(text(f"SET GLOBAL max_allowed_packet = {LIMIT}"))
-    engine = connect(Settings(database_url=url(mariadb)))
-    yield engine
-    engine.dispose()
-    with mariadb.begin() as connection:
-        connection.execute(text(f"SET GLOBAL max_allowed_packet = {before}"))
 
 
 def fitted(engine: Engine, model: Predictor, write_done=fast.write_done, **options):
