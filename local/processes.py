@@ -17,7 +17,7 @@ class ProgramFailed(Exception):
     """A program ended early or was not ready in time; the message names it and shows the end of its log."""
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 10, what: str = "the condition") -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 60, what: str = "the condition") -> None:
     """Return as soon as `condition()` is true; raise `TimeoutError` after `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -87,7 +87,7 @@ class Program:
         """Return the exit code, or None while it runs."""
         return self._process.poll()
 
-    def wait_ready(self, seconds: float = 60) -> "Program":
+    def wait_ready(self, seconds: float = 120) -> "Program":
         """Return when it is ready; raise `ProgramFailed` when it ends first or takes longer than `seconds`."""
         try:
             wait_until(lambda: self.poll() is not None or self._ready(), seconds)
@@ -97,7 +97,7 @@ class Program:
             raise ProgramFailed(f"{self.name} ended with exit code {self.poll()}\n{self.tail()}")
         return self
 
-    def wait(self, seconds: float = 30) -> int:
+    def wait(self, seconds: float = 120) -> int:
         """Return the exit code once it has ended by itself."""
         return self._process.wait(seconds)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import pymysql
 import pytest
 import redis
@@ -18,6 +19,10 @@ from local.processes import ROOT, Program
 pytest_plugins = ["tests.program_logs", "pytester"]
 
 ARTIFACTS = ROOT / "models" / "artifacts"
+
+# An example may take long on a busy machine: that is no fault of the program.
+hypothesis.settings.register_profile("tests", deadline=None)
+hypothesis.settings.load_profile("tests")
 
 # A shell's background job ignores SIGINT, and `nohup` ignores SIGHUP. The tests' programs must ignore neither.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -37,12 +42,16 @@ def free_port() -> Callable[[], int]:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Program]]:
-    """Start a real program, wait until it is ready, and stop it when the test ends."""
+    """Start a real program, wait until it is ready, and stop it when the test ends.
+
+    Without `ready` there is nothing to wait for: the program may have ended by itself when this returns.
+    """
     programs: list[Program] = []
 
-    def start(name, argv, ready, env=None, cwd=ROOT) -> Program:
-        programs.append(Program(name, argv, ready, tmp_path / f"{name}-{len(programs)}.log", env, cwd))
-        return programs[-1].wait_ready()
+    def start(name, argv, ready=None, env=None, cwd=ROOT) -> Program:
+        log = tmp_path / f"{name}-{len(programs)}.log"
+        programs.append(Program(name, argv, ready or (lambda: True), log, env, cwd))
+        return programs[-1].wait_ready() if ready else programs[-1]
 
     yield start
     for program in reversed(programs):
