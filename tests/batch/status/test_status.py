@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, event, text, update
+from sqlalchemy.exc import InterfaceError
 
 from batch.database import readers
 from batch.policies import Policy
@@ -54,6 +55,23 @@ def test_a_run_shows_how_far_it_has_come_while_it_runs(engine: Engine, model: Pr
     assert last_run(engine)["rows_done"] == 6
 
 
+def test_a_heartbeat_on_a_connection_that_was_closed_does_not_end_the_run(
+    sqlite: Engine, model: Predictor, monkeypatch
+):
+    monkeypatch.setattr(record, "HEARTBEAT_SECONDS", 0)
+    update_row, errors = record._Row._update, iter([InterfaceError("", None, Exception("(0, '')"))])
+
+    def fail_once(row: Any, **values: Any) -> None:
+        for error in errors:
+            raise error
+        update_row(row, **values)
+
+    monkeypatch.setattr(record._Row, "_update", fail_once)
+    add(sqlite, GOOD)
+    recorded(sqlite, model)
+    assert last_run(sqlite)["outcome"] == "done"
+
+
 def test_a_deadline_a_bug_and_the_end_of_the_process_are_different_outcomes(mariadb: Engine, model: Predictor):
     def bug(rows: int) -> None:
         raise ZeroDivisionError
@@ -76,9 +94,9 @@ def test_a_deadline_a_bug_and_the_end_of_the_process_are_different_outcomes(mari
 def test_a_run_that_a_signal_ends_is_recorded_as_terminated(sqlite: Engine, start_job: Callable[..., Any], number):
     add(sqlite, *[GOOD] * 3000)
     job = start_job(sqlite, "--chunk-rows", "1")
-    wait_until(lambda: count(sqlite, State.DONE), 30)
+    wait_until(lambda: count(sqlite, State.DONE), 120)
     os.kill(job.pid, number)
-    assert job.wait(20) == 128 + number
+    assert job.wait() == 128 + number
     run = last_run(sqlite)
     assert run["outcome"] == "terminated"
     summary = json.loads(job.log.read_text().splitlines()[-1])
@@ -105,7 +123,7 @@ def test_a_run_that_lost_its_database_is_recorded_once_the_database_is_back(mari
 def test_a_killed_run_is_lost_after_two_minutes_without_a_heartbeat(mariadb: Engine, start_job: Callable[..., Any]):
     add(mariadb, *[GOOD] * 3000)
     job = start_job(mariadb, "--chunk-rows", "1")
-    wait_until(lambda: count(mariadb, State.DONE), 30)
+    wait_until(lambda: count(mariadb, State.DONE), 120)
     job.kill()
     assert last_run(mariadb)["outcome"] == "running"
     with mariadb.begin() as connection:
