@@ -23,7 +23,7 @@ def start(*argv: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-m", *argv], cwd=FOLDER.parent, env=ENVIRONMENT)
 
 
-def wait_until_ready(client: httpx.Client, seconds: float = 90) -> None:
+def wait_until_ready(client: httpx.Client, seconds: float = 240) -> None:
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -52,7 +52,7 @@ def test_images_become_results(api: httpx.Client) -> None:
     assert [answer.status_code for answer in posts] in ([202, 202, 202], [202, 422, 202])  # uploads/ looks at headers
     first, *_, last = (answer.headers["location"] for answer in posts if answer.status_code == 202)
     assert api.get(first).json()["status"] == "pending"
-    assert start(f"{FOLDER.name}.worker", "--burst").wait(90) == 0
+    assert start(f"{FOLDER.name}.worker", "--burst").wait(240) == 0
     for job in (first, last):
         answer = api.get(job, params={"wait": 10})
         assert (answer.status_code, answer.json()["status"], answer.json()["label"]) == (200, "done", "7")

@@ -144,10 +144,20 @@ class Clients:
         records = self._read_records(last=True)
         with httpx.Client(base_url=self._url, timeout=40) as client:
             for job_id in self.outcomes.promised:
-                observed = Outcome.of_answer(client.get(f"/job/{job_id}"))
-                assert observed, "all programs are up, and the proxy answers 503"
-                self.outcomes.add(job_id, observed, last=True)
+                self.outcomes.add(job_id, self._last_answer(client, job_id), last=True)
         return records
+
+    def _last_answer(self, client: httpx.Client, job_id: str) -> Outcome:
+        """Ask until the answer is not 503: all programs are up, but one may stall on a busy machine."""
+        answers: list[Outcome] = []
+
+        def ask() -> bool:
+            observed = Outcome.of_answer(client.get(f"/job/{job_id}"))
+            answers.extend([observed] if observed else [])
+            return observed is not None
+
+        wait_until(ask, what="an answer other than 503")
+        return answers[-1]
 
     def wait_for_work(self, seconds: float, *, posting: bool) -> bool:
         """Wait until a post is in progress, or a job is claimed; return whether that happened in time."""

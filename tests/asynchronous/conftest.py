@@ -49,12 +49,15 @@ def label_of(image: bytes) -> str:
 
 
 class FakeServing:
-    """A serving program that follows the orders in the images; while the file `away` exists, it serves nothing."""
+    """A serving program that follows the orders in the images.
+
+    While the file `away` exists, it serves nothing; while the file `held` exists, it answers no image with `hold`.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._port = free_port()
         self.target, self._folder = f"127.0.0.1:{self._port}", folder
-        self._seen, self.away = folder / "seen", folder / "away"
+        self._seen, self.away, self.held = folder / "seen", folder / "away", folder / "held"
         self.start()
 
     def start(self) -> None:
@@ -65,22 +68,25 @@ class FakeServing:
             str(self._port),
             str(self._seen),
             str(self.away),
+            str(self.held),
         ]
         self.program = Program("fake serving", argv, lambda: accepts(self._port), self._folder / "log").wait_ready()
 
     def restart_after_crash(self) -> None:
-        wait_until(lambda: self.program.poll() is not None, 20, "the serving program to crash")
+        wait_until(lambda: self.program.poll() is not None, what="the serving program to crash")
         self.start()
 
     def reset(self) -> None:
         self.away.unlink(missing_ok=True)
+        self.held.unlink(missing_ok=True)
         self._seen.unlink(missing_ok=True)
         if self.program.poll() is not None:
             self.start()
 
     def batches(self) -> list[list[str]]:
         """The labels of the images of each call, in order of arrival."""
-        return [json.loads(line) for line in self._seen.read_text().splitlines()] if self._seen.exists() else []
+        lines = self._seen.read_text().split("\n")[:-1] if self._seen.exists() else []  # the last may be incomplete
+        return [json.loads(line) for line in lines]
 
     def saw(self, image: bytes) -> int:
         return sum(batch.count(label_of(image)) for batch in self.batches())
@@ -218,7 +224,7 @@ def record(store):
 def settle(store, record):
     """Wait until all jobs have ended; return their records."""
 
-    def settle(ids, seconds=30):
+    def settle(ids, seconds=120):
         wait_until(lambda: store.xlen("jobs") == 0, seconds, "all jobs to end")
         return [record(job_id) for job_id in ids]
 
@@ -234,7 +240,7 @@ def worker(start, redis_url, request):
             env["SERVING_GRPC"] = request.getfixturevalue("fake").target
         env = {"REDIS_URL": redis_url, "WORKER_PROCESSES": 1} | env
         argv = [sys.executable, "-m", "asynchronous.worker", *flags]
-        return start("worker", argv, lambda: True, {name: str(value) for name, value in env.items()})
+        return start("worker", argv, env={name: str(value) for name, value in env.items()})
 
     return run
 
@@ -295,6 +301,18 @@ def post(api, image=None):
     return answer.json()["job_id"]
 
 
+def end_of(api, job_id):
+    """The job's end, which may take long while the worker starts on a busy machine."""
+    found = {}
+
+    def ended():
+        found.update(api.get(f"/job/{job_id}", params={"wait": 10}).json())
+        return found["status"] not in ("pending", "running")
+
+    wait_until(ended, 120, "the job's end")
+    return found
+
+
 def events(api, job_id, then=lambda: None, **headers):
     """Read a job's whole stream of events; call `then` after the first."""
     found = []
@@ -308,8 +326,11 @@ def events(api, job_id, then=lambda: None, **headers):
 
 def children(pid: int) -> list[int]:
     """The worker's child processes, without Python's own resource tracker."""
-    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(child) for child in found if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+    found = []
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+            found += [int(child)] if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes() else []
+    return found
 
 
 def cpu_seconds(pid: int) -> float:
@@ -327,7 +348,7 @@ def alive(pid: int) -> bool:
 
 def kill_child(pid: int, name: signal.Signals = signal.SIGKILL) -> int:
     """Signal a worker's only child as soon as there is one; return its process id."""
-    wait_until(lambda: children(pid), 10, "the worker's child")
+    wait_until(lambda: children(pid), what="the worker's child")
     [child] = children(pid)
     os.kill(child, name)
     return child

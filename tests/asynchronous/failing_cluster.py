@@ -43,8 +43,14 @@ class FailingCluster:
             nodes[number].execute_command("CLUSTER", "ADDSLOTSRANGE", *slots)
         for number in range(1, NODES):
             nodes[number].execute_command("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
-            nodes[0].execute_command("CLUSTER", "MEET", "127.0.0.1", self.ports[number], self._bus[number])
-        wait_until(lambda: all(node.cluster("INFO")["cluster_state"] == "ok" for node in nodes), 60, "the cluster")
+
+        def formed() -> bool:
+            # Each node forgets one that does not answer within NODE_TIMEOUT, so they are introduced again and again.
+            for port, bus in zip(self.ports[1:], self._bus[1:], strict=True):
+                nodes[0].execute_command("CLUSTER", "MEET", "127.0.0.1", port, bus)
+            return all(node.cluster("INFO")["cluster_state"] == "ok" for node in nodes)
+
+        wait_until(formed, 120, "the cluster")
         nodes[-1].execute_command("CLUSTER", "REPLICATE", nodes[0].cluster("MYID"))
         wait_until(lambda: nodes[-1].info("replication").get("master_link_status") == "up", 60, "the replica")
         return started[-1]

@@ -1,8 +1,8 @@
 """A small gRPC server that replaces TensorFlow Serving and follows the orders at the end of the images.
 
-An order is `#!name=value`: `slow=2` (seconds), `refuse`, `blame=2` (refuse it twice), `internal`, `die` (this server),
-`kill` (the calling process), `nan` (for a probability). The label of any other image is the beginning of its sha256.
-The labels of each call are written to a file, one line for each call.
+An order is `#!name=value`: `slow=2` (seconds), `hold` (while a file exists), `refuse`, `blame=2` (refuse it twice),
+`internal`, `die` (this server), `kill` (the calling process), `nan` (for a probability). The label of any other image
+is the beginning of its sha256. The labels of each call are written to a file, one line for each call.
 """
 
 import argparse
@@ -45,8 +45,8 @@ def process_at(port: int) -> int:
 
 
 class FakeModel(prediction_service_pb2_grpc.PredictionServiceServicer):
-    def __init__(self, seen: Path, away: Path) -> None:
-        self.seen, self.away, self.blamed = seen, away, Counter()
+    def __init__(self, seen: Path, away: Path, held: Path) -> None:
+        self.seen, self.away, self.held, self.blamed = seen, away, held, Counter()
 
     def Predict(self, request, context):  # noqa: N802  the protocol's name
         images = list(request.inputs["image"].string_val)
@@ -59,6 +59,8 @@ class FakeModel(prediction_service_pb2_grpc.PredictionServiceServicer):
             match name:
                 case "slow":
                     time.sleep(float(value))
+                case "hold":
+                    self.wait_while_held()
                 case "refuse":
                     context.abort(grpc.StatusCode.INVALID_ARGUMENT, "cannot decode the image")
                 case "blame" if labels == labels[:1] and self.blamed[labels[0]] < int(value):
@@ -70,13 +72,21 @@ class FakeModel(prediction_service_pb2_grpc.PredictionServiceServicer):
                     os._exit(9)
                 case "kill":
                     os.kill(process_at(int(context.peer().rpartition(":")[2])), signal.SIGKILL)
-        response = predict_pb2.PredictResponse()
-        response.outputs["label"].CopyFrom(bytes_tensor(label.encode() for label in labels))
-        probability = response.outputs["probability"]
-        probability.dtype = 1  # DT_FLOAT
-        probability.tensor_shape.dim.add(size=len(images))
-        probability.float_val.extend(math.nan if order(image)[0] == "nan" else 0.75 for image in images)
-        return response
+        return answer(images, labels)
+
+    def wait_while_held(self):
+        while self.held.exists():
+            time.sleep(0.02)
+
+
+def answer(images, labels):
+    response = predict_pb2.PredictResponse()
+    response.outputs["label"].CopyFrom(bytes_tensor(label.encode() for label in labels))
+    probability = response.outputs["probability"]
+    probability.dtype = 1  # DT_FLOAT
+    probability.tensor_shape.dim.add(size=len(images))
+    probability.float_val.extend(math.nan if order(image)[0] == "nan" else 0.75 for image in images)
+    return response
 
 
 if __name__ == "__main__":
@@ -84,10 +94,11 @@ if __name__ == "__main__":
     parser.add_argument("port", type=int)
     parser.add_argument("seen", type=Path)
     parser.add_argument("away", type=Path)
+    parser.add_argument("held", type=Path)
     arguments = parser.parse_args()
     options = [("grpc.max_receive_message_length", -1), ("grpc.so_reuseport", 0)]
     server = grpc.server(ThreadPoolExecutor(16), options=options)
-    model = FakeModel(arguments.seen, arguments.away)
+    model = FakeModel(arguments.seen, arguments.away, arguments.held)
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(model, server)
     server.add_insecure_port(f"127.0.0.1:{arguments.port}")
     server.start()

@@ -94,7 +94,7 @@ class Programs:
             self._running[kind].kill()
             return self._running[kind].pid
         worker = self._running["worker"].pid
-        wait_until(lambda: children(worker), 20, "the worker's children")
+        wait_until(lambda: children(worker), what="the worker's children")
         child = chance.choice(children(worker))
         os.kill(child, signal.SIGKILL)
         return child

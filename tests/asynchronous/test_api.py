@@ -9,7 +9,7 @@ from asynchronous.consumer import Result
 from local import servers
 from local.processes import wait_until
 
-from .conftest import PNG, SEVEN, Consumer, png, post
+from .conftest import PNG, SEVEN, Consumer, end_of, png, post
 
 
 def test_a_job_is_followed_from_pending_to_done(api, finish, settings):
@@ -65,7 +65,7 @@ def test_a_wait_without_result_is_answered_when_time_is_up(api):
 def test_digits_get_the_labels_that_people_gave_them(api, serving, worker, digit_images):
     worker(SERVING_GRPC=serving.grpc, WORKER_PROCESSES=2)
     jobs = [post(api, image.data) for image in digit_images]
-    labels = [api.get(f"/job/{job_id}", params={"wait": 30}).json()["label"] for job_id in jobs]
+    labels = [end_of(api, job_id)["label"] for job_id in jobs]
     right = sum(label == image.label for label, image in zip(labels, digit_images, strict=True))
     assert right >= 0.95 * len(digit_images)
 

@@ -10,7 +10,7 @@ from .outcomes import Outcome, Outcomes
 DONE = Outcome("done", "7", finished_at=1000)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("redis", ["acl", "cluster"])
 def test_no_job_is_lost_changed_or_wrong_in_a_failover_or_with_few_permissions(tmp_path, redis):
     report = run(jobs=100, kills=6, seed=random.randrange(10**6), folder=tmp_path, redis=redis)
@@ -18,7 +18,7 @@ def test_no_job_is_lost_changed_or_wrong_in_a_failover_or_with_few_permissions(t
     assert (report.jobs, report.kills_by_kind["redis"]) == (100, 1), report
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_no_job_is_lost_changed_or_wrong_whatever_is_killed(tmp_path):
     report = run(jobs=250, kills=10, seed=random.randrange(10**6), folder=tmp_path)
     assert (report.lost, report.changed, report.wrong, report.expired, report.never) == (0, 0, 0, 0, 0), report

@@ -12,7 +12,7 @@ from .conftest import children, cpu_seconds, kill_child, png
 def test_an_idle_worker_uses_less_than_a_hundredth_of_a_core(worker, store):
     program = worker(WORKER_PROCESSES=2)
     blocked = lambda: store.info("clients")["blocked_clients"] == 2  # noqa: E731  both children wait for a job
-    wait_until(lambda: len(children(program.pid)) == 2 and blocked(), 20, "the children to be at work")
+    wait_until(lambda: len(children(program.pid)) == 2 and blocked(), what="the children to be at work")
     processes = [program.pid, *children(program.pid)]
     before, began = [cpu_seconds(pid) for pid in processes], time.monotonic()
     time.sleep(5)  # this is what is measured
@@ -22,14 +22,16 @@ def test_an_idle_worker_uses_less_than_a_hundredth_of_a_core(worker, store):
 
 
 def test_a_process_that_continues_after_its_lease_changes_nothing(worker, put, record, settle, fake, store):
-    ids = put(png("slow=2"))
+    fake.held.touch()
+    ids = put(png("hold"))
     slow = worker(LEASE=1)
     wait_until(fake.batches)
     stopped = kill_child(slow.pid, signal.SIGSTOP)
+    fake.held.unlink()
     other = worker(LEASE=1)
     [ended] = settle(ids)
     assert (ended["status"], ended["attempts"], len(fake.batches())) == ("done", "2", 2)
-    assert other.stop() == 0
+    assert other.stop(60) == 0
     os.kill(stopped, signal.SIGCONT)
     [later] = settle(put(png()))  # only the slow one is left to do it, and has written its late result before
     assert (later["status"], record(ids[0])) == ("done", ended)

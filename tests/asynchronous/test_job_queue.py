@@ -62,7 +62,7 @@ def test_a_blocked_claim_returns_as_soon_as_there_is_a_job(make):
     thread = threading.Thread(target=lambda: claimed.extend(consumer().claim(30)))
     thread.start()
     job_id = queue.put()
-    thread.join(10)
+    thread.join(60)
     assert ids(claimed) == [job_id]
 
 
@@ -104,7 +104,7 @@ def test_everything_in_redis_has_a_lifetime(make, store):
 
 def test_redis_is_as_empty_as_before_when_all_lifetimes_are_over(make, put, store, monkeypatch):
     monkeypatch.setenv("DEAD_LETTER_LIFETIME", "0.2")
-    lifetimes = {"job_lifetime": 2, "result_lifetime": 0.2}
+    lifetimes = {"job_lifetime": 10, "result_lifetime": 0.2}
     queue, consumer = make(**lifetimes)
     one = consumer()
     one.claim(0.001)
@@ -113,8 +113,8 @@ def test_redis_is_as_empty_as_before_when_all_lifetimes_are_over(make, put, stor
     queue.submit_with_key(b"image", "key")
     assert store.info("memory")["used_memory"] - before > 9_000_000
     one.finish(one.claim(1)[:20], [SEVEN] * 20)
-    wait_until(lambda: set(store.keys()) == {"job_counters", "jobs_ended"}, 30, "the keys to go")
-    wait_until(lambda: store.info("memory")["used_memory"] - before < 500_000, 10, "the memory to be given back")
+    wait_until(lambda: set(store.keys()) == {"job_counters", "jobs_ended"}, 120, "the keys to go")
+    wait_until(lambda: store.info("memory")["used_memory"] - before < 500_000, what="the memory to be given back")
 
 
 def test_the_queue_never_holds_more_than_its_limit(make, store, settings):
@@ -256,20 +256,18 @@ def test_a_worker_that_starts_drops_consumers_that_left_long_ago(make, store, mo
 
 def test_no_caller_starves_however_many_there_are(make):
     queue, _ = make()
-    job_id, until = queue.put(), time.monotonic() + 2
+    job_id, asked = queue.put(), [0] * 200
 
-    async def ask(shared):
-        asked = 0
-        while time.monotonic() < until:
+    async def ask(shared, caller):
+        while max(asked) < 40:
             await shared.read(job_id)
-            asked += 1
-        return asked
+            asked[caller] += 1
 
     async def ask_all():
         async with opened(queue.settings) as shared:
-            return await asyncio.gather(*(ask(shared) for _ in range(200)))
+            await asyncio.gather(*(ask(shared, caller) for caller in range(200)))
 
-    asked = asyncio.run(ask_all())
+    asyncio.run(ask_all())
     assert min(asked) > max(asked) / 4
 
 
@@ -290,9 +288,9 @@ def test_a_wait_by_reading_ends_soon_after_the_job_and_when_time_is_up(make):
 
     async def wait_and_finish():
         one, alone = consumer(), JobQueue(queue.settings)
-        async with alone.redis, asyncio.timeout(10):
+        async with alone.redis, asyncio.timeout(60):
             in_vain = await alone.wait(job_id, 0.05)
-            wait = asyncio.create_task(alone.wait(job_id, 30))
+            wait = asyncio.create_task(alone.wait(job_id, 600))
             await asyncio.to_thread(lambda: one.finish(one.claim(1), [SEVEN]))
             return in_vain.status, (await wait).label
 

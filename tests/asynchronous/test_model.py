@@ -11,7 +11,7 @@ from .conftest import label_of, png
 
 @pytest.fixture
 def model(fake, settings):
-    return Model(settings(serving_grpc=fake.target, predict_timeout=1))
+    return Model(settings(serving_grpc=fake.target))
 
 
 def test_a_batch_is_one_call_and_the_images_arrive_unchanged(model, fake):
@@ -35,14 +35,18 @@ def test_more_than_the_usual_four_megabytes_reach_the_model(model, fake):
 @pytest.mark.parametrize(
     ("order", "reason"),
     [
-        ("slow=2", "DEADLINE_EXCEEDED"),
         ("internal", "INTERNAL: something broke"),
         ("nan", "probability is not a number"),
     ],
 )
-def test_timeouts_and_unusable_answers_are_failures(model, order, reason):
+def test_unusable_answers_are_failures(model, order, reason):
     with pytest.raises(PredictFailed, match=reason):
         model.predict([png(), png(order)])
+
+
+def test_a_call_that_takes_too_long_is_a_failure(fake, settings):
+    with pytest.raises(PredictFailed, match="DEADLINE_EXCEEDED"):
+        Model(settings(serving_grpc=fake.target, predict_timeout=1)).predict([png(), png("slow=2")])
 
 
 def test_another_kind_of_model_is_a_failure_with_its_name(settings, serving, digit_images):

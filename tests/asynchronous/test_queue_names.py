@@ -84,7 +84,7 @@ def test_every_key_that_a_step_touches_is_declared(make, settings, store, redis_
     monitor, one = Monitor(redis_port), consumer()
     one.join(restarted=True)
     monitor.start()
-    assert monitor.ready.wait(10)
+    assert monitor.ready.wait(60)
     jobs = [queue.put() for _ in range(4)]
     queue.submit_with_key(b"image", "key")
     queue.submit_with_key(b"image", "key")
@@ -101,7 +101,7 @@ def test_every_key_that_a_step_touches_is_declared(make, settings, store, redis_
     for letter, apply in zip(list(letters), [letters.replay, letters.drop], strict=False):
         apply(letter)
     store.echo("the-end")
-    monitor.join(20)
+    monitor.join(60)
     assert not monitor.is_alive()
     assert sum(in_script for in_script, _ in monitor.seen) > 100
     assert monitor.undeclared() == set()

@@ -10,7 +10,7 @@ from local import servers
 from local.processes import ROOT, wait_until
 
 from .acl import PASSWORD, RULE
-from .conftest import PNG, Consumer, png, post
+from .conftest import PNG, Consumer, end_of, png, post
 
 
 @pytest.fixture(scope="module")
@@ -44,18 +44,6 @@ def denied(client):
     return found - {("command", "client|setinfo")}
 
 
-def end_of(api, job_id):
-    """The job's end, which may take long while the worker starts on a busy machine."""
-    found = {}
-
-    def ended():
-        found.update(api.get(f"/job/{job_id}", params={"wait": 10}).json())
-        return found["status"] not in ("pending", "running")
-
-    wait_until(ended, 120, "the job's end")
-    return found
-
-
 def test_both_servers_are_what_they_should_be(started):
     found = {kind: redis.Redis(port=port).info("server") for kind, port in started.items()}
     assert found["redis"]["redis_version"].partition(".")[0] in ("7", "8")
@@ -87,7 +75,7 @@ def test_a_job_that_is_given_up_is_a_dead_letter_that_can_be_replayed(limited, p
     assert end_of(api, job_id)["status"] == "failed"
     argv = [sys.executable, "-m", "asynchronous.dead_letters", "replay", job_id]
     replayed = subprocess.run(argv, env={**env, "PATH": ""}, cwd=ROOT, capture_output=True, text=True, check=True)
-    wait_until(lambda: client.xlen("dead_letters") == 1, 60, "the replayed job to be given up")
+    wait_until(lambda: client.xlen("dead_letters") == 1, 120, "the replayed job to be given up")
     assert replayed.stdout.startswith(f"{job_id} replayed as ")
     assert (program.poll(), denied(client)) == (None, set())
 
@@ -97,11 +85,12 @@ def test_an_expired_job_and_a_lost_lease_are_handled(limited, settings, monkeypa
     for name, value in env.items():
         monkeypatch.setenv(name, value)
     chosen = settings(lease=0.05).model_copy(update={"redis_url": env["REDIS_URL"]})
-    _, api = proxy(JOB_LIFETIME=4, **env)
+    _, api = proxy(**env)
     job_id = post(api)
     Consumer(chosen, "gone").claim(1)
     other = Consumer(chosen, "b")
-    wait_until(lambda: other.claim(0.01), 5, "the lease to lapse")
+    wait_until(lambda: other.claim(0.01), what="the lease to lapse")
     other.renew()
+    client.hset(f"{job_id}_job", "expires_at", 0)
     assert api.get(f"/job/{job_id}", params={"wait": 8}).status_code == 410
     assert denied(client) == set()

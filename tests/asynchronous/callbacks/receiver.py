@@ -1,6 +1,6 @@
 """A receiver of webhooks, as a client has one: `python -m tests.asynchronous.callbacks.receiver PORT FILE SECRET`.
 
-It verifies and appends each to FILE, and follows the path: /ok, /slow (30 s), /fail (500), /flaky (500 at first).
+It verifies and appends each to FILE, and follows the path: /ok, /slow (10 minutes), /fail (500), /flaky (500 at first).
 """
 
 import json
@@ -25,7 +25,7 @@ def serve(port: int, file: Path, secret: str) -> None:
             with file.open("a") as log:
                 log.write(json.dumps({"path": self.path, "id": name, "host": self.headers["host"], **message}) + "\n")
             if self.path == "/slow":
-                time.sleep(30)
+                time.sleep(600)
             self.send_response(500 if self.path == "/fail" or (self.path == "/flaky" and first) else 204)
             self.end_headers()
 

@@ -30,7 +30,7 @@ def cluster(tmp_path):
         slots = number * 16384 // 3, (number + 1) * 16384 // 3 - 1
         node.execute_command("CLUSTER", "ADDSLOTSRANGE", *slots)
         nodes[0].execute_command("CLUSTER", "MEET", "127.0.0.1", ports[number], bus[number])
-    wait_until(lambda: all(node.cluster("INFO")["cluster_state"] == "ok" for node in nodes), 30, "the cluster")
+    wait_until(lambda: all(node.cluster("INFO")["cluster_state"] == "ok" for node in nodes), what="the cluster")
     yield ports
     for program in started:
         program.stop()
@@ -53,24 +53,25 @@ def test_a_queue_that_a_cluster_cannot_hold_is_refused_with_the_remedy(cluster, 
 
 @pytest.fixture
 def sentinel(tmp_path):
-    """A master, a replica and a Sentinel that fails over soon; return its port, the master and its port."""
+    """A master, a replica and a Sentinel that fails over soon; return its port, the master, the replica."""
     first, second, port = [servers.free_port() for _ in range(3)]
     master = servers.redis_server(first, tmp_path / "first", "--appendonly", "yes").wait_ready()
     replica = servers.redis_server(second, tmp_path / "second", "--replicaof", f"127.0.0.1 {first}").wait_ready()
-    wait_until(lambda: redis.Redis(port=second).info("replication")["master_link_status"] == "up", 30)
+    wait_until(lambda: redis.Redis(port=second).info("replication")["master_link_status"] == "up")
     file = tmp_path / "sentinel.conf"
     watch = f"sentinel monitor main 127.0.0.1 {first} 1\nsentinel down-after-milliseconds main 1000\n"
     file.write_text(f"port {port}\nbind 127.0.0.1\n{watch}sentinel failover-timeout main 4000\n")
     argv = [*servers.redis_argv(), str(file), "--sentinel"]
     watcher = Program("sentinel", argv, lambda: servers.redis_answers(port), tmp_path / "sentinel.log").wait_ready()
-    wait_until(lambda: redis.Redis(port=port).info("sentinel")["master0"]["slaves"] == 1, 30)
-    yield port, master
+    wait_until(lambda: redis.Redis(port=port).info("sentinel")["master0"]["slaves"] == 1)
+    with redis.Redis(port=second) as client:
+        yield port, master, client
     for program in (watcher, replica, master):
         program.stop()
 
 
 def test_no_job_is_lost_in_a_failover_of_a_sentinel(sentinel):
-    port, master = sentinel
+    port, master, replica = sentinel
     settings = Settings(redis_url=f"redis+sentinel://127.0.0.1:1,127.0.0.1:{port}/main/0")
     one = Consumer(settings, "a")
     one.join()
@@ -79,7 +80,7 @@ def test_no_job_is_lost_in_a_failover_of_a_sentinel(sentinel):
         queue = JobQueue(settings)
         async with queue.redis:
             job_id = await queue.submit(uuid.uuid4().hex, b"image")
-            await asyncio.sleep(0.5)  # for the replica
+            await asyncio.to_thread(wait_until, lambda: replica.exists(f"{job_id}_job"), what="the copy")
             master.kill()
             return job_id, await again(queue)
 

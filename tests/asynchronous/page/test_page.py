@@ -23,7 +23,7 @@ DRAWN = {  # strokes on paper of 280 by 280
     "4": [[(150, 45), (75, 160), (205, 160)], [(165, 110), (165, 240)]],
     "7": [[(80, 55), (200, 55), (125, 235)], [(110, 150), (195, 150)]],
 }
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=60_000)  # the page asks for a job at least every 30 s
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +41,7 @@ def visit(browser, shared, redis_url):
 
     def visit(url=None, **options):
         contexts.append(browser.new_context(reduced_motion="reduce", **options))
+        contexts[-1].set_default_timeout(60_000)
         page, url = contexts[-1].new_page(), str(url or shared.base_url)
         page.said = []
         page.on("console", lambda message: page.said.append(message.text))
@@ -389,7 +390,7 @@ def test_the_policy_stops_what_is_not_the_pages_own(browser, shared, redis_url):
         page.goto(str(shared.base_url))
         blocked = """() => new Promise((done) => {
             addEventListener("securitypolicyviolation", (event) => done(event.effectiveDirective));
-            setTimeout(done, 5000, "none");
+            setTimeout(done, 60_000, "none");
             new Image().src = "https://example.invalid/x.png";
         })"""
         assert page.evaluate(blocked) == "img-src"

@@ -1,14 +1,18 @@
 """How the proxy ends its connections."""
 
 import http.client
+import json
 import os
 import signal
 import socket
+import sys
 import urllib.error
 import urllib.request
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+
+from local import servers
+from local.stack import PROXY
 
 from ..conftest import PNG, events, png, post
 
@@ -23,18 +27,23 @@ def test_an_upgrade_to_http_2_is_ignored_and_the_body_is_read(proxy):
 def test_all_waiting_clients_are_answered_when_the_proxy_is_told_to_stop(proxy):
     program, api = proxy()
     job_id = post(api)
-    with ThreadPoolExecutor(2) as pool:
-        wait = pool.submit(api.get, f"/job/{job_id}", params={"wait": 30})
-        stream = pool.submit(events, api, job_id, lambda: os.kill(program.pid, signal.SIGTERM))
-        program.wait(10)
-        assert (wait.result().status_code, wait.result().json()["status"]) == (202, "pending")
-        assert [event["status"] for event in stream.result()[1]] == ["pending"]
+    with socket.create_connection((api.base_url.host, api.base_url.port)) as waiting:
+        waiting.sendall(f"GET /job/{job_id}?wait=30 HTTP/1.1\r\nhost: test\r\n\r\n".encode())
+        _, seen = events(api, job_id, lambda: os.kill(program.pid, signal.SIGTERM))
+        answer = http.client.HTTPResponse(waiting)
+        answer.begin()
+        assert (answer.status, json.load(answer)["status"]) == (202, "pending")
+    assert [event["status"] for event in seen] == ["pending"]
+    program.wait()
     assert "Traceback" not in program.log.read_text()
 
 
-def test_the_last_answer_on_a_connection_says_that_it_is_the_last(proxy):
-    program, api = proxy()
-    with socket.create_connection((api.base_url.host, api.base_url.port)) as caller:
+def test_the_last_answer_on_a_connection_says_that_it_is_the_last(start, free_port, redis_url):
+    port = free_port()
+    argv = [sys.executable, "-m", *PROXY[:-1], "tests.asynchronous.server.patient:create_app", "--port", str(port)]
+    ready = lambda: servers.answers(f"http://127.0.0.1:{port}/health")  # noqa: E731
+    program = start("proxy", argv, ready, {"REDIS_URL": redis_url})
+    with socket.create_connection(("127.0.0.1", port)) as caller:
         closing = []
         while not any(closing):
             caller.sendall(b"GET /label HTTP/1.1\r\nhost: test\r\n\r\n")
@@ -46,7 +55,7 @@ def test_the_last_answer_on_a_connection_says_that_it_is_the_last(proxy):
                 os.kill(program.pid, signal.SIGTERM)
         assert caller.recv(1) == b""  # an orderly end, and no reset
     assert len(closing) > 10
-    program.wait(10)
+    program.wait()
 
 
 def post_with_urllib(url):

@@ -1,23 +1,36 @@
-"""A slow model."""
+"""A slow model, and a quick one."""
+
+import itertools
+from types import SimpleNamespace
+
+from asynchronous.loop import Loop
+from asynchronous.model import Model
+from asynchronous.sharing import claims
+from asynchronous.worker import Heartbeat
 
 from ..conftest import png
 
 
 def test_a_slow_models_jobs_are_shared_between_the_processes(worker, put, settle, fake):
     worker(WORKER_PROCESSES=4)
-    settle(put(*(png("slow=0.3") for _ in range(4))), 120)  # by now, all have started and have measured
-    settle(put(*(png("slow=0.3") for _ in range(16))), 60)
+    settle(put(*(png("slow=0.3") for _ in range(4))))  # by now, all have started and have measured
+    settle(put(*(png("slow=0.3") for _ in range(16))))
     assert max(map(len, fake.batches())) <= 5
 
 
 def test_a_batch_is_no_larger_than_the_model_can_do_in_time(worker, put, settle, fake):
-    worker(PREDICT_TIMEOUT=4)
-    records = settle(put(*(png("slow=0.5") for _ in range(12))), 120)
+    worker(PREDICT_TIMEOUT=16)
+    records = settle(put(*(png("slow=2") for _ in range(8))))
     assert {(job["status"], job["attempts"]) for job in records} == {("done", "1")}
     assert max(map(len, fake.batches())) <= 4
 
 
-def test_a_quick_models_batches_are_full(worker, put, fake):
+def test_a_quick_models_batches_are_full(put, fake, settings, monkeypatch):
+    clock = itertools.count(step=0.001)  # each call takes a millisecond, however busy the machine is
+    monkeypatch.setattr(claims, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     put(*(png() for _ in range(65)))
-    assert worker("--burst", BATCH_SIZE=32).wait(120) == 0
+    chosen = settings(serving_grpc=fake.target, batch_size=32)
+    loop = Loop(chosen, "test", Heartbeat(), Model(chosen))
+    claims.share_claims(loop, chosen)
+    loop.run(0, burst=True)
     assert [len(batch) for batch in fake.batches()] == [1, 32, 32]

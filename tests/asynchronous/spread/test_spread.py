@@ -5,6 +5,7 @@ from functools import partial
 
 from asynchronous.model import Model, open_channel
 from asynchronous.spread import spread
+from local.processes import wait_until
 from tests.synchronous.fakes import serving
 
 
@@ -19,9 +20,7 @@ def test_batches_go_to_every_address_and_a_lost_one_fails_none(settings, free_po
     with serving("grpc", partial(answer, "first"), port, "127.0.0.2"):
         with serving("grpc", partial(answer, "second"), port, "127.0.0.3"):
             model = Model(settings(serving_grpc=addresses), spread(open_channel))
-            for _ in range(20):
-                model.predict([b"image"])
-            assert min(counts["first"], counts["second"]) >= 5
+            wait_until(lambda: model.predict([b"image"]) and min(counts["first"], counts["second"]) >= 5)
         for _ in range(20):
             assert model.predict([b"image"])[0].label == "7"
     assert counts["first"] >= 25

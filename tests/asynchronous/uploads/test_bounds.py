@@ -46,7 +46,7 @@ def test_an_upload_that_stalls_is_ended(monkeypatch):
 
     async def post_half():
         transport = httpx.ASGITransport(create_app())
-        async with asyncio.timeout(10), httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+        async with asyncio.timeout(60), httpx.AsyncClient(transport=transport, base_url="http://x") as client:
             return await client.post("/predict", content=half(), headers=PNG)
 
     answer = asyncio.run(post_half())

@@ -46,7 +46,7 @@ def test_a_follower_sees_each_state_of_a_job(make):
     ]
 
     async def follow():
-        async with opened(queue.settings) as shared, asyncio.timeout(10):
+        async with opened(queue.settings) as shared, asyncio.timeout(60):
             async for job in shared.follow(await shared.read(job_id)):
                 yield (job.status, job.attempts, job.reason)
                 await asyncio.to_thread(steps.pop(0) if steps else int)
@@ -65,8 +65,8 @@ def test_a_wait_ends_as_soon_as_the_job_does(make):
 
     async def wait_and_finish():
         one = consumer()
-        async with opened(queue.settings) as shared, asyncio.timeout(10):
-            waits = [asyncio.create_task(shared.wait(job_id, 30)) for _ in range(200)]
+        async with opened(queue.settings) as shared, asyncio.timeout(60):
+            waits = [asyncio.create_task(shared.wait(job_id, 600)) for _ in range(200)]
             await asyncio.sleep(0.1)  # most of them wait by now, and those who do not will read that it is done
             await asyncio.to_thread(lambda: one.finish(one.claim(1), [SEVEN]))
             return {job.label for job in await asyncio.gather(*waits)}
@@ -80,8 +80,8 @@ def test_a_job_that_ends_while_the_subscription_is_broken_ends_the_wait(make, st
     [claim] = consumer().claim(1)
 
     async def wait_and_break():
-        async with opened(queue.settings) as shared, asyncio.timeout(10):
-            wait = asyncio.create_task(shared.wait(job_id, 30))
+        async with opened(queue.settings) as shared, asyncio.timeout(60):
+            wait = asyncio.create_task(shared.wait(job_id, 600))
             await asyncio.to_thread(wait_until, lambda: store.pubsub_numsub(ENDED)[0][1])
             with store.pipeline() as both:
                 both.client_kill_filter(_type="pubsub")
@@ -99,7 +99,7 @@ def test_closing_the_subscription_ends_while_it_connects(make):
     queue, _ = make()
 
     async def close_after(seconds):
-        async with asyncio.timeout(5), opened(queue.settings):
+        async with asyncio.timeout(60), opened(queue.settings):
             await asyncio.sleep(seconds)
 
     for thousandths in range(8):
@@ -170,7 +170,7 @@ def test_a_client_that_waits_while_redis_restarts_is_answered_at_the_end(proxy, 
     _, api = proxy(REDIS_URL=url)
     job_id = post(api)
     with ThreadPoolExecutor(1) as pool:
-        wait = pool.submit(api.get, f"/job/{job_id}", params={"wait": 20})
+        wait = pool.submit(api.get, f"/job/{job_id}", params={"wait": 30})
         server.kill()
         server = servers.redis_server(port, data, *keep).wait_ready()
         consumer = Consumer(settings().model_copy(update={"redis_url": url}), "test")
