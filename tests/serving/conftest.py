@@ -30,7 +30,7 @@ class Server:
 
 
 def connected(address: str, url: str) -> Iterator[Server]:
-    with grpc.insecure_channel(address) as channel, httpx.Client(base_url=url, timeout=30) as http:
+    with grpc.insecure_channel(address) as channel, httpx.Client(base_url=url, timeout=120) as http:
         predictions = prediction_service_pb2_grpc.PredictionServiceStub(channel)
         yield Server(address, url, predictions, model_service_pb2_grpc.ModelServiceStub(channel), http)
 
@@ -50,7 +50,7 @@ def saved_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("saved_models")
     script = Path(__file__).with_name("saved_models.py")
     env = {**os.environ, "TF_USE_LEGACY_KERAS": "1"}  # starts sooner, without Keras
-    subprocess.run([sys.executable, script, folder], check=True, capture_output=True, timeout=100, env=env)
+    subprocess.run([sys.executable, script, folder], check=True, capture_output=True, timeout=280, env=env)
     return folder
 
 
@@ -100,8 +100,10 @@ class Holding:
 
 @pytest.fixture
 def holding(start: Callable[..., Program], saved_models: Path, tmp_path: Path) -> Holding:
+    """The server, which drains for a quarter of a minute: a busy machine needs some of it."""
     port, rest = free_port(), free_port()
-    argv = server_argv(saved_models / "hold", port, rest)
+    code = "from serving import ports, __main__; ports.DRAIN_SECONDS = 15.0; __main__.main()"
+    argv = [sys.executable, "-c", code, *server_argv(saved_models / "hold", port, rest)[3:]]
     env = {"TF_NUM_INTEROP_THREADS": "4"}  # each call that waits occupies one
     program = start("hold", argv, lambda: answers(f"http://127.0.0.1:{rest}/v1/models/hold"), env)
     return Holding(program, port, rest, tmp_path)

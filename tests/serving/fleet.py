@@ -57,7 +57,9 @@ class Fleet:
     def wait(self, name: str, **states: int) -> None:
         """Wait until versions are in these states, such as AVAILABLE=2."""
         wanted = {version: state for state, version in states.items()}
-        wait_until(lambda: wanted.items() <= self.states(name).items(), 30, f"{name} {wanted}, not {self.status(name)}")
+        wait_until(
+            lambda: wanted.items() <= self.states(name).items(), 120, f"{name} {wanted}, not {self.status(name)}"
+        )
 
     def predict(self, name: str, **spec) -> predict_pb2.PredictResponse:
         request = predict_pb2.PredictRequest()
@@ -69,7 +71,7 @@ class Fleet:
         x = request.inputs["x"]
         x.dtype, x.float_val[:] = types_pb2.DT_FLOAT, [0.0]
         x.tensor_shape.dim.add(size=1)
-        return prediction_service_pb2_grpc.PredictionServiceStub(self.channel).Predict(request, timeout=20)
+        return prediction_service_pb2_grpc.PredictionServiceStub(self.channel).Predict(request, timeout=120)
 
     def mark(self, name: str, **spec) -> tuple[int, int]:
         """Return the number that the model answers with, and the version in the response."""
@@ -83,7 +85,7 @@ class Fleet:
 
     def health(self) -> int:
         request = health_pb2.HealthCheckRequest()
-        return health_pb2_grpc.HealthStub(self.channel).Check(request, timeout=60).status
+        return health_pb2_grpc.HealthStub(self.channel).Check(request, timeout=120).status
 
     def metrics(self) -> dict[str, float]:
         """Return every sample by its name and labels, as the page shows them."""
@@ -120,7 +122,7 @@ def launch(folder: Path, saved_models: Path) -> Fleet:
     env = {"TF_NUM_INTEROP_THREADS": "4"}  # each call that waits occupies one
     program = Program("fleet", argv, lambda: answers(f"{url}/v1/models/first"), folder / "log", env)
     program.wait_ready()
-    http = httpx.Client(base_url=url, timeout=20)
+    http = httpx.Client(base_url=url, timeout=120)
     return Fleet(program, folder, saved_models, http, grpc.insecure_channel(f"127.0.0.1:{port}"), {"first": ""})
 
 

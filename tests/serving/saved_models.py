@@ -57,7 +57,7 @@ class Hold(tf.Module):
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "image")])
     def serve(self, image):
         tf.io.write_file(image[0] + ".started", "")
-        end = tf.timestamp() + 60
+        end = tf.timestamp() + 240
 
         def waiting():
             return tf.logical_and(tf.size(tf.io.matching_files(image[0] + ".release")) == 0, tf.timestamp() < end)

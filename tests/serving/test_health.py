@@ -8,8 +8,8 @@ SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.Health
 
 
 def test_health_is_serving_while_every_model_has_an_available_version(fleet):
-    watch = health_pb2_grpc.HealthStub(fleet.channel).Watch(health_pb2.HealthCheckRequest(), timeout=60)
     wait_until(lambda: fleet.health() == SERVING)
+    watch = health_pb2_grpc.HealthStub(fleet.channel).Watch(health_pb2.HealthCheckRequest(), timeout=240)
     assert next(watch).status == SERVING
     (fleet.folder / "unborn").mkdir()
     fleet.configure(unborn="")

@@ -27,7 +27,7 @@ def predict_request(signature, **inputs):
 
 
 def predict(server, signature, **inputs):
-    return server.predictions.Predict(predict_request(signature, **inputs), timeout=60).outputs
+    return server.predictions.Predict(predict_request(signature, **inputs), timeout=120).outputs
 
 
 def refused(server, signature, **inputs):
@@ -118,7 +118,7 @@ def test_methods_that_do_not_exist_are_unimplemented(sample):
     for name in "SessionService/SessionRun", "PredictionService/PredictStreamed":
         call = grpc.insecure_channel(sample.grpc).unary_unary(f"/tensorflow.serving.{name}")
         with pytest.raises(grpc.RpcError) as caught:
-            call(b"", timeout=5)
+            call(b"", timeout=120)
         assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
@@ -135,7 +135,7 @@ def test_messages_may_be_large(sample):
         predict_pb2.PredictRequest.SerializeToString,
         predict_pb2.PredictResponse.FromString,
     )
-    assert call(predict_request("echo_string", x=sent), timeout=20).outputs["y"] == sent
+    assert call(predict_request("echo_string", x=sent), timeout=120).outputs["y"] == sent
 
 
 @settings(max_examples=150, deadline=None)
@@ -143,7 +143,7 @@ def test_messages_may_be_large(sample):
 def test_any_tensor_gets_an_answer_or_invalid_argument(sample, kind, shape, content):
     sent = tensor("DT_FLOAT", "tensor_content", content, *shape)
     sent.dtype = kind
-    answer = sample.predictions.Predict.future(predict_request("echo_float32", x=sent), timeout=60)
+    answer = sample.predictions.Predict.future(predict_request("echo_float32", x=sent), timeout=120)
     assert answer.code() in (grpc.StatusCode.OK, grpc.StatusCode.INVALID_ARGUMENT), answer.details()
 
 

@@ -27,7 +27,7 @@ def predict_request(*images, name="digits", **spec):
 def refused(call, request):
     """Return the code and the message with which a gRPC call is refused."""
     with pytest.raises(grpc.RpcError) as caught:
-        call(request, timeout=60)
+        call(request, timeout=120)
     return caught.value.code().name, caught.value.details()
 
 
@@ -36,7 +36,7 @@ def b64(image):
 
 
 def test_predict_returns_every_output_with_its_shape_and_the_version_that_answered(digits, digit_images):
-    response = digits.predictions.Predict(predict_request(*(i.data for i in digit_images[:3])), timeout=60)
+    response = digits.predictions.Predict(predict_request(*(i.data for i in digit_images[:3])), timeout=120)
     shapes = {name: [dim.size for dim in tensor.tensor_shape.dim] for name, tensor in response.outputs.items()}
     assert shapes == {"label": [3], "probability": [3], "labels": [3, 10], "probabilities": [3, 10]}
     spec = response.model_spec
@@ -44,7 +44,7 @@ def test_predict_returns_every_output_with_its_shape_and_the_version_that_answer
 
 
 def test_values_are_in_their_typed_fields(digits, digit_images):
-    response = digits.predictions.Predict(predict_request(digit_images[0].data), timeout=60)
+    response = digits.predictions.Predict(predict_request(digit_images[0].data), timeout=120)
     assert list(response.outputs["label"].string_val) == [digit_images[0].label.encode()]
     assert len(response.outputs["probabilities"].float_val) == 10
 
@@ -56,7 +56,7 @@ def test_a_call_without_a_deadline_is_answered(digits, digit_images):
 def test_the_output_filter_selects_the_outputs(digits, digit_images):
     request = predict_request(digit_images[0].data)
     request.output_filter.append("label")
-    assert list(digits.predictions.Predict(request, timeout=60).outputs) == ["label"]
+    assert list(digits.predictions.Predict(request, timeout=120).outputs) == ["label"]
     request.output_filter.append("other")
     code, text = refused(digits.predictions.Predict, request)
     assert code == "INVALID_ARGUMENT"
@@ -66,7 +66,7 @@ def test_the_output_filter_selects_the_outputs(digits, digit_images):
 def test_a_version_may_be_named(digits, digit_images):
     request = predict_request(digit_images[0].data)
     request.model_spec.version.value = 1
-    assert digits.predictions.Predict(request, timeout=60).model_spec.version.value == 1
+    assert digits.predictions.Predict(request, timeout=120).model_spec.version.value == 1
     request.model_spec.version.value = 12
     expected = ("NOT_FOUND", "Servable not found for request: Specific(digits, 12)")
     assert refused(digits.predictions.Predict, request) == expected
@@ -108,7 +108,7 @@ def test_a_request_without_a_model_is_invalid(digits):
 def test_get_model_metadata_packs_the_signatures(digits):
     request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
     request.model_spec.name = "digits"
-    response = digits.predictions.GetModelMetadata(request, timeout=60)
+    response = digits.predictions.GetModelMetadata(request, timeout=120)
     signatures = get_model_metadata_pb2.SignatureDefMap()
     assert response.metadata["signature_def"].Unpack(signatures)
     assert sorted(signatures.signature_def["serving_default"].outputs) == OUTPUTS
@@ -118,7 +118,7 @@ def test_get_model_metadata_packs_the_signatures(digits):
 def test_get_model_status_reports_available(digits):
     request = get_model_status_pb2.GetModelStatusRequest()
     request.model_spec.name = "digits"
-    [status] = digits.models.GetModelStatus(request, timeout=60).model_version_status
+    [status] = digits.models.GetModelStatus(request, timeout=120).model_version_status
     available = get_model_status_pb2.ModelVersionStatus.AVAILABLE
     assert (status.version, status.state, status.status.error_code) == (1, available, 0)
     request.model_spec.name = "nobody"

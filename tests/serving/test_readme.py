@@ -22,4 +22,4 @@ def test_the_command_in_the_readme_starts_the_server_and_logs_what_it_shows(star
     url = f"http://127.0.0.1:{ports['8501']}{status}"
     program = start("serving", [sys.executable, *shlex.split(command)[1:]], lambda: answers(url))
     wait_until(lambda: all(line.strip() in program.log.read_text() for line in shown.splitlines()), what=shown)
-    assert httpx.get(url).json()["model_version_status"][0]["state"] == "AVAILABLE"
+    assert httpx.get(url, timeout=60).json()["model_version_status"][0]["state"] == "AVAILABLE"

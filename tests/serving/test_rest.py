@@ -63,7 +63,7 @@ def test_a_body_that_cannot_be_unpacked_is_refused(body, encoding, said):
 
 
 def test_a_client_that_disconnects_during_its_request_is_not_an_error(fleet):
-    with socket.create_connection((fleet.http.base_url.host, fleet.http.base_url.port), timeout=20) as caller:
+    with socket.create_connection((fleet.http.base_url.host, fleet.http.base_url.port), timeout=120) as caller:
         caller.sendall(b"POST /v1/models/first:predict HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{")
         caller.shutdown(socket.SHUT_WR)
         assert caller.recv(1) == b""

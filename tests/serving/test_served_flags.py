@@ -34,13 +34,13 @@ def request(signature, **inputs):
 
 
 def test_an_input_that_is_not_sent_has_the_default_of_its_signature(tagged):
-    assert tagged.predictions.Predict(request("scaled", x=3), timeout=60).outputs["y"].float_val == [6]
-    assert tagged.predictions.Predict(request("scaled", x=3, scale=5), timeout=60).outputs["y"].float_val == [15]
+    assert tagged.predictions.Predict(request("scaled", x=3), timeout=120).outputs["y"].float_val == [6]
+    assert tagged.predictions.Predict(request("scaled", x=3, scale=5), timeout=120).outputs["y"].float_val == [15]
 
 
 def test_a_model_without_the_default_signature_is_asked_by_name(tagged):
     with pytest.raises(grpc.RpcError, match='Serving signature key "serving_default" not found') as refused:
-        tagged.predictions.Predict(request("", x=3), timeout=60)
+        tagged.predictions.Predict(request("", x=3), timeout=120)
     assert refused.value.code() is grpc.StatusCode.FAILED_PRECONDITION
     answer = tagged.http.post("/v1/models/tagged:predict", json={"inputs": {"x": 3, "scale": 2}})
     assert answer.json() == {"error": 'Serving signature name: "serving_default" not found in signature def'}
@@ -62,6 +62,6 @@ def test_pages_of_other_origins_may_ask_only_if_the_flag_says_so(tagged, sample)
 )
 def test_without_the_tag_or_with_warm_up_the_model_does_not_load(saved_models, flags, said):
     argv = server_argv(saved_models / "tagged", free_port(), free_port(), *flags)
-    ended = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(argv, capture_output=True, text=True, timeout=280, check=False)
     assert ended.returncode == 1
     assert said in ended.stderr.splitlines()[-1]

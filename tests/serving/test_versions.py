@@ -211,7 +211,7 @@ def test_the_images_health_check_fails_while_no_version_is_served(fleet, folder)
         return subprocess.run(argv, env=env, check=False, capture_output=True).returncode == 0
 
     fleet.serve(name, v1="marked/1")
-    assert healthy()
+    wait_until(healthy)
     shutil.rmtree(fleet.folder / name / "1")
     fleet.wait(name, END=1)
     assert not healthy()
@@ -229,7 +229,7 @@ def hold(fleet, path):
     """Start a call that lasts until `path`.release exists."""
     request = predict_pb2.PredictRequest(inputs={"image": bytes_tensor([str(path).encode()])})
     request.model_spec.name = "held"
-    call = prediction_service_pb2_grpc.PredictionServiceStub(fleet.channel).Predict.future(request, timeout=30)
+    call = prediction_service_pb2_grpc.PredictionServiceStub(fleet.channel).Predict.future(request, timeout=120)
     wait_until(path.with_name(path.name + ".started").exists)
     return call
 
@@ -262,7 +262,7 @@ def test_every_version_is_warmed_up_before_its_first_request(fleet):
     fleet.wait("warm", AVAILABLE=2)
     request = predict_pb2.PredictRequest()  # over gRPC: REST refuses a signature without inputs
     request.model_spec.name, request.model_spec.signature_name = "warm", "count"
-    answer = prediction_service_pb2_grpc.PredictionServiceStub(fleet.channel).Predict(request, timeout=30)
+    answer = prediction_service_pb2_grpc.PredictionServiceStub(fleet.channel).Predict(request, timeout=120)
     assert [output.int_val or output.int64_val for output in answer.outputs.values()] == [[3]]  # two were recorded
 
 
@@ -277,8 +277,8 @@ def test_a_server_waits_for_the_first_version_and_stops_while_it_loads_another(s
     assert not accepts(port)
     shutil.copytree(saved_models / "marked" / "1", tmp_path / "base" / "1")
     url = f"http://127.0.0.1:{rest}/v1/models/base"
-    wait_until(lambda: answers(f"{url}/labels/stable/metadata"), 30)
+    wait_until(lambda: answers(f"{url}/labels/stable/metadata"))
     shutil.copytree(saved_models / "slow", tmp_path / "base" / "2")  # its warm-up request never ends
-    wait_until((saved_models / "slow.started").exists, 30)
+    wait_until((saved_models / "slow.started").exists)
     os.kill(program.pid, signal.SIGTERM)
-    assert program.wait(10) == 0
+    assert program.wait() == 0

@@ -110,7 +110,7 @@ def reload_config(server, **folders):
     request = model_management_pb2.ReloadConfigRequest()
     for name, folder in folders.items():
         request.config.model_config_list.config.add(name=name, base_path=str(folder), model_platform="tensorflow")
-    return server.models.HandleReloadConfigRequest(request, timeout=20)
+    return server.models.HandleReloadConfigRequest(request, timeout=120)
 
 
 def test_a_reload_request_returns_when_the_new_models_are_served(sample, saved_models, tmp_path):
@@ -137,7 +137,7 @@ def test_a_model_that_failed_and_was_removed_is_waited_for_when_it_is_added_agai
 
 def test_a_reload_request_without_a_list_is_refused_and_changes_nothing(sample):
     with pytest.raises(grpc.RpcError, match="Only ModelConfigList is currently supported") as refused:
-        sample.models.HandleReloadConfigRequest(model_management_pb2.ReloadConfigRequest(), timeout=60)
+        sample.models.HandleReloadConfigRequest(model_management_pb2.ReloadConfigRequest(), timeout=120)
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert sample.http.get("/v1/models/sample").status_code == 200
 
@@ -167,7 +167,7 @@ def test_a_wrong_file_is_reported_in_one_line_before_tensorflow_is_imported(tmp_
     watched += "try: runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)\n"
     watched += "finally: assert 'tensorflow.python' not in sys.modules"
     argv = [sys.executable, "-c", watched, "serving", f"--model_config_file={path}"]
-    result = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    result = subprocess.run(argv, capture_output=True, text=True, timeout=280, check=False)
     [line] = result.stderr.splitlines()
     assert result.returncode == 1
     assert line.startswith(said.format(path=path))
@@ -176,6 +176,6 @@ def test_a_wrong_file_is_reported_in_one_line_before_tensorflow_is_imported(tmp_
 def test_a_label_in_the_first_configuration_is_refused_because_nothing_is_loaded_yet(tmp_path):
     path = write_config(tmp_path, {"a": 'version_labels { key: "stable" value: 1 }'})
     argv = [sys.executable, "-m", "serving", f"--model_config_file={path}", f"--port={free_port()}"]
-    result = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    result = subprocess.run(argv, capture_output=True, text=True, timeout=280, check=False)
     message = "Request to assign label to version 1 of model a, which is not currently available for inference"
     assert result.stderr.splitlines()[-1] == f"error: {message}"

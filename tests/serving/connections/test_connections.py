@@ -32,8 +32,8 @@ def test_a_socket_answers_and_a_connection_ends_at_its_age(start, free_port, sav
     request.model_spec.name = "marked"
     with grpc.insecure_channel(f"unix:{path}") as channel:
         stub = model_service_pb2_grpc.ModelServiceStub(channel)
-        assert stub.GetModelStatus(request, timeout=60).model_version_status
+        assert stub.GetModelStatus(request, timeout=120).model_version_status
         states: list[grpc.ChannelConnectivity] = []
         channel.subscribe(states.append)  # after an answer, so IDLE can only mean that the connection has ended
         wait_until(lambda: grpc.ChannelConnectivity.IDLE in states)
-        assert stub.GetModelStatus(request, timeout=60).model_version_status
+        assert stub.GetModelStatus(request, timeout=120).model_version_status

@@ -31,7 +31,7 @@ def ask(served, method, signature, *values):
     request = REQUESTS[method]()
     request.model_spec.name, request.model_spec.signature_name = "examples", signature
     add(request.input, *values)
-    return getattr(served.predictions, method)(request, timeout=20)
+    return getattr(served.predictions, method)(request, timeout=120)
 
 
 def refusal(call, *arguments):
@@ -68,7 +68,7 @@ def test_what_an_example_lacks_is_the_contexts(served):
     given = request.input.example_list_with_context
     given.context.features.feature["x"].float_list.value.append(6)
     given.examples.add()
-    assert [each.value for each in served.predictions.Regress(request, timeout=20).result.regressions] == [5]
+    assert [each.value for each in served.predictions.Regress(request, timeout=120).result.regressions] == [5]
 
 
 def test_rest_answers_lists_of_labels_and_scores(served):
@@ -83,7 +83,7 @@ def infer(served, *tasks, values=(2,)):
         task = request.tasks.add(method_name=method)
         task.model_spec.name, task.model_spec.signature_name = name, signature
     add(request.input, *values)
-    return served.predictions.MultiInference(request, timeout=20)
+    return served.predictions.MultiInference(request, timeout=120)
 
 
 def test_several_signatures_are_asked_at_once(served):

@@ -64,7 +64,7 @@ def test_a_model_that_gives_another_answer_is_refused_in_one_line(
     change, reason = DIFFERENCES[name]
     put(artifacts, models, change)
     argv = server_argv(models, free_port(), free_port())
-    ended = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    ended = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False, timeout=280)
     assert ended.returncode == 1
     assert reason in ended.stderr.splitlines()[-1]
 
@@ -78,8 +78,11 @@ def test_a_new_version_that_gives_another_answer_does_not_replace_the_old_one(
     program = start("serving", server_argv(models, free_port(), rest), lambda: answers(status))
     assert "golden" not in program.log.read_text()
     put(artifacts, models, swap_labels, version=2)
-    wait_until(lambda: "golden row 0, label" in httpx.get(status).text, 60)
-    assert [each["state"] for each in httpx.get(status).json()["model_version_status"]] == ["END", "AVAILABLE"]
+    wait_until(lambda: "golden row 0, label" in httpx.get(status, timeout=60).text, 120)
+    assert [each["state"] for each in httpx.get(status, timeout=60).json()["model_version_status"]] == [
+        "END",
+        "AVAILABLE",
+    ]
 
 
 def test_a_model_without_golden_answers_is_served_with_a_warning(

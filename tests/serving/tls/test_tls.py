@@ -37,7 +37,7 @@ def served(start, free_port, saved_models, tmp_path, authority):
 def status(channel):
     request = get_model_status_pb2.GetModelStatusRequest()
     request.model_spec.name = "marked"
-    return model_service_pb2_grpc.ModelServiceStub(channel).GetModelStatus(request, timeout=60).model_version_status
+    return model_service_pb2_grpc.ModelServiceStub(channel).GetModelStatus(request, timeout=120).model_version_status
 
 
 def test_only_a_client_with_a_signed_certificate_is_answered(served, authority):
