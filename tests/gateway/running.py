@@ -38,6 +38,7 @@ class Gateway:
         secrets = ["sh", str(FOLDER / "secrets.sh"), "077", str(folder)]
         subprocess.run(secrets, check=True, capture_output=True)
         self.key, self.other_key = new_key(folder, "shop"), new_key(folder, "lab")
+        self._first_key = new_key(folder, "first")
         self.folder, self.port, probes = folder, servers.free_port(), servers.free_port()
         self.url, self.probes = f"https://localhost:{self.port}", f"http://127.0.0.1:{probes}"
         self.tls = ssl.create_default_context(cafile=str(folder / "tls.crt"))
@@ -61,13 +62,17 @@ class Gateway:
 
     def probe(self, path: str) -> tuple[int, object]:
         """Return status and JSON of the port for probes."""
-        answer = httpx.get(f"{self.probes}{path}")
+        answer = httpx.get(f"{self.probes}{path}", timeout=60)
         return answer.status_code, answer.json()
 
-    def connect(self) -> ssl.SSLSocket:
-        """Return a bare connection."""
-        connection = socket.create_connection(("localhost", self.port), timeout=30)
-        return self.tls.wrap_socket(connection, server_hostname="localhost")
+    def connect(self, *protocols: str) -> ssl.SSLSocket:
+        """Return a bare connection, for which `protocols` are offered."""
+        connection = socket.create_connection(("localhost", self.port), timeout=60)
+        tls = self.tls
+        if protocols:
+            tls = ssl.create_default_context(cafile=str(self.folder / "tls.crt"))
+            tls.set_alpn_protocols(list(protocols))
+        return tls.wrap_socket(connection, server_hostname="localhost")
 
     def reload(self) -> None:
         """Let HAProxy read its keys again. HAProxy 2.6 ignores the signal while it still starts."""
@@ -83,13 +88,15 @@ class Gateway:
         return {int(pid) for pid in children.read_text().split()}
 
     def wait_for(self, *services: str) -> None:
-        """Return when each service has a server that is ready."""
-        with self.client(self.other_key) as client:
+        """Return when each service has a server that is ready. The callers' own keys are not used for it."""
+        with self.client(self._first_key) as client:
             for service in services:
                 path = f"/{service}/label"
-                wait_until(lambda path=path: client.get(path).status_code != 503, 20, f"{service} behind the gateway")
+                what = f"{service} behind the gateway"
+                wait_until(lambda path=path: client.get(path).status_code not in (429, 503), what=what)
 
     def log(self, key: str) -> list[dict[str, object]]:
         """Return the lines of JSON that it has written so far about requests with the key of this name."""
-        lines = [json.loads(line) for line in self.program.log.read_text().splitlines() if line.startswith("{")]
+        whole = self.program.log.read_text().split("\n")[:-1]  # without the last, which may be incomplete
+        lines = [json.loads(line) for line in whole if line.startswith("{")]
         return [line for line in lines if line.get("key") == key]

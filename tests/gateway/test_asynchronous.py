@@ -28,7 +28,7 @@ def proxy(start, redis_url, serving, artifacts, tmp_path):
         gateway = Gateway(tmp_path, NAMESERVER=names.address, ASYNCHRONOUS=f"proxy:{port}")
         gateway.wait_for("asynchronous")
         worker = [sys.executable, "-m", "asynchronous.worker"]
-        yield gateway, lambda: start("worker", worker, lambda: True, env)
+        yield gateway, lambda: start("worker", worker, env=env)
         gateway.program.stop()
 
 
@@ -66,7 +66,7 @@ def test_the_reason_for_503_is_the_services_own_while_redis_is_away(start, artif
         gateway = Gateway(tmp_path, NAMESERVER=names.address, ASYNCHRONOUS=f"proxy:{port}")
         target = f"/asynchronous/job/{'0' * 32}"
         try:
-            wait_until(lambda: b"edis" in gateway.ask(target)[1], 20, "the service's own answer")
+            wait_until(lambda: b"edis" in gateway.ask(target)[1], what="the service's own answer")
             assert gateway.ask(target)[0] == 503
         finally:
             gateway.program.stop()

@@ -62,7 +62,7 @@ def test_a_key_is_replaced_without_a_failed_request(start_gateway):
                 statuses.append(client.get("/web_single/label").status_code)
 
     def answers(key, status):
-        wait_until(lambda: gateway.ask("/web_single/label", **{"x-api-key": key})[0] == status, 20, "the new keys")
+        wait_until(lambda: gateway.ask("/web_single/label", **{"x-api-key": key})[0] == status, what="the new keys")
 
     caller = threading.Thread(target=call)
     caller.start()

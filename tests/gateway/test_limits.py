@@ -11,7 +11,7 @@ LABEL = "/web_single/label"
 
 
 def test_a_key_that_asks_too_often_gets_429_and_its_share_while_another_key_is_served(start_gateway):
-    gateway = start_gateway(KEY_REQUESTS_PER_SECOND="9")  # three were used at the start, with the other key
+    gateway = start_gateway(KEY_REQUESTS_PER_SECOND="9")
     with gateway.client(gateway.key) as shop, gateway.client(gateway.other_key) as lab:
         answers, others = [shop.get(LABEL) for _ in range(40)], [lab.get(LABEL).status_code for _ in range(5)]
         refused = [answer for answer in answers if answer.status_code == 429]
@@ -19,12 +19,12 @@ def test_a_key_that_asks_too_often_gets_429_and_its_share_while_another_key_is_s
         assert refused[0].headers["retry-after"] == "1"
         assert [answer.status_code for answer in answers[:9]] == [200] * 9
         assert others == [200] * 5
-        wait_until(lambda: shop.get(LABEL).status_code == 200, 5, "its share, although it never stopped asking")
+        wait_until(lambda: shop.get(LABEL).status_code == 200, what="its share, although it never stopped asking")
 
 
 def test_a_key_with_many_requests_in_flight_gets_429_while_another_key_is_served(start_gateway):
     gateway, over = start_gateway(KEY_REQUESTS_IN_FLIGHT="2"), threading.Event()
-    gateway.upstream.answer = lambda request: (200, {}, b"" if request.path == "/label" or over.wait(30) else b"late")
+    gateway.upstream.answer = lambda request: (200, {}, b"" if request.path == "/label" or over.wait(200) else b"late")
     with ThreadPoolExecutor(2) as pool:
         waiting = [pool.submit(gateway.ask, "/batch/data") for _ in range(2)]
         wait_until(lambda: len(gateway.upstream.received) == 2)
@@ -32,7 +32,7 @@ def test_a_key_with_many_requests_in_flight_gets_429_while_another_key_is_served
         assert gateway.ask(LABEL, **{"x-api-key": gateway.other_key})[0] == 200
         over.set()
         assert [answer.result()[0] for answer in waiting] == [200, 200]
-    assert gateway.ask(LABEL)[0] == 200
+    wait_until(lambda: gateway.ask(LABEL)[0] == 200)  # it may count an answer a moment after the caller has it
 
 
 @pytest.mark.parametrize("size", [101, 5_000_000])
@@ -67,12 +67,12 @@ def test_slow_headers_and_a_slow_body_get_408_and_reach_no_service(gateway):
 def test_the_queue_for_a_service_is_bounded(start_gateway):
     """64 requests are with the server and 256 are queued; the next is refused at once, and the others are answered."""
     gateway, over = start_gateway(KEY_REQUESTS_IN_FLIGHT="1000", KEY_REQUESTS_PER_SECOND="10000"), threading.Event()
-    gateway.upstream.answer = lambda _: (200, {}, b"" if over.wait(30) else b"late")
+    gateway.upstream.answer = lambda _: (200, {}, b"" if over.wait(200) else b"late")
     request = f"GET /batch/data HTTP/1.1\r\nhost: test\r\nx-api-key: {gateway.key}\r\n\r\n".encode()
     connections = [gateway.connect() for _ in range(325)]
     for connection in connections:
         connection.sendall(request)
-    wait_until(lambda: refusals(gateway) == 4, 4, "four refusals")
+    wait_until(lambda: refusals(gateway) == 4, what="four refusals")
     over.set()
     first_lines = [connection.recv(4096).partition(b"\r\n")[0] for connection in connections]
     for connection in connections:
