@@ -41,10 +41,10 @@ def run(module: str, engine: Engine | str, *flags: str, stdin: str = "", **envir
             stream.write_text(text)
         process = SERVER.Process(target=run_as_main, args=(module, flags, os.environ | defaults | environment, streams))
         process.start()
-        process.join(110)
+        process.join(250)
         if process.exitcode is None:
             process.kill()
-            raise TimeoutExpired(module, 110)
+            raise TimeoutExpired(module, 250)
         return CompletedProcess(flags, process.exitcode, *(stream.read_text() for stream in streams[1:]))
 
 

@@ -126,7 +126,7 @@ def new_runner(
     policy: Policy = Policy.LEAVE,
     max_attempts: int = 3,
     backoff: float = 0,
-    retry_seconds: float = 5,
+    retry_seconds: float = 60,
     **options: Any,
 ) -> Runner:
     """Return a runner as the job makes it."""
@@ -186,7 +186,7 @@ def start_job(start: Callable[..., Program]) -> Callable[..., Program]:
 
     def start_job(engine: Engine, *flags: str, **environment: str) -> Program:
         argv = [sys.executable, "-m", "batch.job", "--json", *flags]
-        return start("job", argv, lambda: True, {"DATABASE_URL": url(engine)} | environment)
+        return start("job", argv, env={"DATABASE_URL": url(engine)} | environment)
 
     return start_job
 

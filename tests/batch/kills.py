@@ -151,7 +151,7 @@ class Fleet:
     def settle(self) -> None:
         """Wait until the runners find nothing left, and count errors that they did not handle."""
         for program in self._runners.values():
-            self.crashed += program.wait(60) != 0
+            self.crashed += program.wait(280) != 0
         self.crashed += sum(log.read_text().count("Traceback") for log in self._folder.glob("runner*.log"))
 
 

@@ -26,14 +26,14 @@ def test_a_transaction_that_loses_a_deadlock_is_tried_again(mariadb: Engine):
             connection.execute(update(Item).where(Item.id == first).values(attempts=Item.attempts + 1))
             tries.append(first)
             if len(tries) <= 2:
-                both_hold_one.wait(5)
+                both_hold_one.wait(60)
             connection.execute(update(Item).where(Item.id == second).values(attempts=Item.attempts + 1))
 
     threads = [threading.Thread(target=retrying(seconds=10), args=(crosswise, *pair)) for pair in ((1, 2), (2, 1))]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(120)
     assert [item.attempts for item in items(mariadb)] == [2, 2]
     assert len(tries) == 3
 

@@ -39,7 +39,7 @@ def test_four_runners_share_the_rows_and_do_each_once(engine: Engine, start_job,
     rows = fill(engine, 3000)
     with engine.begin():  # they start at different moments; none gets a row before all could
         runners = [start_job(engine, "--chunk-rows", "50") for _ in range(4)]
-    assert [program.wait(60) for program in runners] == [0, 0, 0, 0]
+    assert [program.wait(200) for program in runners] == [0, 0, 0, 0]
     assert sum(summary(program)["done"] for program in runners) == 3000
     assert [(item.label, item.prediction) for item in items(engine)] == expected(rows)
     assert {(item.attempts, item.model_version) for item in items(engine)} == {(1, 1)}
@@ -52,7 +52,7 @@ def test_a_killed_runner_leaves_each_row_untouched_or_done_and_the_next_run_does
     for _ in range(2):
         done = count(engine, State.DONE)
         program = start_job(engine, "--chunk-rows", "1")
-        wait_until(lambda before=done: count(engine, State.DONE) > before, 30)
+        wait_until(lambda before=done: count(engine, State.DONE) > before, 120)
         program.kill()
     for item in items(engine):
         untouched = (item.state, item.prediction, item.label, item.model_version, item.attempts)

@@ -60,7 +60,7 @@ def test_on_sqlite_a_second_claim_waits_for_the_first_transaction(sqlite: Engine
         waiting.join(0.2)
         assert waiting.is_alive()
         queries.write_failed(connection, dict.fromkeys(ids, "taken"))
-    waiting.join(10)
+    waiting.join(60)
     assert (ids, seen) == ([1, 2], [3])
 
 

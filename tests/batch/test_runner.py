@@ -172,7 +172,7 @@ def test_after_a_restart_of_the_server_only_the_open_chunk_is_repeated(model: Pr
         program.kill()
         server()
 
-    run(engine, running(model, Saboteur(model.model.session, crash)), retry_seconds=20)
+    run(engine, running(model, Saboteur(model.model.session, crash)), retry_seconds=120)
     assert [(item.state, item.attempts) for item in items(engine)] == [(State.DONE, 1)] * 30
     engine.dispose()
 

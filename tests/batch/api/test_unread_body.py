@@ -34,7 +34,7 @@ def test_urllib_gets_its_413_every_time(url: str):
 
 
 def test_a_connection_pool_gets_its_413_every_time_and_then_an_answer(url: str):
-    with httpx.Client(timeout=30) as client:
+    with httpx.Client(timeout=60) as client:
         for _ in range(10):
             answer = client.post(f"{url}/data", content=BODY)
             assert (answer.status_code, answer.json()) == (413, TOO_LARGE)

@@ -72,7 +72,7 @@ def test_a_run_goes_on_once_the_address_leads_to_a_server_that_may_be_written(
     add(mariadb, *[ROW] * 3)
     with mariadb.begin() as root:
         root.execute(text("SET GLOBAL read_only = 1"))
-    runner = new_runner(user, model, retry_seconds=20)
+    runner = new_runner(user, model, retry_seconds=60)
     tried: list[float] = []
 
     def fail_over(seconds: float) -> None:

@@ -69,7 +69,7 @@ def test_a_reader_that_races_with_runners_misses_no_row_and_sees_none_twice(mari
 
 
 def test_two_runners_may_write_the_first_number_at_once(mariadb: Engine):
-    together = threading.Barrier(2, timeout=30)
+    together = threading.Barrier(2, timeout=60)
 
     def wait_for_the_other(connection, cursor, statement, *_) -> None:
         if statement.startswith("INSERT INTO feed_position"):

@@ -60,12 +60,14 @@ def test_a_run_that_could_claim_no_row_does_not_say_that_there_is_nothing_to_do(
 
 
 def test_rows_that_are_released_in_time_are_predicted_by_the_run(mariadb: Engine, model: Predictor, monkeypatch):
-    monkeypatch.setenv("HELD_ROWS_SECONDS", "20")
+    monkeypatch.setenv("HELD_ROWS_SECONDS", "60")
     add(mariadb, *[GOOD] * 4)
     with mariadb.connect() as other:
         lock(other, 1, 2)
-        threading.Timer(0.5, other.rollback).start()
+        release = threading.Timer(0.5, other.rollback)
+        release.start()
         result = finished(mariadb, model)
+        release.join()  # it has the connection to itself until then
     assert (result.done, result.held, states(mariadb)) == (4, 0, "dddd")
 
 

@@ -71,7 +71,7 @@ def test_requests_with_the_same_keys_at_once_store_their_rows_once(mariadb: Engi
     client = client_of(mariadb, artifacts)
 
     def post(number: int) -> None:
-        together.wait(10)
+        together.wait(60)
         headers = AGAIN if number % 2 else {}
         answers.append(client.post(json={"data": [ROW, OTHER], "keys": ["C-1", "C-2"]}, headers=headers))
 
@@ -79,7 +79,7 @@ def test_requests_with_the_same_keys_at_once_store_their_rows_once(mariadb: Engi
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(120)
     assert {answer.status_code for answer in answers} <= {201, 503}  # 503: a deadlock, which may be sent again
     assert len({tuple(answer.json()["ids"]) for answer in answers if answer.status_code == 201}) == 1
     assert len(items(mariadb)) == 2

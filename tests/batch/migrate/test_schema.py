@@ -86,7 +86,7 @@ def test_any_number_of_programs_may_migrate_at_once(database_url: str):
     together = threading.Barrier(len(engines))
 
     def migrate(engine: Engine) -> str | None:
-        together.wait(10)
+        together.wait(60)
         return schema.upgrade(engine)
 
     with ThreadPoolExecutor(len(engines)) as threads:
@@ -122,17 +122,15 @@ def test_an_interrupted_migration_ends_at_a_signal_and_restarts_after_a_lost_con
         observer.execute(text("UPDATE alembic_version SET version_num = '0002'"))
         observer.execute(text("DROP INDEX items_scope ON items"))
         reader.execute(text("SELECT * FROM items"))  # a new index waits for the end of this transaction
-        program = start(
-            "migrate", [sys.executable, "-m", "batch.migrate"], lambda: True, {"DATABASE_URL": url(mariadb)}
-        )
+        program = start("migrate", [sys.executable, "-m", "batch.migrate"], env={"DATABASE_URL": url(mariadb)})
         wait_until(lambda: observer.scalar(waiting), 120)
         if stopped_by:
             os.kill(program.pid, stopped_by)
-            assert program.wait(60) == 128 + stopped_by
+            assert program.wait() == 128 + stopped_by
         else:
             observer.execute(text(f"KILL {observer.scalar(waiting)}"))
             reader.rollback()
-            assert program.wait(60) == 0
+            assert program.wait() == 0
     assert "Traceback" not in program.log.read_text()
 
 

@@ -84,7 +84,7 @@ def start_ray(start: Callable[..., Program]) -> Callable[..., Program]:
     """Start the command in a process of its own, and wait until some parts are done."""
 
     def start_ray(source: Path, output: Path, *flags: str, **environment: str) -> Program:
-        program = start("ray", command(source, output, *flags), lambda: True, environment)
+        program = start("ray", command(source, output, *flags), env=environment)
         wait_until(lambda: program.poll() is not None or len(parts(output)) > 1, 280, "two parts")
         return program
 

@@ -92,7 +92,7 @@ def start_node(start, free_port):
 
     def start_node(*flags):
         argv = [sys.executable, "-m", "ray.scripts.scripts", "start", *flags, *place]
-        node = start("node", argv, lambda: True, secret)
+        node = start("node", argv, env=secret)
         wait_until(lambda: "Ray runtime started" in node.log.read_text(), 120, "the node")
         return node
 

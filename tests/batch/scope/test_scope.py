@@ -247,8 +247,16 @@ def test_the_deadline_ends_a_run_that_waits_for_the_database(model: Predictor, f
 
 def test_a_back_off_does_not_outlast_the_deadline(engine: Engine, model: Predictor):
     add(engine, BAD)
+    runner = new_runner(engine, model, Policy.RETRY_FAILED, backoff=3600)
+    pause = runner.pause
+
+    def pause_until_the_deadline(seconds: float) -> None:
+        runner.hooks.append(Deadline(1))
+        pause(seconds)
+
+    runner.pause = pause_until_the_deadline
     with pytest.raises(Stopped, match="deadline reached"):
-        run(engine, model, Scope(deadline=1), Policy.RETRY_FAILED, backoff=3600)
+        finish(runner)
     assert items(engine)[0].attempts == 1
 
 
@@ -274,7 +282,7 @@ def test_runners_that_share_a_rescoring_do_each_row_of_an_older_model_once(engin
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(120)
     left = {50: ("old", 3, 1), 51: ("old", None, 1)}
     labels = [label for label, _ in expected([GOOD] * 60 + [[6.6, 3.0, 5.6, 2.0]])]
     assert seen(engine) == [left.get(row_id, (label, 3, 2)) for row_id, label in enumerate(labels, 1)]
@@ -321,7 +329,7 @@ def test_a_killed_rescoring_leaves_each_row_its_old_prediction_or_its_new_one(
     add(engine, *[GOOD] * 2000)
     predicted_by(engine, 1)
     killed = start_job(engine, "--rescore", "--chunk-rows", "1", MODEL_DIR=str(newer))
-    wait_until(lambda: {version for _, version, _ in seen(engine)} == {1, 2}, 60)
+    wait_until(lambda: {version for _, version, _ in seen(engine)} == {1, 2}, 120)
     killed.kill()
     (label, prediction), old = expected([GOOD])[0], ("old", 1, [1.0, 0.0, 0.0])
     found = [(item.label, item.model_version, item.prediction) for item in items(engine)]

@@ -10,6 +10,7 @@ from batch.errors import Stopped
 from batch.policies import Policy
 from batch.predictor import Predictor
 from batch.runner import Runner
+from batch.stopping import signals
 from batch.stopping.signals import Stop, stop_on_signals
 from batch.tables import State
 from local.processes import wait_until
@@ -45,7 +46,8 @@ def test_a_stopped_run_no_longer_waits_for_the_database(mariadb: Engine, model: 
         finish(slow.runner)
 
 
-def test_the_alarm_behind_a_signal_ends_with_the_run(sqlite: Engine, model: Predictor):
+def test_the_alarm_behind_a_signal_ends_with_the_run(sqlite: Engine, model: Predictor, monkeypatch):
+    monkeypatch.setattr(signals, "SECONDS_TO_STOP", 60)
     before, runner = signal.getsignal(signal.SIGTERM), Runner(sqlite, model)
     with stop_on_signals(runner):
         signal.raise_signal(signal.SIGTERM)
@@ -67,8 +69,8 @@ def test_a_stopped_run_ends_its_back_off(mariadb: Engine, model: Predictor):
 def test_sigterm_ends_a_run_after_the_chunk_in_progress_with_its_summary(mariadb: Engine, start_job):
     fill(mariadb, 20_000)
     program = start_job(mariadb, "--chunk-rows", "1")
-    wait_until(lambda: count(mariadb, State.DONE), 30)
-    assert program.stop() == 143
+    wait_until(lambda: count(mariadb, State.DONE), 120)
+    assert program.stop(120) == 143
     assert {item.state for item in items(mariadb)} == {State.DONE, State.PENDING}
     summary = json.loads(program.log.read_text().splitlines()[-1])
     assert summary["done"] == count(mariadb, State.DONE)
@@ -80,7 +82,7 @@ def test_sigterm_ends_a_run_that_waits_for_a_lock(mariadb: Engine, start_job):
     with mariadb.connect() as connection, mariadb.connect() as observer:
         connection.execute(text("LOCK TABLES runs WRITE"))
         program = start_job(mariadb)
-        wait_until(lambda: observer.scalar(waiting), 30)
-        assert program.stop() == 143
+        wait_until(lambda: observer.scalar(waiting), 120)
+        assert program.stop(120) == 143
         connection.execute(text("UNLOCK TABLES"))
     assert states(mariadb) == "p" * 10
