@@ -41,7 +41,7 @@ def test_a_server_that_never_answers_the_handshake_takes_only_the_budget(protoco
 @BOTH
 def test_a_server_that_hangs_takes_only_the_budget(protocol):
     hanging = threading.Event()
-    with serving(protocol, lambda images: hanging.wait(30) and []) as target:
+    with serving(protocol, lambda images: hanging.wait(200) and []) as target:
         try:
             assert in_time(protocol, target, ["DEADLINE_EXCEEDED"])
             assert fails(protocol, target, BUDGET)[1] >= BUDGET - 0.01
@@ -73,7 +73,7 @@ def test_a_server_that_is_unavailable_twice_answers_the_third_attempt(protocol):
         return ["7"]
 
     with serving(protocol, third_time) as target, connect(protocol, target) as client:
-        assert client.predict([b"image"], 20) == [Prediction("7", 0.5)]
+        assert client.predict([b"image"], 60) == [Prediction("7", 0.5)]
     assert asked == [[b"image"]] * 3
 
 
@@ -87,7 +87,7 @@ def test_a_call_that_a_server_cancels_while_it_shuts_down_is_retried():
         return ["7"]
 
     with serving("grpc", first_time_ends) as target, connect("grpc", target) as client:
-        assert client.predict([b"image"], 20) == [Prediction("7", 0.5)]
+        assert client.predict([b"image"], 60) == [Prediction("7", 0.5)]
 
 
 @BOTH
@@ -114,7 +114,7 @@ def test_a_server_killed_during_a_call_is_unavailable_and_its_successor_answers(
     fake = [sys.executable, "-m", "tests.synchronous.fakes", protocol, str(port)]
     first = start("first", fake, lambda: accepts(port))
     with connect(protocol, f"127.0.0.1:{port}") as client, ThreadPoolExecutor() as pool:
-        impatient, patient = (pool.submit(client.predict, [image], timeout) for timeout in (2, 30))
+        impatient, patient = (pool.submit(client.predict, [image], timeout) for timeout in (2, 200))
         wait_until((tmp_path / "image.started").exists)
         first.kill()
         assert impatient.exception().code in ("UNAVAILABLE", "DEADLINE_EXCEEDED")  # too late on a busy machine
@@ -126,7 +126,7 @@ def test_a_server_killed_during_a_call_is_unavailable_and_its_successor_answers(
 def test_a_server_that_starts_within_the_budget_answers(free_port):
     port = free_port()
     with connect("grpc", f"127.0.0.1:{port}") as client, ThreadPoolExecutor() as pool:
-        call = pool.submit(client.predict, [b"image"], 20)
+        call = pool.submit(client.predict, [b"image"], 60)
         time.sleep(0.3)  # some attempts fail first
         with serving("grpc", lambda images: ["7"], port):
             assert call.result() == [Prediction("7", 0.5)]
@@ -136,14 +136,14 @@ def test_a_server_that_starts_within_the_budget_answers(free_port):
 def test_closing_a_client_ends_the_calls_of_other_threads_and_refuses_later_calls(protocol):
     called, hanging = threading.Event(), threading.Event()
     with (
-        serving(protocol, lambda images: called.set() or (hanging.wait(30) and [])) as target,
+        serving(protocol, lambda images: called.set() or (hanging.wait(200) and [])) as target,
         ThreadPoolExecutor() as pool,
     ):
         client = connect(protocol, target)
-        call = pool.submit(client.predict, [b"image"], 30)
-        assert called.wait(10)
+        call = pool.submit(client.predict, [b"image"], 200)
+        assert called.wait(60)
         client.close()
-        assert str(call.exception(5)).startswith("CANCELLED")
+        assert str(call.exception(60)).startswith("CANCELLED")
         hanging.set()
         with pytest.raises(ServingError, match="CANCELLED"):
             client.predict([b"image"])

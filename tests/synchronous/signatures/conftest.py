@@ -17,6 +17,6 @@ def run() -> Callable[..., subprocess.CompletedProcess[str]]:
     def run(module, *arguments, stdin="", **environment):
         argv = [sys.executable, "-m", f"synchronous.{module}", *map(str, arguments)]
         env = {name: value for name, value in os.environ.items() if not name.startswith("SERVING_")} | environment
-        return subprocess.run(argv, input=stdin, env=env, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(argv, input=stdin, env=env, capture_output=True, text=True, timeout=200, check=False)
 
     return run

@@ -23,7 +23,7 @@ def authority(tmp_path, monkeypatch):
 
 def ask(protocol, target):
     with connect(protocol, target) as client:
-        return client.predict([b"image"], 10)[0].label
+        return client.predict([b"image"], 60)[0].label
 
 
 def refusal(protocol, target):
