@@ -37,7 +37,7 @@ class Load:
 
     def wait(self) -> "Load":
         """Return when every client has finished."""
-        self._thread.join(60)
+        self._thread.join(200)
         assert not self._thread.is_alive()
         return self
 

@@ -34,7 +34,7 @@ def start(server: str, port: int, model_dir: Path = MODEL_DIR) -> "subprocess.Po
 def client(request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    with start(request.param, port) as server, httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+    with start(request.param, port) as server, httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
         for _ in range(600):
             try:
                 client.get("/ready")
@@ -67,5 +67,5 @@ def test_an_altered_model_ends_the_start_in_one_line(server: str, tmp_path: Path
     for model in (tmp_path / "altered").glob("*/model.onnx"):
         model.write_bytes(b"altered")
     with start(server, 0, tmp_path / "altered") as ended:
-        _, printed = ended.communicate(timeout=60)
+        _, printed = ended.communicate(timeout=200)
     assert (ended.returncode, len(printed.splitlines()), "is not what was built" in printed) == (1, 1, True)

@@ -16,13 +16,14 @@ from web_single.settings import Settings
 
 from ..running import Service
 
-TIMEOUT = 30_000  # milliseconds
+TIMEOUT = 60_000  # milliseconds
 
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     faults: list[str] = []
     context = browser.new_context()
+    context.set_default_timeout(TIMEOUT)
     page = context.new_page()
     page.on("console", lambda message: message.type == "error" and faults.append(message.text))
     page.on("pageerror", lambda error: faults.append(str(error)))

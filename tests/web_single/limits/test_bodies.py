@@ -79,7 +79,7 @@ def test_each_of_many_requests_has_its_own_deadline() -> None:
         return await asyncio.gather(*(one(limits, begin) for begin in (0, 0.1, 0.2, 0.5)))
 
     waited = asyncio.run(all_of_them())
-    assert 0.299 <= min(waited) <= max(waited) < 5
+    assert 0.299 <= min(waited) <= max(waited) < 60
 
 
 def test_the_deadline_is_for_the_whole_body_and_not_for_each_part() -> None:

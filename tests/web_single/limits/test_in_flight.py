@@ -56,7 +56,7 @@ def test_probes_and_metrics_are_never_refused() -> None:
 def test_with_every_slot_in_use_the_next_request_is_refused_before_its_body_and_probes_are_answered(
     service: Callable[..., Service],
 ) -> None:
-    running = service("--workers", "1", MAX_IN_FLIGHT="3")
+    running = service("--workers", "1", MAX_IN_FLIGHT="3", BODY_TIMEOUT="100")
     with contextlib.ExitStack() as stack:
         holders = [stack.enter_context(begun(running.port)) for _ in range(3)]
         late = stack.enter_context(socket.create_connection(("127.0.0.1", running.port)))

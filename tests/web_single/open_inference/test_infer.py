@@ -149,7 +149,7 @@ def test_tritonclient_is_told_why_not(
 
 def test_a_request_as_kserve_documents_it_is_answered(address: str, model: Model) -> None:
     body = {"id": "7", "inputs": [tensor(ROWS)]}  # nested, with the shape that it has
-    answer = httpx.post(f"http://{address}{INFER}", json=body)
+    answer = httpx.post(f"http://{address}{INFER}", json=body, timeout=60)
     labels, probabilities = direct(model, TABLE)
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
     assert answer.json() == {

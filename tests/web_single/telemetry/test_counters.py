@@ -25,8 +25,8 @@ def test_ten_thousand_requests_over_recycled_workers_are_counted_exactly(service
     with Load(running.port, lasting=8, fresh=0, total=10_000) as load:
         load.wait()
     assert (load.failures, load.statuses) == ([], {200: 10_000})
-    assert running.metric('http_request_duration_seconds_count{path="/predict",status="200"}') == 10_000
-    assert running.metric("predicted_rows_total") == 10_000
+    running.wait_for_metric('http_request_duration_seconds_count{path="/predict",status="200"}', 10_000)
+    running.wait_for_metric("predicted_rows_total", 10_000)
     (folder,), booted = counters(running.program.pid), running.program.log.read_text().count("Booting worker")
     assert booted > 6  # workers were recycled, and all of them left one file of each kind
     wait_until(lambda: len(list(folder.glob("counter_*.db"))) == 5)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
+from local.processes import wait_until
 from web_single.app import build_app
 from web_single.model import Model
 from web_single.settings import Settings
@@ -68,7 +69,12 @@ def test_the_access_log_has_a_line_for_each_request(
 def test_the_access_log_has_the_format_of_the_log(service: Callable[..., Service], log_format: str) -> None:
     running = service("--workers", "1", ACCESS_LOG="true", LOG_FORMAT=log_format, LOG_LEVEL="warning")
     assert running.predict() == 200
-    (line,) = [line for line in running.program.log.read_text().splitlines() if "/predict" in line]
+
+    def lines() -> list[str]:  # the last is incomplete
+        return [line for line in running.program.log.read_text().split("\n")[:-1] if "/predict" in line]
+
+    wait_until(lines, what="the line, which is written after the answer")
+    (line,) = lines()
     if log_format == "json":
         assert {"method": "POST", "path": "/predict", "status": 200, "rows": 1}.items() <= json.loads(line).items()
     else:

@@ -104,9 +104,9 @@ def test_a_client_that_stops_reading_is_disconnected(
     wait_until(lambda: server.started)
     with socket.create_connection(("127.0.0.1", port)) as client:
         client.sendall(LASTING)
-        assert ended.wait(10)
+        assert ended.wait(60)
     server.should_exit = server.force_exit = True
-    thread.join(10)
+    thread.join(60)
 
 
 def test_a_client_that_reads_again_is_kept() -> None:

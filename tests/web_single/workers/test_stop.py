@@ -10,9 +10,11 @@ from local.processes import wait_until
 from ..load import LASTING, Load
 from ..running import Service, answer_on
 
+PATIENT = ("-c", "tests/web_single/workers/patient.py")
+
 
 def test_an_announced_stop_drops_no_request(service: Callable[..., Service]) -> None:
-    running = service("--workers", "2", DRAIN_SECONDS="3")
+    running = service("--workers", "2", DRAIN_SECONDS="12")
     with Load(running.port) as load:
         wait_until(lambda: min(map(len, load.versions)) > 20)
         os.kill(running.program.pid, signal.SIGTERM)
@@ -22,21 +24,21 @@ def test_an_announced_stop_drops_no_request(service: Callable[..., Service]) -> 
         load.hanging_up.set()  # what a load balancer does then: it opens no new connection
         load.wait()
     assert (load.failures, load.turned_away, set(load.statuses)) == ([], 0, {200})
-    assert running.program.wait(10) == 0
+    assert running.program.wait() == 0
 
 
 def test_a_stop_without_an_announcement_resets_no_kept_connection(service: Callable[..., Service]) -> None:
-    running = service("--workers", "2")
+    running = service("--workers", "2", *PATIENT)
     with Load(running.port, lasting=16, fresh=0) as load:
         wait_until(lambda: min(map(len, load.versions)) > 20)
         load.hanging_up.set()  # a client whose answer was the last on its connection does not connect again
         os.kill(running.program.pid, signal.SIGTERM)
-        assert running.program.wait(10) == 0
+        assert running.program.wait() == 0
     assert (load.failures, set(load.statuses)) == ([], {200})
 
 
 def test_the_last_answer_on_a_connection_says_that_it_is_the_last(service: Callable[..., Service]) -> None:
-    running = service("--workers", "1")
+    running = service("--workers", "1", *PATIENT)
     with socket.create_connection(("127.0.0.1", running.port)) as client:
         answers = []
         while not answers or answers[-1].headers.get("connection") != "close":
@@ -46,4 +48,4 @@ def test_the_last_answer_on_a_connection_says_that_it_is_the_last(service: Calla
                 os.kill(running.program.pid, signal.SIGTERM)
         assert {answer.status for answer in answers} == {200}
         assert client.recv(1) == b""  # an orderly end, and no reset
-    assert running.program.wait(10) == 0
+    assert running.program.wait() == 0

@@ -75,7 +75,7 @@ def test_a_new_version_takes_over_without_a_failed_request(service: Callable[...
         wait_until(lambda: min(map(len, load.versions)) > 20)
         put(models, 2)
         os.kill(running.program.pid, signal.SIGHUP)
-        wait_until(lambda: running.answers() and all(seen[-1] == 2 for seen in load.versions), 30)
+        wait_until(lambda: running.answers() and all(seen[-1] == 2 for seen in load.versions), 120)
     assert (load.failures, load.turned_away, set(load.statuses)) == ([], 0, {200})
     assert all(seen == sorted(seen) and set(seen) == {1, 2} for seen in load.versions[: load.lasting])
 
@@ -90,7 +90,7 @@ def test_every_fault_of_a_new_version_is_one_line_and_the_old_version_stays(
             put(models, number, damage)
             before = running.workers()
             os.kill(running.program.pid, signal.SIGHUP)
-            wait_until(replaced(running, before), 30)
+            wait_until(replaced(running, before), 120)
     reasons = [line.split(REFUSED)[1] for line in running.program.log.read_text().splitlines() if REFUSED in line]
     expected = [
         "is not what was built",
@@ -109,12 +109,12 @@ def test_a_worker_that_dies_after_a_refusal_is_replaced_and_a_good_version_can_f
     running = service("--workers", "1", MODEL_DIR=str(models))
     put(models, 2, altered)
     os.kill(running.program.pid, signal.SIGHUP)
-    wait_until(lambda: REFUSED in running.program.log.read_text() and running.answers(), 30)
+    wait_until(lambda: REFUSED in running.program.log.read_text() and running.answers(), 120)
     kill_one(running)
     assert version(running) == "1"
     put(models, 3)
     os.kill(running.program.pid, signal.SIGHUP)
-    wait_until(lambda: version(running) == "3", 30)
+    wait_until(lambda: version(running) == "3", 120)
     assert running.program.poll() is None
 
 
@@ -137,11 +137,11 @@ def test_without_the_newest_version_the_one_before_is_served_again(
     assert version(running) == "2"
     (models / "2").rename(models / "withdrawn")
     os.kill(running.program.pid, signal.SIGHUP)
-    wait_until(lambda: version(running) == "1", 30)
+    wait_until(lambda: version(running) == "1", 120)
 
 
 def kill_one(running: Service) -> None:
     """End a worker as a crash would, and wait until another has replaced it."""
     before = running.workers()
     os.kill(min(before), signal.SIGKILL)
-    wait_until(lambda: replaced(running, {min(before)})() and running.answers(), 30)
+    wait_until(lambda: replaced(running, {min(before)})() and running.answers(), 120)
