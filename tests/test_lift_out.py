@@ -47,7 +47,7 @@ def test_a_copy_of_web_single_answers(lift, start, free_port, artifacts):
     env = {"MODEL_DIR": str(artifacts / "iris")}
     argv.append("my_service.app:create_app()")
     start("web_single", argv, lambda: answers(f"http://{url}/ready"), env, copy.place)
-    answer = httpx.post(f"http://{url}/predict/label", json={"data": iris_rows(3)})
+    answer = httpx.post(f"http://{url}/predict/label", json={"data": iris_rows(3)}, timeout=60)
     assert answer.json() == {"prediction": ["setosa", "versicolor", "virginica"]}
 
 
@@ -86,11 +86,11 @@ def test_a_copy_of_asynchronous_finishes_a_job(lift, start, free_port, artifacts
         str(port),
     ]
     start("proxy", argv, lambda: answers(f"{url}/ready"), env, copy.place)
-    start("worker", [copy.python, "-m", "my_service.worker"], lambda: True, env, copy.place)
-    accepted = httpx.post(f"{url}/predict", content=image.data, headers={"content-type": "image/png"})
+    start("worker", [copy.python, "-m", "my_service.worker"], None, env, copy.place)
+    accepted = httpx.post(f"{url}/predict", content=image.data, headers={"content-type": "image/png"}, timeout=60)
     job = f"{url}/job/{accepted.json()['job_id']}"
-    wait_until(lambda: httpx.get(job, params={"wait": 10}, timeout=20).json().get("status") == "done", 60, "the job")
-    assert httpx.get(job).json()["label"] == image.label
+    wait_until(lambda: httpx.get(job, params={"wait": 10}, timeout=60).json().get("status") == "done", 120, "the job")
+    assert httpx.get(job, timeout=60).json()["label"] == image.label
 
 
 def test_a_copy_of_batch_predicts_its_rows(lift, artifacts):

@@ -58,7 +58,7 @@ def test_a_service_exposes_every_series_in_alerts_and_dashboard(serving, artifac
     batch = asyncio.run(metrics_of(api.create_app()))
     proxy = render(defaultdict(float), [*danger_metrics([])()]).decode()
     iris = Metrics("iris", 1).page().decode()
-    images = httpx.get(f"{serving.rest}/monitoring/prometheus/metrics").text
+    images = httpx.get(f"{serving.rest}/monitoring/prometheus/metrics", timeout=60).text
     panels = [target["expr"] for panel in DASHBOARD["panels"] for target in panel.get("targets", [])]
     wanted = set.union(*map(asked, [*panels, *(rule["expr"] for rule in ALERTS)]))
     assert wanted - {"up"} <= shown(batch, proxy, iris, images)

@@ -11,7 +11,7 @@ from local.processes import ROOT
 
 def run(module: str, *arguments: str) -> dict:
     argv = [sys.executable, "-m", module, *arguments]
-    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False, timeout=100)
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False, timeout=280)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -26,7 +26,7 @@ def test_each_kind_of_load_is_measured_for_the_baseline_and_for_ours():
 
 
 def test_an_overload_is_refused_and_what_is_admitted_is_timed():
-    found = run("benchmarks.web_single.overload", "--rounds=1", "--seconds=0.5", "--limit=4")
+    found = run("benchmarks.web_single.overload", "--rounds=1", "--seconds=6", "--limit=4")
     [calm], [overload] = found["rounds"].values()
     assert (calm["refused"], overload["refused"] > 0, overload["p99"] > 0) == (0, True, True)
 
@@ -34,5 +34,5 @@ def test_an_overload_is_refused_and_what_is_admitted_is_timed():
 def test_each_optional_folder_is_removed_and_measured():
     parts = optional_folders("web_single")
     argv = [sys.executable, "-m", "benchmarks.web_single.parts", "--rounds=1", "--requests=30"]
-    printed = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=True, timeout=200).stdout
+    printed = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=True, timeout=280).stdout
     assert all(re.search(rf"without {part} +│ +\d+ │ +\d+\.\d\d │", printed) for part in parts)

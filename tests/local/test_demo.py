@@ -50,35 +50,35 @@ def rows(text):
 
 def test_the_demo_answers_through_every_pattern_and_leaves_nothing_running(tmp_path):
     demo = Demo(tmp_path)
-    assert demo.process.wait(180) == 0, demo.output.read_text()
+    assert demo.process.wait(400) == 0, demo.output.read_text()
     assert rows(demo.output.read_text()) == rows((ROOT / "README.md").read_text()) != []
-    wait_until(lambda: not demo.running(), 5, "the last process to end")
+    wait_until(lambda: not demo.running(), what="the last process to end")
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGHUP, 143)])
 def test_ctrl_c_and_a_closed_terminal_leave_no_process_behind(tmp_path, number, code):
     demo = Demo(tmp_path)
-    wait_until(lambda: len(demo.running()) > 5, 30, "the programs to start")
+    wait_until(lambda: len(demo.running()) > 5, 120, "the programs to start")
     os.kill(demo.process.pid, number)
-    assert demo.process.wait(30) == code
-    wait_until(lambda: not demo.running(), 5, "the last process to end")
+    assert demo.process.wait(120) == code
+    wait_until(lambda: not demo.running(), what="the last process to end")
 
 
 def test_the_demo_does_not_use_an_http_proxy_from_the_environment(tmp_path):
     proxy = f"http://127.0.0.1:{free_port()}"
-    demo = Demo(tmp_path, "web_single", http_proxy=proxy, no_proxy="", NO_PROXY="", READY_SECONDS="20")
-    assert demo.process.wait(120) == 0, demo.output.read_text()
+    demo = Demo(tmp_path, "web_single", http_proxy=proxy, no_proxy="", NO_PROXY="", READY_SECONDS="120")
+    assert demo.process.wait(400) == 0, demo.output.read_text()
 
 
 def test_the_output_names_a_pattern_that_fails(tmp_path):
     nowhere = f"mysql+pymysql://nobody@127.0.0.1:{free_port()}/nothing"
     demo = Demo(tmp_path, "batch", DATABASE_URL=nowhere)
-    assert demo.process.wait(120) == 1
+    assert demo.process.wait(400) == 1
     assert re.search(r"FAILED batch", demo.output.read_text())
-    wait_until(lambda: not demo.running(), 5, "the last process to end")
+    wait_until(lambda: not demo.running(), what="the last process to end")
 
 
 def test_the_demo_uses_a_database_that_is_already_running(tmp_path, database_url):
     demo = Demo(tmp_path, "batch", DATABASE_URL=database_url)
-    assert demo.process.wait(120) == 0, demo.output.read_text()
+    assert demo.process.wait(400) == 0, demo.output.read_text()
     assert "10003 done, 0 failed" in demo.output.read_text()

@@ -37,7 +37,7 @@ def make(tmp_path):
         python.chmod(0o755)
         env = {key: value for key, value in os.environ.items() if "MAKE" not in key} | environment
         argv = ["make", "demo", "PATTERN=web_single", f"PYTHON={python}"]
-        return subprocess.run(argv, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(argv, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=200, check=False)
 
     return call
 
@@ -68,7 +68,7 @@ def test_tools(tmp_path):
             (programs / name).write_text(f"#!/bin/sh\n{script}\n")
             (programs / name).chmod(0o755)
         argv, env = ["make", "test-tools", "PYTHON=python"], {"PATH": str(programs)}
-        return subprocess.run(argv, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(argv, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=200, check=False)
 
     return run
 
@@ -102,7 +102,7 @@ def test_make_installs_the_packages_of_missing_programs_for_root(test_tools, tmp
 
 def test_a_pattern_that_does_not_exist_is_refused_in_one_line():
     argv = ["make", "demo", "PATTERN=serverless"]
-    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 2
     assert "PATTERN=serverless: choose web_single, synchronous, asynchronous or batch" in done.stderr
     assert len(done.stderr.splitlines()) == 1

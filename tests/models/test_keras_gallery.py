@@ -46,7 +46,7 @@ def url(packaged, tmp_path_factory):
 def test_the_stand_in_server_answers_as_keras(packaged, url, name):
     trained, _ = packaged[name]
     inputs = {key: values.tolist() for key, values in trained.rows.items()}
-    answer = httpx.post(f"{url}/{name}:predict", json={"inputs": inputs}, timeout=60)
+    answer = httpx.post(f"{url}/{name}:predict", json={"inputs": inputs}, timeout=120)
     np.testing.assert_allclose(answer.json()["outputs"], trained.answers, rtol=1e-4, atol=1e-4)
 
 

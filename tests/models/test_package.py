@@ -38,7 +38,7 @@ def read(folder, name="manifest.json"):
 def test_the_command_writes_a_version_and_says_where(tmp_path):
     graph, rows = put(tmp_path, network(), answers())
     command = [sys.executable, "-m", "models.package", graph, "--name", "net", "--golden", rows, "--models", tmp_path]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=100)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=280)
     assert done.stdout == f"net: packaged in {tmp_path / 'net' / '1'}\n"
     assert {path.name for path in (tmp_path / "net" / "1").iterdir()} == {"model.onnx", "manifest.json", "golden.json"}
 

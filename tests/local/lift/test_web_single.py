@@ -34,9 +34,9 @@ def test_a_copy_answers_as_the_training_framework_from_several_named_inputs(serv
     trained = tabular.column_transformer()
     _, url = serve(trained, tmp_path, set(optional_folders("web_single")) - {"columns"})
     body = {"data": trained.rows.to_dict("records")}
-    answered = httpx.post(f"{url}/predict", json=body).json()["prediction"]
+    answered = httpx.post(f"{url}/predict", json=body, timeout=60).json()["prediction"]
     np.testing.assert_allclose(answered, trained.answers, rtol=1e-4, atol=1e-4)
-    assert httpx.post(f"{url}/predict/label", json=body).json()["prediction"] == trained.labels
+    assert httpx.post(f"{url}/predict/label", json=body, timeout=60).json()["prediction"] == trained.labels
 
 
 @pytest.mark.parametrize("example", [tabular.lightgbm_regressor, tabular.lightgbm])
@@ -44,7 +44,7 @@ def test_the_readme_of_a_copy_shows_a_request_and_its_answer(example, serve, tmp
     project, url = serve(example(), tmp_path, {"telemetry", "fast"})
     readme = (project / "README.md").read_text()
     body, path, shown = re.search(r"-d '(.+)' \S+:8000(\S+)\n\n    (\{.+?\})", readme).groups()
-    answered = httpx.post(f"{url}{path}", json=json.loads(body)).json()["prediction"]
+    answered = httpx.post(f"{url}{path}", json=json.loads(body), timeout=60).json()["prediction"]
     expected = json.loads(shown)["prediction"]
     assert answered == expected if path.endswith("label") else np.allclose(answered, expected, 1e-4)
 
