@@ -1,14 +1,10 @@
 """Start real servers on a laptop, each private to its caller: Redis or Valkey, MariaDB, the serving program."""
 
-import itertools
 import os
-import random
 import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -16,31 +12,14 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from .ports import free_port as free_port
 from .processes import ROOT, Program, ProgramFailed, last_lines
 
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/opt/homebrew/bin"
-# Below the ports that the system gives to outgoing connections and to `bind` with port 0: else a connection could take
-# the port of a server that has not started yet, or that is started again. Each program begins at another place.
-PORTS = range(20_000, 32_768)
-_first = random.choice(PORTS)  # noqa: S311  not for cryptography
-_ports: Iterator[int] = itertools.cycle([*range(_first, PORTS.stop), *range(PORTS.start, _first)])
 
 
 class ServerMissing(Exception):
     """A server is not installed; the message says how to get it."""
-
-
-def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 on which nothing listens now; each call returns another.
-
-    Raises:
-        OSError: none of `PORTS` is free.
-    """
-    for port in itertools.islice(_ports, len(PORTS)):
-        with suppress(OSError), socket.socket() as listener:
-            listener.bind(("127.0.0.1", port))
-            return port
-    raise OSError(f"no port from {PORTS.start} to {PORTS.stop - 1} is free")
 
 
 def executable(*names: str) -> str | None:
