@@ -30,11 +30,12 @@ packages_for() { # TOOL: print the packages whose programs or libraries are miss
     promtool) has promtool || echo prometheus ;;
     haproxy) has haproxy || echo haproxy ;;
     openssl) has openssl || echo openssl ;;
+    curl) has curl || echo curl ;; # the READMEs' commands
     *) echo "no such tool: $1" >&2 && exit 2 ;;
   esac
 }
 
-[ $# -gt 0 ] || set -- python mariadb redis chromium browser-driver lightgbm wrk promtool haproxy openssl
+[ $# -gt 0 ] || set -- python mariadb redis chromium browser-driver lightgbm wrk promtool haproxy openssl curl
 missing() { for tool in "$@"; do packages_for "$tool"; done | sort -u; }
 packages=$(missing "$@")
 [ -z "$packages" ] || sh local/debian.sh $packages

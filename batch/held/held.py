@@ -36,8 +36,13 @@ def wait_for_held_rows(runner: Runner) -> Iterator[None]:
     while count_held(runner) and time.monotonic() < end:
         runner.pause(min(pause, max(end - time.monotonic(), 0)))
         pause = min(2 * pause, LONGEST_PAUSE)
-        if runner.policy_name != "retry-all":  # whose rows are published together
-            runner.sweep(part for part in runner.rows.parts if part.grows)
+        _try_released(runner)
+    _try_released(runner)  # those that were released after the last try and before the count
+
+
+def _try_released(runner: Runner) -> None:
+    if runner.policy_name != "retry-all":  # whose rows are published together
+        runner.sweep(part for part in runner.rows.parts if part.grows)
 
 
 def count_held(runner: Runner) -> int:

@@ -74,7 +74,7 @@ def test_tools(tmp_path):
 
 
 WITHOUT_VENV = 'case "$*" in *ensurepip*) exit 1 ;; esac'
-NEEDED = "chromium haproxy libatomic1 libgomp1 mariadb-client-core mariadb-server-core openssl prometheus"
+NEEDED = "chromium curl haproxy libatomic1 libgomp1 mariadb-client-core mariadb-server-core openssl prometheus"
 NEEDED += " python3-venv redis-tools wrk"
 
 
@@ -91,7 +91,7 @@ def test_make_installs_the_packages_of_missing_programs_for_root(test_tools, tmp
         for name in chromium wrk mariadb-install-db; do /bin/chmod +x {tmp_path}/bin/$name; done
     esac"""
     there = dict.fromkeys(
-        ("mariadbd", "my_print_defaults", "promtool", "haproxy", "openssl", "redis-check-rdb", "python"), ""
+        ("mariadbd", "my_print_defaults", "promtool", "haproxy", "openssl", "curl", "redis-check-rdb", "python"), ""
     )
     there["ldconfig"] = "echo libatomic.so.1; echo libgomp.so.1"
     done = test_tools(there | {"id": "echo 0", "apt-get": install})

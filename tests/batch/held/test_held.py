@@ -5,7 +5,7 @@ import threading
 
 from sqlalchemy import Engine, select, text
 
-from batch.held import wait_for_held_rows
+from batch.held import held, wait_for_held_rows
 from batch.predictor import Predictor
 from batch.scope.scope import Scope
 from batch.tables import Item
@@ -68,6 +68,18 @@ def test_rows_that_are_released_in_time_are_predicted_by_the_run(mariadb: Engine
         release.start()
         result = finished(mariadb, model)
         release.join()  # it has the connection to itself until then
+    assert (result.done, result.held, states(mariadb)) == (4, 0, "dddd")
+
+
+def test_rows_that_are_released_between_the_last_claim_and_the_count_are_predicted_by_the_run(
+    mariadb: Engine, model: Predictor, monkeypatch
+):
+    add(mariadb, *[GOOD] * 4)
+    with mariadb.connect() as other:
+        lock(other, 1, 2)
+        count_held = held.count_held
+        monkeypatch.setattr(held, "count_held", lambda runner: (other.rollback(), count_held(runner))[1])
+        result = finished(mariadb, model)
     assert (result.done, result.held, states(mariadb)) == (4, 0, "dddd")
 
 
