@@ -18,6 +18,7 @@ from .limits import add_limits  # optional: limits
 from .model import Model
 from .model_info import add_model_info  # optional: model_info
 from .open_inference import add_open_inference  # optional: open_inference
+from .page import add_page  # optional: page
 from .rows import RowFormat
 from .schemas import request_for
 from .settings import Settings
@@ -81,6 +82,7 @@ def build_app(settings: Settings, model: Model) -> FastAPI:
     add_limits(app)  # optional: limits
     add_model_info(app)  # optional: model_info
     add_open_inference(app)  # optional: open_inference
+    add_page(app, settings.model_dir)  # optional: page
     add_telemetry(app)  # optional: telemetry
     add_workers(app)  # optional: workers
     # From the outside in. Without this, the middleware that was added last would be the outermost.
