@@ -4,7 +4,7 @@ Exit codes: 0 printed; 2 bad usage or a wrong setting; 4 the database is unavail
 """
 
 import json
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -16,14 +16,12 @@ from ..migrate import schema
 from ..retry import retrying  # optional: retry
 from ..settings import load_settings
 from ..tables import Item, State
-from .tables import Outcome, Run
+from .last_runs import last_runs
 
 RUN = (
     "{started_at}  {outcome:<13}  {rows_done:>11,} done {rows_failed:>7,} failed {rows_held:>7,} held {seconds:>9.1f} s"
 )
 RUN += "  model {model_version}  {policy}  {host}:{pid}  {scope}"
-
-LOST_AFTER = timedelta(minutes=2)
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -67,17 +65,6 @@ def status(connection: Connection, runs: int) -> dict[str, Any]:
         "oldest_pending_seconds": (now - first).total_seconds() if first else None,
         "runs": last_runs(connection, runs, now),
     }
-
-
-def last_runs(connection: Connection, limit: int, now: datetime) -> list[dict[str, Any]]:
-    """Return the last runs, the newest first; a run without a heartbeat for LOST_AFTER is `lost`."""
-    query = select(Run.__table__).order_by(Run.id.desc()).limit(limit)
-    runs = [dict(row) for row in connection.execute(query).mappings()]
-    for run in runs:
-        run["outcome"] = run["outcome"].value
-        if run["outcome"] == Outcome.RUNNING and now - run["seen_at"] > LOST_AFTER:
-            run["outcome"] = "lost"
-    return runs
 
 
 def _words(found: dict[str, Any]) -> str:
