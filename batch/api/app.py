@@ -16,6 +16,7 @@ from ..errors import exit_in_one_line
 from ..feed.api import router as feed_router  # optional: feed
 from ..keys import add_post  # optional: keys
 from ..migrate.schema import upgrade_embedded
+from ..page.app import add_page  # optional: page
 from ..settings import load_settings
 from ..wide import fit_inserts  # optional: wide
 from . import queries
@@ -71,5 +72,6 @@ def build_app(manifest: dict[str, Any], engine: Engine) -> FastAPI:
     app.include_router(front)
     replace_docs(app)
     app.include_router(feed_router)  # optional: feed
+    add_page(app)  # optional: page
     add_error_handler(app)
     return app
