@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ class LoadFailed(Exception):
 
 @dataclass(frozen=True)
 class Load:
-    """The result of one run. Times are in milliseconds; `cpu` is the CPU time of the process `pid` for each request."""
+    """The result of one run. Times are in milliseconds; `cpu` is the processes' CPU time for each request."""
 
     per_second: float
     p50: float
@@ -37,14 +38,18 @@ def wrk() -> str:
     return found
 
 
-def cpu_seconds(pid: int) -> float:
-    """Return the CPU time that a process has used so far (Linux, in steps of 10 ms)."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def cpu_seconds(*pids: int) -> float:
+    """Return the CPU time that processes have used so far (Linux, in steps of 10 ms)."""
+    stats = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in pids]
+    return sum(int(fields[11]) + int(fields[12]) for fields in stats) / os.sysconf("SC_CLK_TCK")
 
 
-def run(url: str, pid: int, connections: int, seconds: float, body: Path | None = None, kind: str = "") -> Load:
+def run(
+    url: str, pids: Sequence[int], connections: int, seconds: float, body: Path | None = None, kind: str = ""
+) -> Load:
     """Send requests to `url` on all connections. With a file `body`, POST its content as content type `kind`.
+
+    `pids` are the processes that answer.
 
     Raises:
         LoadFailed: wrk is not installed, or a request was refused or broken.
@@ -52,9 +57,9 @@ def run(url: str, pid: int, connections: int, seconds: float, body: Path | None 
     # wrk accepts only whole seconds.
     argv = [wrk(), "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "-s", str(SCRIPT), url]
     env = os.environ | ({"LOAD_BODY": str(body), "LOAD_TYPE": kind} if body else {})
-    before = cpu_seconds(pid)
+    before = cpu_seconds(*pids)
     done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
-    used = cpu_seconds(pid) - before
+    used = cpu_seconds(*pids) - before
     if done.returncode:
         raise LoadFailed(f"wrk: {(done.stderr or done.stdout).strip()}")
     found = json.loads(done.stdout.splitlines()[-1])

@@ -29,10 +29,14 @@ class Figure:
         return statistics.median(self.limit) if self.limit else None
 
     @property
+    def ratios(self) -> list[float]:
+        """Return each round's ratio."""
+        return [ours / limit for ours, limit in zip(self.ours, self.limit, strict=bool(self.limit)) if limit]
+
+    @property
     def ratio(self) -> float | None:
         """Return the median of the rounds' ratios, because both sides of a round share the same noise."""
-        pairs = [ours / limit for ours, limit in zip(self.ours, self.limit, strict=bool(self.limit)) if limit]
-        return statistics.median(pairs) if pairs else None
+        return statistics.median(self.ratios) if self.ratios else None
 
     @property
     def holds(self) -> bool | None:
@@ -56,10 +60,16 @@ def percentile(values: Sequence[float], share: float) -> float:
     return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
+    """Return a number with three significant digits, or more if it is large."""
     if value is None:
         return ""
     return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
+
+
+def two_digits(ratio: float) -> str:
+    """Return a ratio with two digits after the point, or two significant ones if it is small."""
+    return f"{ratio:.2f}" if ratio >= 0.1 else f"{ratio:.2g}"
 
 
 def table(title: str, figures: Mapping[str, Sequence[Figure]]) -> Table:
@@ -71,9 +81,9 @@ def table(title: str, figures: Mapping[str, Sequence[Figure]]) -> Table:
         for row in rows:
             bar = f">= {row.at_least:g}" if row.at_least is not None else ""
             bar = f"<= {row.at_most:g} {row.unit}" if row.at_most is not None else bar
-            ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
+            ratio = "" if row.ratio is None else two_digits(row.ratio)
             verdict = {None: "", True: "holds", False: "misses"}[row.holds]
-            numbers = _number(row.limit_value), _number(row.value)
+            numbers = number(row.limit_value), number(row.value)
             shown.add_row(part, row.name, row.unit, *numbers, ratio, bar, verdict)
         shown.add_section()
     return shown

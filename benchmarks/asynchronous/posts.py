@@ -29,7 +29,7 @@ def take_turns(environment: Environment, plan: Plan, body: Path, connections: in
         proxy.wait()
     for _ in range(plan.rounds):
         for proxy, loads in zip(proxies, found, strict=True):
-            loads.append(load.run(proxy.url, proxy.program.pid, connections, plan.seconds, body, "image/png"))
+            loads.append(load.run(proxy.url, [proxy.program.pid], connections, plan.seconds, body, "image/png"))
             environment.empty()  # twenty kilobytes a job add up
     return Sides(*found)
 

@@ -62,7 +62,8 @@ def spans(environment: Environment, job_ids: list[str]) -> tuple[float, float]:
     return min(starts) / 1000, max(ends) / 1000
 
 
-def _ours(environment: Environment, count: int, batch_size: int, image: bytes) -> Side:
+def ours(environment: Environment, count: int, batch_size: int, image: bytes) -> Side:
+    """Fill the pattern's queue, then let its worker drain it."""
     environment.empty()
     job_ids = ids(count)
     cpu, started = time.process_time(), time.perf_counter()
@@ -88,7 +89,8 @@ def chunks(all_of: Iterable[Any], size: int) -> Iterator[list[Any]]:
         yield chunk
 
 
-def _minimal(environment: Environment, count: int, batch_size: int, image: bytes) -> Side:
+def minimal(environment: Environment, count: int, batch_size: int, image: bytes) -> Side:
+    """The same with the minimal loop."""
     environment.empty()
     baseline.prepare(environment.redis)
     cpu, started = time.process_time(), time.perf_counter()
@@ -129,6 +131,6 @@ def compare(environment: Environment, plan: Plan) -> list[Figure]:
     for batch_size in (64, 32):
         rounds = range(plan.rounds)
         sides = plan.jobs, batch_size, image
-        figures += _figures([(_ours(environment, *sides), _minimal(environment, *sides)) for _ in rounds], batch_size)
+        figures += _figures([(ours(environment, *sides), minimal(environment, *sides)) for _ in rounds], batch_size)
     environment.empty()
     return figures

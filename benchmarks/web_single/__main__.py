@@ -48,7 +48,7 @@ class Measured:
         for kind, (rows, connections) in LOADS.items():
             body = folder / f"{rows}.json"
             body.write_text(json.dumps({"data": [ROW] * rows}))
-            found = load.run(service.url, service.worker, connections, seconds, body, "application/json")
+            found = load.run(service.url, [service.worker], connections, seconds, body, "application/json")
             self.loads[kind].append(found)
         self.megabytes.append(service.megabytes)
         self.ready_after.append(service.ready_after)
