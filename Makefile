@@ -61,8 +61,8 @@ chaos: $(if $(BATCH),test-tools) install-all $(if $(BATCH),$(IRIS),$(DIGITS)) ##
 e2e: install-all $(IRIS) $(DIGITS) ## all four in containers, asked while containers are killed (needs Docker)
 	@docker compose version >/dev/null || { echo "Docker with Compose v2 is needed" >&2; exit 1; }
 	$(PY) -m pytest tests/e2e/end_to_end.py
-bench: test-tools install-all $(IRIS) $(DIGITS) ## measure a pattern side by side with its baseline: PATTERN=asynchronous
-	@exec $(PY) -m benchmarks.$(or $(PATTERN),asynchronous)
+bench: test-tools install-all $(IRIS) $(DIGITS) ## measure all four next to their limits and write benchmarks/RESULTS.md, PEERS=1 adds other programs; PATTERN=x prints one
+	@exec $(PY) -m benchmarks $(PATTERN) $(if $(filter-out 0,$(PEERS)),--peers)
 models: install-all $(IRIS) $(DIGITS) ## train the models that do not exist yet
 secrets: ## write random passwords, and a certificate and a key for the gateway, into secrets/, where there are none yet
 	@sh local/passwords.sh 022 secrets redis_password mysql_password mysql_root_password grafana_admin_password callback_secret # containers read them as other users
