@@ -25,7 +25,7 @@ OPTIONS = {
     "web_single": ["--rounds=3", "--seconds=2"],
     "synchronous": ["--rounds=3", "--calls=100", "--seconds=2"],
     "asynchronous": ["--rounds=3", "--jobs=5000", "--seconds=2", "--singles=100", "--images=720", "--kills=3"],
-    "batch": ["--rounds=3", "--rows=80000", "--large=400000"],
+    "batch": ["--rounds=3", "--rows=40000", "--large=200000", "--runners", "1", "2", "--chunks", "500", "2000"],
 }
 PEERS = ("web_single", "asynchronous", "batch")
 STOP_SECONDS = 60
