@@ -58,7 +58,7 @@ def run(copy, start, free_port):
             job_id = re.findall(r'"job_id":"(\w+)"', "".join(printed))
             command = re.sub(r"[0-9a-f]{32}", job_id[0], shown) if job_id else shown
             argv = ["sh", "-ec", command.replace(default_port, port)]
-            if re.match(PROGRAMS, shown)[1] in ("gunicorn", "uvicorn") or shown.endswith(".worker"):
+            if re.match(PROGRAMS, shown)[1] in ("gunicorn", "uvicorn") or "asynchronous.worker" in shown:
                 start("served", argv, lambda: answers(f"http://127.0.0.1:{port}/ready"), env, copy)
             else:
                 done = subprocess.run(argv, cwd=copy, env=os.environ | env, capture_output=True, text=True, check=False)
