@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import func, insert, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from ..errors import DatabaseUnavailable, Exit, Stopped, as_service_error
 from ..runner import Runner
@@ -51,7 +51,7 @@ class _Row:
         self._last_heartbeat = now
         try:
             self._update()
-        except DBAPIError as error:  # a connection that was closed meanwhile is an InterfaceError
+        except (OperationalError, InterfaceError) as error:  # the latter: a connection that was closed meanwhile
             log.warning("the heartbeat of this run is not recorded: %s", error.orig)
 
     def close(self, outcome: Outcome) -> None:
