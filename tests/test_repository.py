@@ -27,6 +27,7 @@ TWINS = {
     "credentials.py": {"synchronous/tls", "asynchronous/tls"},
     "handshake.py": {"synchronous/tls", "asynchronous/tls"},
     "secure_channel.py": {"synchronous/tls", "asynchronous/tls"},
+    "files.py": {"web_single/page", "batch/page"},
     "any_client.py": {"web_single/compatibility", "asynchronous/compatibility", "batch/api"},
     "pages.py": {"web_single/docs", "asynchronous/docs", "batch/api"},
     "unread_body.py": {"web_single/limits", "asynchronous/server", "batch/api"},

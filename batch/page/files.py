@@ -1,4 +1,7 @@
-"""Serve the page: its files and what it shows, with headers that allow them no more than they need."""
+"""Serve the page: its files and what it shows, with headers that allow them no more than they need.
+
+Twin: web_single/page and batch/page hold this file byte for byte.
+"""
 
 from collections.abc import Callable
 from os import PathLike, stat_result
@@ -42,7 +45,7 @@ class _ForBrowsers(APIRoute):
         return super().matches(scope)
 
 
-def add_files(app: FastAPI, overview: Callable[[], dict[str, Any]]) -> None:
+def add_files(app: FastAPI, shown: Callable[[], dict[str, Any]]) -> None:
     """Serve the page at `/`, and what it shows at `/page.json`."""
     files = _PageFiles(directory=Path(__file__).parent)
 
@@ -52,8 +55,8 @@ def add_files(app: FastAPI, overview: Callable[[], dict[str, Any]]) -> None:
 
         return serve
 
-    def show() -> Response:  # in a thread, since it uses the database
-        return JSONResponse(overview(), headers=HEADERS)
+    def show() -> Response:  # in a thread, since it may use a database
+        return JSONResponse(shown(), headers=HEADERS)
 
     # The first route, so that it is asked before those of other parts.
     app.router.routes.insert(0, _ForBrowsers("/", file("index.html"), include_in_schema=False))

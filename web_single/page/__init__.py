@@ -6,6 +6,15 @@ Instead: `/docs`, where a request can be tried, too.
 Remove: delete this folder and the lines that end with "# optional: page"
 """
 
-from .files import add_page
+from pathlib import Path
 
-__all__ = ["add_page"]
+from fastapi import FastAPI
+
+from .description import describe
+from .files import add_files
+
+
+def add_page(app: FastAPI, model_dir: Path) -> None:
+    """Serve the page at `/`; the golden rows in the model's folder say how far its sliders go."""
+    described = describe(app.state.model, model_dir)
+    add_files(app, lambda: described)

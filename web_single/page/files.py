@@ -1,5 +1,9 @@
-"""Serve the page: its files and the description of the model, with headers that allow them no more than they need."""
+"""Serve the page: its files and what it shows, with headers that allow them no more than they need.
 
+Twin: web_single/page and batch/page hold this file byte for byte.
+"""
+
+from collections.abc import Callable
 from os import PathLike, stat_result
 from pathlib import Path
 from typing import Any
@@ -10,8 +14,6 @@ from fastapi.routing import APIRoute
 from starlette.routing import Match
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
-
-from .description import describe
 
 HEADERS = {
     # The page loads only its own files; `data:` is for the icon.
@@ -43,9 +45,9 @@ class _ForBrowsers(APIRoute):
         return super().matches(scope)
 
 
-def add_page(app: FastAPI, model_dir: Path) -> None:
-    """Serve the page at `/`; the golden rows in the model's folder say how far its sliders go."""
-    files, described = _PageFiles(directory=Path(__file__).parent), describe(app.state.model, model_dir)
+def add_files(app: FastAPI, shown: Callable[[], dict[str, Any]]) -> None:
+    """Serve the page at `/`, and what it shows at `/page.json`."""
+    files = _PageFiles(directory=Path(__file__).parent)
 
     def file(name: str) -> Any:
         async def serve(request: Request) -> Response:
@@ -53,11 +55,11 @@ def add_page(app: FastAPI, model_dir: Path) -> None:
 
         return serve
 
-    async def description() -> Response:
-        return JSONResponse(described, headers=HEADERS)
+    def show() -> Response:  # in a thread, since it may use a database
+        return JSONResponse(shown(), headers=HEADERS)
 
     # The first route, so that it is asked before those of other parts.
     app.router.routes.insert(0, _ForBrowsers("/", file("index.html"), include_in_schema=False))
     for name in ("page.css", "page.js"):
         app.add_api_route(f"/{name}", file(name), include_in_schema=False)
-    app.add_api_route("/page.json", description, include_in_schema=False)
+    app.add_api_route("/page.json", show, include_in_schema=False)
