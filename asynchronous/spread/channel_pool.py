@@ -28,7 +28,6 @@ OPTIONS = [
     ("grpc.min_reconnect_backoff_ms", 1000),  # also the time for one attempt to connect, which is 20 seconds otherwise
 ]
 
-
 # A server that is shutting down cancels its calls.
 _ANOTHER_SERVER = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
 
@@ -53,6 +52,7 @@ class Address:
         self._open, self._lock = open_channel, threading.Lock()
         self._current = Channel(open_channel())
         self._next: Channel | None = None
+        self._replaced: set[Channel] = set()  # their last calls have not ended
         self._renew_at = time.monotonic() + random.uniform(0.5, 1) * RENEW_SECONDS  # noqa: S311 clients take turns
         self.rests_until = 0.0
 
@@ -72,20 +72,26 @@ class Address:
         finally:
             with self._lock:
                 used.calls -= 1
-                unused = used is not self._current and not used.calls
+                unused = used in self._replaced and not used.calls
+                if unused:
+                    self._replaced.remove(used)
             if unused:
                 used.channel.close()
 
     def close(self) -> None:
         self._renew_at = float("inf")
-        for each in filter(None, (self._next, self._current)):
+        with self._lock:
+            channels = [*self._replaced, self._current, self._next]
+        for each in filter(None, channels):
             each.channel.close()
 
     def _renew(self) -> None:
-        failed, self._next = self._next, Channel(self._open())
+        new = Channel(self._open())
+        with self._lock:  # the earlier one may be connected at this moment
+            failed, self._next = self._next, new
         if failed:
             failed.channel.close()  # in all this time it was not connected
-        self._next.channel.subscribe(partial(self._connected, self._next), try_to_connect=True)
+        new.channel.subscribe(partial(self._connected, new), try_to_connect=True)
 
     def _connected(self, channel: Channel, state: grpc.ChannelConnectivity) -> None:
         """Use the new channel as soon as it is connected."""
@@ -95,9 +101,9 @@ class Address:
             if channel is not self._next:
                 return
             old, self._current, self._next = self._current, channel, None
-            unused = not old.calls
-        if unused:
-            old.channel.close()
+            if old.calls:
+                return self._replaced.add(old)
+        old.channel.close()
 
 
 class ChannelPool:

@@ -3,13 +3,16 @@
 import socket
 import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from unittest.mock import Mock
 
+import grpc
 import pytest
 
 from local.processes import wait_until
-from synchronous.client import connect
+from synchronous.client import ServingError, connect
 from synchronous.rest import addresses
 from synchronous.spread import channel_pool
 from tests.synchronous.fakes import serving
@@ -134,3 +137,41 @@ def test_names_that_cannot_be_resolved_for_a_while_are_still_called(servers, nam
         names.addresses = []
         servers.reset()
         wait_until(lambda: sum(servers.counts.values()) > 100, 120)
+
+
+def test_close_ends_a_call_on_a_channel_that_was_replaced_while_it_ran(free_port):
+    called, ended = threading.Event(), threading.Event()
+
+    def answer(images):
+        called.set()
+        ended.wait(30)
+        return ["7"] * len(images)
+
+    with serving("grpc", answer, free_port()) as target, connect("grpc", target) as client:
+        [address] = client.transport._channel._addresses
+        address._renew_at, first = 0, address._current
+        with ThreadPoolExecutor(1) as pool:
+            call = pool.submit(client.predict, [b"image"], 60)
+            wait_until(lambda: called.is_set() and address._current is not first, 30)
+            client.close()
+            with pytest.raises(ServingError, match="CANCELLED"):
+                call.result(10)
+            ended.set()
+
+
+def test_a_channel_that_is_connected_while_it_is_given_up_stays_open():
+    opened = []
+
+    def open_channel():
+        if len(opened) == 2:  # the server comes back while its third channel is opened
+            opened[1].subscribe.call_args[0][0](grpc.ChannelConnectivity.READY)
+        opened.append(Mock())
+        return opened[-1]
+
+    address = channel_pool.Address(open_channel)
+    for _ in range(2):
+        address._renew_at = 0
+        with address.channel():
+            pass
+    assert address._current.channel is opened[1]
+    assert not opened[1].close.called
