@@ -1,5 +1,6 @@
 -- Appends the jobs that end in a step to the stream ENDED_JOBS, and keeps the jobs that callbacks/ delivers.
 
+local ENDED_LIFETIME = JOB_LIFETIME + RESULT_LIFETIME -- as long as a record: afterwards there is nothing to deliver
 local ends = {}
 
 on('ended', function(job, status) ends[#ends + 1], ends[#ends + 2] = job.id, status end)
@@ -15,15 +16,15 @@ on('accepted', function(record)
   end
 end)
 
-local function renew(stream)
-  redis.call('XTRIM', stream, 'MINID', '~', NOW - ENDED_LIFETIME)
-  redis.call('PEXPIRE', stream, ENDED_LIFETIME)
+local function renew(stream, lifetime)
+  redis.call('XTRIM', stream, 'MINID', '~', NOW - lifetime)
+  redis.call('PEXPIRE', stream, lifetime)
 end
 
 on('step_over', function()
   if #ends == 0 then return end
   redis.call('XADD', ENDED_JOBS, '*', unpack(ends))
-  renew(ENDED_JOBS)
+  renew(ENDED_JOBS, ENDED_LIFETIME)
 end)
 
 -- Makes the group that reads the stream.
@@ -69,7 +70,7 @@ function steps.callbacks_failed(id, attempts, reason, pause)
   if pause ~= '' then return steps.callbacks_postpone(id, pause) end
   redis.call('ZREM', CALLBACKS, id)
   redis.call('XADD', UNDELIVERED, '*', 'job_id', id, 'attempts', attempts, 'reason', reason)
-  renew(UNDELIVERED)
+  renew(UNDELIVERED, UNDELIVERED_LIFETIME)
 end
 
 -- Schedules a job again whose delivery was given up.
