@@ -47,6 +47,7 @@ class Loop:
             if jobs:
                 self._heartbeat.has_claimed = True
                 self._work(jobs)
+        self._release("its worker stopped", counted=False)  # what was read and not started; see sharing/
 
     def _warn_once(self, text: str) -> None:
         if text != self._warning:

@@ -5,10 +5,10 @@ from types import SimpleNamespace
 
 from asynchronous.loop import Loop
 from asynchronous.model import Model
-from asynchronous.sharing import claims
+from asynchronous.sharing import batches, claims
 from asynchronous.worker import Heartbeat
 
-from ..conftest import png
+from ..conftest import SEVEN, Consumer, ids, png
 
 
 def test_a_slow_models_jobs_are_shared_between_the_processes(worker, put, settle, fake):
@@ -34,3 +34,20 @@ def test_a_quick_models_batches_are_full(put, fake, settings, monkeypatch):
     claims.share_claims(loop, chosen)
     loop.run(0, burst=True)
     assert [len(batch) for batch in fake.batches()] == [1, 32, 32]
+
+
+def test_a_worker_that_stops_releases_what_it_has_read_and_not_started(put, record, settings, monkeypatch):
+    monkeypatch.setattr(batches, "MAX_BATCH_BYTES", 1)
+    first, second, _ = put(*(png() for _ in range(3)))
+    chosen, heartbeat = settings(), Heartbeat()
+    loop = Loop(chosen, "test", heartbeat, Model(chosen))
+    loop.queue = batches.BoundedConsumer(chosen, "test")
+
+    def predict(_):
+        heartbeat.stop = True
+        return [SEVEN]
+
+    loop.predict = predict
+    loop.run(0, burst=False)
+    assert (record(first)["status"], record(second)["status"], record(second)["attempts"]) == ("done", "pending", "0")
+    assert ids(Consumer(chosen, "other").claim(0.1)) == [second]
