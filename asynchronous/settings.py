@@ -1,13 +1,14 @@
 """The settings of the proxy and the worker: environment variables, read once when a program starts."""
 
 import logging
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field, PositiveFloat, PositiveInt, ValidationError
+from pydantic import Field, PositiveInt, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pythonjsonlogger.json import JsonFormatter
 
 S = TypeVar("S", bound=BaseSettings)
+Seconds = Annotated[float, Field(ge=0.001, le=1e9)]  # Redis counts whole milliseconds
 _ADDRESSES = r"^((https://|dns://[^/\s,]*/)?[^/\s,]+:\d+(,|$))+$"
 QUEUE = "jobs"  # the default; its other keys have no prefix
 _NAME = "[A-Za-z0-9][A-Za-z0-9_.-]*"
@@ -26,16 +27,16 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] = "text"
 
     max_queued_jobs: PositiveInt = 10_000
-    job_lifetime: PositiveFloat = 300
-    result_lifetime: PositiveFloat = 3600
+    job_lifetime: Seconds = 300
+    result_lifetime: Seconds = 3600
 
     serving_grpc: str = Field(default="127.0.0.1:8500", pattern=_ADDRESSES)
     model_name: str = "digits"
     model_version: PositiveInt | None = None
     worker_processes: int = Field(default=2, ge=1, le=64)
     batch_size: int = Field(default=32, ge=1, le=512)
-    predict_timeout: PositiveFloat = 30
-    lease: PositiveFloat = 15
+    predict_timeout: Seconds = 30
+    lease: Seconds = 15
     max_attempts: PositiveInt = 3
 
 

@@ -5,8 +5,10 @@ import binascii
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt
+from pydantic import AfterValidator, Field, PositiveInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ..settings import Seconds
 
 _HOST = r"(https?://)?(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:\d{1,5})?"
 
@@ -38,5 +40,5 @@ class DeliverySettings(CallbackSettings):
     callback_secret_file: Annotated[Path, AfterValidator(_is_secret)] | None = None  # the program needs it
     callback_timeout: float = Field(default=10, gt=0, le=30)
     callback_attempts: PositiveInt = 8
-    callback_first_pause: PositiveFloat = 2
+    callback_first_pause: Seconds = 2
     heartbeat_file: Path | None = None

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import PositiveFloat
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ..connection import ERRORS, connect, explain
 from ..keys import Script, milliseconds
-from ..settings import Settings, read_environment
+from ..settings import Seconds, Settings, read_environment
 
 KEYS = {"DEAD_LETTERS": "dead_letters"}
 MAX_DEAD_LETTERS = 10_000  # a job that ends when there are so many keeps no image
@@ -22,7 +21,7 @@ class DeadLetterSettings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True)
 
-    dead_letter_lifetime: PositiveFloat = 86_400
+    dead_letter_lifetime: Seconds = 86_400
 
 
 def constants() -> Mapping[str, object]:

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from pydantic import PositiveFloat
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ..settings import Seconds
 
 
 class SupervisionSettings(BaseSettings):
@@ -11,5 +12,5 @@ class SupervisionSettings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True)
 
-    hang_after: PositiveFloat = 60
+    hang_after: Seconds = 60
     heartbeat_file: Path | None = None

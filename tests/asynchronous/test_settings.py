@@ -23,6 +23,8 @@ from asynchronous.settings import Settings
         ("LEASE", "0"),
         ("LOG_FORMAT", "xml"),
         ("DEAD_LETTER_LIFETIME", "-1"),
+        ("JOB_LIFETIME", "inf"),
+        ("LEASE", "1e300"),
     ],
 )
 def test_a_wrong_setting_is_named_in_one_line(monkeypatch, name, value):
