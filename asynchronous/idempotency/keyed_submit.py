@@ -68,7 +68,9 @@ def _with_key(openapi: Callable[[], dict[str, Any]]) -> Callable[[], dict[str, A
     def with_key() -> dict[str, Any]:
         document = openapi()
         predict = document["paths"]["/predict"]["post"]
-        predict["parameters"] = [_PARAMETER]
+        parameters = predict.setdefault("parameters", [])
+        if _PARAMETER not in parameters:
+            parameters.append(_PARAMETER)
         problem = {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
         for status, answer in documented(KeyReused).items():
             predict["responses"][str(status)] = {"description": answer["description"], "content": problem}

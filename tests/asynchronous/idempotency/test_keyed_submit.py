@@ -47,3 +47,8 @@ def test_a_key_that_belongs_to_another_image_is_a_conflict(api, store):
     answer = api.post("/predict", content=png(), headers=PNG | key)
     assert (answer.status_code, answer.json()["detail"][:17]) == (409, "idempotency-key: ")
     assert store.xlen("jobs") == 1
+
+
+def test_openapi_has_the_header_and_the_parameters_of_other_optional_parts(api):
+    parameters = api.get("/openapi.json").json()["paths"]["/predict"]["post"]["parameters"]
+    assert {each["name"] for each in parameters} == {"Idempotency-Key", "callback_url"}
