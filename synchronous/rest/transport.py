@@ -17,6 +17,7 @@ from .addresses import Addresses, Server
 
 T = TypeVar("T")
 Body = Callable[[], Any]
+CONNECT_SECONDS = 2.0  # then the next server is asked: one whose machine is gone refuses nothing
 _JSON = {"Content-Type": "application/json"}
 _CODES = {400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND"}
 _CODES |= {429: "RESOURCE_EXHAUSTED", 500: "INTERNAL", 501: "UNIMPLEMENTED"}
@@ -35,7 +36,7 @@ class RestTransport:
         self._explain = options.pop("explain", lambda address, encrypted, details: None)
         # httpx limits each read and each write, but not their sum. asyncio limits the whole call.
         try:
-            self._http = httpx.AsyncClient(timeout=None, **options)  # noqa: S113
+            self._http = httpx.AsyncClient(timeout=httpx.Timeout(None, connect=CONNECT_SECONDS), **options)
             for url in urls:
                 httpx.URL(url.geturl())
         except (httpx.InvalidURL, ImportError) as error:  # a SOCKS proxy needs another package
@@ -83,7 +84,7 @@ class RestTransport:
             for server in first:
                 try:
                     return await self._ask(server, method, path, content)
-                except (httpx.ConnectError, httpx.ReadError, httpx.RemoteProtocolError):
+                except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ReadError, httpx.RemoteProtocolError):
                     self._addresses.lost(server)
             return await self._ask(last, method, path, content)
 

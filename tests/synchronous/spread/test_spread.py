@@ -130,6 +130,21 @@ def test_several_addresses_share_the_calls_and_one_without_a_server_fails_none(s
         wait_until(lambda: shares(servers.counts, HOSTS[1:]), 120)
 
 
+@pytest.mark.parametrize("protocol", ["grpc", "rest"])
+def test_a_server_whose_machine_is_gone_fails_no_call(protocol, free_port):
+    port = free_port()
+    with ExitStack() as stack:
+        gone = stack.enter_context(socket.create_server(("127.0.0.9", port), backlog=0))
+        for _ in range(2):  # the queue is full now, so that nothing answers a new connection
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(gone.getsockname())
+        stack.enter_context(serving(protocol, lambda images: ["7"] * len(images), port))
+        client = stack.enter_context(connect(protocol, f"127.0.0.9:{port},127.0.0.1:{port}"))
+        for _ in range(4):
+            assert client.predict([b"image"], 30)[0].label == "7"
+
+
 def test_names_that_cannot_be_resolved_for_a_while_are_still_called(servers, named):
     names, target = named
     with callers(servers, target):
