@@ -70,8 +70,7 @@ class Model:
 
     def _call(self, images: Sequence[bytes], deadline: float) -> list[Result]:
         request = messages.predict_pb2.PredictRequest()
-        request.model_spec.name = self._settings.model_name
-        request.model_spec.signature_name = "serving_default"
+        request.model_spec.name, request.model_spec.signature_name = self._settings.model_name, "serving_default"
         if self._settings.model_version:
             request.model_spec.version.value = self._settings.model_version
         request.inputs["image"].CopyFrom(messages.bytes_tensor(images))

@@ -80,8 +80,7 @@ def main() -> None:
     """Run until SIGTERM or SIGINT; with `--burst`, until no job is queued or in flight."""
     parser = argparse.ArgumentParser(prog="python -m asynchronous.worker", description=__doc__)
     parser.add_argument("--burst", action="store_true", help="end when no job is queued or in flight")
-    burst = parser.parse_args().burst
-    settings = load_settings()
+    burst, settings = parser.parse_args().burst, load_settings()
     check_security()  # optional: tls
     Script(settings)  # a wrong setting of an optional folder ends the program here, not its children one by one
     look_at_redis(settings)  # optional: checks
