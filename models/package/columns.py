@@ -1,14 +1,18 @@
 """The rows of an estimator as tensors: one matrix, or one input for each column of a table."""
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
+import onnx
 from numpy.typing import NDArray
+from onnx import helper
 from skl2onnx.common import data_types
 
 from .graph import PackagingRefused
 
+JOINED = "joined_columns"  # the matrix of all columns
 TYPES = {
     "float32": data_types.FloatTensorType,
     "float64": data_types.DoubleTensorType,
@@ -61,6 +65,32 @@ def read_columns(rows: Any) -> Columns:
     return Columns(dtypes, {name: column.reshape(-1, 1) for name, column in columns.items()})
 
 
+def name_inputs(model: onnx.ModelProto, columns: Columns) -> onnx.ModelProto:
+    """Give the inputs the names of their columns, of which the converter keeps only letters, digits and '_'."""
+    renamed = [pair for pair in zip(model.graph.input, columns.dtypes, strict=True) if pair[0].name != pair[1]]
+    for _, name in renamed:
+        _check_free(name, model.graph)
+    _put_in_front(model.graph, [helper.make_node("Identity", [name], [tensor.name]) for tensor, name in renamed])
+    for tensor, name in renamed:
+        tensor.name = name
+    return model
+
+
+def join_columns(model: onnx.ModelProto, columns: Columns) -> onnx.ModelProto:
+    """Put an input for each column in front of a graph with the one input `JOINED`."""
+    graph, kind = model.graph, model.graph.input[0].type.tensor_type.elem_type
+    parts = {name: f"{JOINED}/{number}" for number, name in enumerate(columns.dtypes)}
+    for name in parts:
+        _check_free(name, graph)
+    casts = [helper.make_node("Cast", [name], [part], to=kind) for name, part in parts.items()]
+    _put_in_front(graph, [*casts, helper.make_node("Concat", [*parts.values()], [JOINED], axis=1)])
+    del graph.input[:]
+    for name, tensor in columns.initial_types():
+        number = helper.np_dtype_to_tensor_dtype(np.dtype(columns.dtypes[name]))
+        graph.input.append(helper.make_tensor_value_info(name, number, tensor.shape))
+    return model
+
+
 def _dtype(name: str, column: NDArray[Any]) -> str:
     """Return the type of a column of Python's values."""
     kinds = {bool: "bool", np.bool_: "bool", str: "string", int: "int64", np.integer: "int64"}
@@ -72,3 +102,16 @@ def _dtype(name: str, column: NDArray[Any]) -> str:
         return found.pop()
     fix = "give whole columns of numbers, bool or text (encode dates, and fill missing texts, before)"
     raise PackagingRefused(f"column {name!r} holds {' and '.join(sorted(found))}; {fix}")
+
+
+def _check_free(name: str, graph: onnx.GraphProto) -> None:
+    """Raise `PackagingRefused` if a column has the name of another tensor of the graph."""
+    constants, computed = [each.name for each in graph.initializer], [each.output for each in graph.node]
+    if name in {"", *(each.name for each in graph.input), *constants, *chain.from_iterable(computed)}:
+        raise PackagingRefused(f"the graph has a tensor of its own with the name of column {name!r}; rename the column")
+
+
+def _put_in_front(graph: onnx.GraphProto, nodes: list[onnx.NodeProto]) -> None:
+    nodes += graph.node
+    del graph.node[:]
+    graph.node.extend(nodes)

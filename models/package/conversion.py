@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import helper
 from skl2onnx import to_onnx, update_registered_converter
 from skl2onnx.common import _registration, shape_calculator
 from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
 from sklearn.base import is_classifier
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-from .columns import Columns
+from .columns import JOINED, Columns, join_columns, name_inputs
 from .graph import PackagingRefused, one_line
 
 OPSETS = {"": 18, "ai.onnx.ml": 3}
@@ -36,12 +35,12 @@ def convert(model: Any, columns: Columns, classifier: bool) -> onnx.ModelProto:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # whatever the converter warns of, the graph's answers are checked
         try:
-            return _to_onnx(model, columns.initial_types(), options)
+            return name_inputs(_to_onnx(model, columns.initial_types(), options), columns)
         except PackagingRefused as refusal:
             if len(columns.dtypes) == 1 or not set(columns.dtypes.values()) <= {"float32", "float64", "int64"}:
                 raise refusal
             kind = FloatTensorType if "float32" in columns.dtypes.values() else DoubleTensorType
-            return _join_columns(_to_onnx(model, [("X", kind([None, len(columns.dtypes)]))], options), columns)
+            return join_columns(_to_onnx(model, [(JOINED, kind([None, len(columns.dtypes)]))], options), columns)
 
 
 def _to_onnx(model: Any, types: Any, options: Any) -> onnx.ModelProto:
@@ -56,20 +55,6 @@ def _to_onnx(model: Any, types: Any, options: Any) -> onnx.ModelProto:
     del graph.opset_import[:]
     graph.opset_import.extend(domains)
     return graph
-
-
-def _join_columns(model: onnx.ModelProto, columns: Columns) -> onnx.ModelProto:
-    """Put an input for each column in front of a graph with the one input `X`."""
-    graph, kind = model.graph, model.graph.input[0].type.tensor_type.elem_type
-    casts = [helper.make_node("Cast", [name], [f"{name}/cast"], to=kind) for name in columns.dtypes]
-    joined = helper.make_node("Concat", [f"{name}/cast" for name in columns.dtypes], ["X"], axis=1)
-    nodes = [*casts, joined, *graph.node]
-    del graph.node[:], graph.input[:]
-    graph.node.extend(nodes)
-    for name, tensor in columns.initial_types():
-        number = helper.np_dtype_to_tensor_dtype(np.dtype(columns.dtypes[name]))
-        graph.input.append(helper.make_tensor_value_info(name, number, tensor.shape))
-    return model
 
 
 def _plain(convert: Callable[..., None]) -> Callable[..., None]:
@@ -93,6 +78,20 @@ def _plain(convert: Callable[..., None]) -> Callable[..., None]:
     return with_plain_numbers
 
 
+def _without_names(convert: Callable[..., None]) -> Callable[..., None]:
+    """Return a converter of XGBoost that takes features of any name: its own takes only f0, f1 and so on."""
+
+    def with_numbers(scope: Any, operator: Any, container: Any) -> None:
+        booster = operator.raw_operator.get_booster()
+        names, booster.feature_names = booster.feature_names, None
+        try:
+            convert(scope, operator, container)
+        finally:
+            booster.feature_names = names
+
+    return with_numbers
+
+
 @cache
 def _register_histograms() -> None:
     for estimator in (HistGradientBoostingClassifier, HistGradientBoostingRegressor):
@@ -111,6 +110,7 @@ def _register_converters() -> None:
             run: Callable[..., None] = getattr(import_module(module), function)
         except ImportError as error:
             raise PackagingRefused(f"{library} needs the converters of onnxmltools ({error}); install it") from error
+        run = _without_names(run) if library == "xgboost" else run
         for kind in ("Classifier", "Regressor"):
             shapes = getattr(shape_calculator, f"calculate_linear_{kind.lower()}_output_shapes")
             estimator = getattr(sys.modules[library], f"{prefix}{kind}")

@@ -5,9 +5,14 @@ import re
 
 import numpy as np
 import pytest
+from lightgbm import LGBMClassifier
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
+from xgboost import XGBClassifier
 
 from local.processes import ROOT
 from models.gallery import networks, tabular
+from models.gallery.example import estimator
 from models.package.graph import PackagingRefused
 
 from ..web_single.conftest import serve
@@ -60,6 +65,26 @@ def test_web_single_answers_as_the_training_framework(example, tmp_path):
     np.testing.assert_allclose(answers, trained.answers.reshape(answers.shape), rtol=1e-4, atol=1e-4)
     if trained.labels:
         assert client.post("/predict/label", json=body).json()["prediction"] == trained.labels
+
+
+FLOWERS, KINDS = load_iris(return_X_y=True, as_frame=True)  # "sepal length (cm)" and so on
+
+
+@pytest.mark.parametrize(
+    "model", [LogisticRegression(max_iter=1000), LGBMClassifier(n_estimators=5, verbose=-1), XGBClassifier()]
+)
+@pytest.mark.parametrize("columns", [[*FLOWERS], ["X", "a/b", "Höhe", "0"]])
+def test_columns_of_any_name_are_inputs(model, columns, tmp_path):
+    rows = FLOWERS.set_axis(columns, axis=1)
+    client = serve(estimator("flowers", model.fit(rows, KINDS), rows).package(tmp_path).parent)
+    answers = client.post("/predict", json={"data": as_json(rows)}).json()["prediction"]
+    np.testing.assert_allclose(answers, model.predict_proba(rows), rtol=1e-4, atol=1e-4)
+
+
+def test_a_column_with_the_name_of_an_output_is_refused(tmp_path):
+    rows = FLOWERS.set_axis(["a", "b", "c", "label"], axis=1)
+    with pytest.raises(PackagingRefused, match="of its own with the name of column 'label'; rename the column"):
+        estimator("flowers", LogisticRegression(max_iter=1000).fit(rows, KINDS), rows).package(tmp_path)
 
 
 @pytest.mark.parametrize("example", REFUSED, ids=name)
