@@ -96,6 +96,9 @@ def _package(
 def _ask(model: Any, rows: Any, labels: list[str] | None) -> tuple[Answers, list[str] | None]:
     """Return what the model answers, and the labels to serve, or raise `PackagingRefused`."""
     kind = type(model).__name__
+    if not hasattr(model, "__sklearn_tags__"):
+        fix = "fit an estimator such as LGBMClassifier, XGBRegressor or a pipeline"
+        raise PackagingRefused(f"{kind} does not have the interface of scikit-learn; {fix}")
     if is_regressor(model):
         return Answers(np.asarray(model.predict(rows)), [], None), None
     if not is_classifier(model):
@@ -106,12 +109,13 @@ def _ask(model: Any, rows: Any, labels: list[str] | None) -> tuple[Answers, list
     if not hasattr(model, "predict_proba"):
         raise PackagingRefused(f"{kind} has no probabilities; wrap it in CalibratedClassifierCV, or train it with them")
     classes = np.asarray(model.classes_).tolist()
-    labels = labels or [str(each) for each in classes]
+    labels = [str(each) for each in (classes if labels is None else labels)]
     if len(labels) != len(classes):
         raise PackagingRefused(f"there are {len(labels)} labels for the classes {classes}; name each class once")
     _check_decision(model, rows)
     names = dict(zip(classes, labels, strict=True))
-    return Answers(model.predict_proba(rows), classes, [names[each] for each in predicted.tolist()]), labels
+    own = [int(each) if isinstance(each, (bool, float)) else each for each in classes]  # as the converters write them
+    return Answers(model.predict_proba(rows), own, [names[each] for each in predicted.tolist()]), labels
 
 
 def _check_decision(model: Any, rows: Any) -> None:

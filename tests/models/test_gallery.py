@@ -13,6 +13,7 @@ from xgboost import XGBClassifier
 from local.processes import ROOT
 from models.gallery import networks, tabular
 from models.gallery.example import estimator
+from models.package.estimator import package_estimator
 from models.package.graph import PackagingRefused
 
 from ..web_single.conftest import serve
@@ -85,6 +86,25 @@ def test_a_column_with_the_name_of_an_output_is_refused(tmp_path):
     rows = FLOWERS.set_axis(["a", "b", "c", "label"], axis=1)
     with pytest.raises(PackagingRefused, match="of its own with the name of column 'label'; rename the column"):
         estimator("flowers", LogisticRegression(max_iter=1000).fit(rows, KINDS), rows).package(tmp_path)
+
+
+@pytest.mark.parametrize("kind", [bool, float])
+def test_classes_that_are_bool_or_float_are_served(kind, tmp_path):
+    model = LogisticRegression().fit(FLOWERS.values, (KINDS == 1).to_numpy(kind))
+    client = serve(package_estimator(model, FLOWERS.values, "versicolor", models=tmp_path).parent)
+    assert client.get("/label").json()["labels"] == [str(kind(0)), str(kind(1))]
+
+
+def test_labels_may_be_numbers(tmp_path):
+    model = LogisticRegression(max_iter=1000).fit(FLOWERS.values, KINDS)
+    version = package_estimator(model, FLOWERS.values, "flowers", labels=np.array([7, 8, 9]), models=tmp_path)
+    assert serve(version.parent).get("/label").json()["labels"] == ["7", "8", "9"]
+
+
+def test_a_model_without_the_interface_of_scikit_learn_is_refused(tmp_path):
+    booster = XGBClassifier(n_estimators=1).fit(FLOWERS, KINDS).get_booster()
+    with pytest.raises(PackagingRefused, match="Booster does not have the interface of scikit-learn; fit an estimator"):
+        package_estimator(booster, FLOWERS, "flowers", models=tmp_path)
 
 
 @pytest.mark.parametrize("example", REFUSED, ids=name)
