@@ -44,7 +44,7 @@ def _vary(rows: Any, columns: Columns, names: list[str]) -> Any:
     """Return some rows, of the kind of `rows`, with other texts in the columns `names`."""
     texts = {name: _variants(columns.values[name][:MOST_TEXTS, 0]) for name in names}
     chosen = np.resize(np.arange(min(MOST_TEXTS, len(columns.values[names[0]]))), len(texts[names[0]]))
-    if hasattr(rows, "iloc"):
+    if hasattr(rows, "columns"):
         part = rows.iloc[chosen].copy()
         for name in rows.columns:
             if str(name) in texts:

@@ -4,10 +4,13 @@ import json
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from lightgbm import LGBMClassifier
 from sklearn.datasets import load_iris
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 from xgboost import XGBClassifier
 
 from local.processes import ROOT
@@ -105,6 +108,12 @@ def test_a_model_without_the_interface_of_scikit_learn_is_refused(tmp_path):
     booster = XGBClassifier(n_estimators=1).fit(FLOWERS, KINDS).get_booster()
     with pytest.raises(PackagingRefused, match="Booster does not have the interface of scikit-learn; fit an estimator"):
         package_estimator(booster, FLOWERS, "flowers", models=tmp_path)
+
+
+def test_texts_may_be_a_column_of_a_table(tmp_path):
+    texts = pd.Series(["good film", "bad film"] * 9)
+    model = make_pipeline(TfidfVectorizer(lowercase=False, token_pattern="[a-z]+"), LogisticRegression())
+    assert package_estimator(model.fit(texts, [1, 0] * 9), texts, "films", models=tmp_path).name == "1"
 
 
 @pytest.mark.parametrize("example", REFUSED, ids=name)
