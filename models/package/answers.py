@@ -48,6 +48,8 @@ def read_golden(path: Path) -> Golden:
     try:
         content = json.loads(path.read_text())
         labels = content.get("labels")
+        if labels and not (isinstance(labels, list) and all(isinstance(each, (str, int, float)) for each in labels)):
+            raise TypeError("labels must be a list of texts or numbers")
         tolerance = float(content.get("tolerance", TOLERANCE))
         return Golden(
             dict(content["inputs"]), dict(content["outputs"]), labels and [str(each) for each in labels], tolerance
@@ -87,17 +89,24 @@ def _array(tensor: Tensor, given: Any) -> NDArray[Any]:
         fix = "fill missing values before" if wrong[0] is None else "give values of this type"
         raise PackagingRefused(f"golden input {name!r} is {dtype}, but holds {wrong[0]!r}; {fix}")
     try:
-        return np.array(flat, numpy_type(dtype)).reshape(len(given), *shape[1:])
+        with np.errstate(over="ignore"):
+            values = np.array(flat, numpy_type(dtype)).reshape(len(given), *shape[1:])
     except (ValueError, OverflowError) as error:
         raise PackagingRefused(
             f"golden input {name!r} is not {dtype} {json.dumps(shape)}: {one_line(error)}"
         ) from error
+    if values.dtype.kind == "f" and np.isinf(values).any():
+        raise PackagingRefused(f"golden input {name!r} holds infinity, or a number beyond {dtype}; leave such rows out")
+    return values
 
 
 def compare(name: str, expected: Any, got: NDArray[Any], tolerance: float) -> None:
     """Raise `PackagingRefused` for the first value of an output that differs from the trainer's."""
     number = got.dtype.kind == "f"
-    wanted = np.array(expected, np.float64 if number else object)
+    try:
+        wanted = np.array(expected, np.float64 if number else object)
+    except (ValueError, TypeError) as error:
+        raise PackagingRefused(f"the golden answers for {name!r} are not numbers: {one_line(error)}") from error
     if wanted.size == got.size and wanted.shape[:1] == got.shape[:1] and 1 in (wanted.ndim, got.ndim):
         wanted = wanted.reshape(got.shape)  # [n] and [n, 1] hold the same answers
     if wanted.shape != got.shape:

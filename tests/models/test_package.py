@@ -152,6 +152,11 @@ REFUSED = {
         "the golden outputs must be of ['p'], and 'p' among them",
     ),
     "text for numbers": (network(), {"inputs": {"x": [["a", "b"]] * 5}}, "golden input 'x' is float32, but holds 'a'"),
+    "infinity": (network(), {"inputs": {"x": [[np.inf, 0], *ROWS[1:].tolist()]}}, "holds infinity, or a number beyond"),
+    "beyond the type": (network(), {"inputs": {"x": [[1e39, 0], *ROWS[1:].tolist()]}}, "or a number beyond float32;"),
+    "text for answers": (network(), {"outputs": {"p": [["a", "b"]] * 5}, "labels": LABELS}, "'p' are not numbers"),
+    "a label that is missing": (network(), {"labels": [None, *LABELS[1:]]}, "a list of texts or numbers"),
+    "one text for labels": (network(), {"labels": "lrlrl"}, "labels must be a list of texts or numbers"),
     "other answers": (
         network(),
         {"outputs": {"p": PROBABILITIES[::-1].tolist()}},
