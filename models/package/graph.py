@@ -90,7 +90,7 @@ def choose_output(graph: Graph, task: str, output: str | None, count: int | None
         raise PackagingRefused(f"the graph has no output {output!r}; it has {', '.join(names)}")
     ranks = (2,) if task == "classification" else (1, 2)
     named = [each for each in graph.outputs if output in (None, each["name"])]
-    found = [each for each in named if each["dtype"].startswith("float") and len(each["shape"]) in ranks]
+    found = [each for each in named if each["dtype"] in ("float32", "float64") and len(each["shape"]) in ranks]
     if len(found) > 1 and task == "classification":
         found = [each for each in found if each["shape"][1] in (None, count)] if count else found
     if len(found) == 1:
@@ -101,8 +101,8 @@ def choose_output(graph: Graph, task: str, output: str | None, count: int | None
     if any(each["dtype"].startswith("seq") for each in named):
         fix = 'convert it with options={id(model): {"zipmap": False}}'
         raise PackagingRefused(f"the probabilities are a list of dictionaries (ZipMap); {fix}")
-    wanted = "probabilities, float [rows, labels]" if task == "classification" else "values, float [rows]"
-    raise PackagingRefused(f"no output holds {wanted}; export one that does: {json.dumps(named)}")
+    wanted = "probabilities [rows, labels]" if task == "classification" else "values [rows]"
+    raise PackagingRefused(f"no output holds {wanted} as float32 or float64; export one that does: {json.dumps(named)}")
 
 
 def find_label_output(graph: Graph) -> str | None:

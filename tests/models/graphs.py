@@ -7,7 +7,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 KINDS = {"float32": TensorProto.FLOAT, "float64": TensorProto.DOUBLE, "int64": TensorProto.INT64}
-KINDS |= {"string": TensorProto.STRING, "bool": TensorProto.BOOL}
+KINDS |= {"float16": TensorProto.FLOAT16, "string": TensorProto.STRING, "bool": TensorProto.BOOL}
 ROWS = np.array([[1, 0], [0, 1], [3, 1], [1, 4], [2, 2.5]], np.float32)
 WEIGHTS = np.array([[1, -1], [-1, 1]], np.float32)
 

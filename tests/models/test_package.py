@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import onnx
 import pytest
+from onnx import TensorProto
 
 from local.processes import ROOT
 from models.package.__main__ import main
@@ -111,6 +112,7 @@ def test_labels_that_the_golden_rows_do_not_show_must_be_named(package):
 SIGMOID = [("MatMul", ["x", "w"], ["scores"], {}), ("Sigmoid", ["scores"], ["p"], {})]
 CENTRED = [("ReduceMean", ["x", "rows"], ["mean"], {}), ("Sub", ["x", "mean"], ["y"], {})]
 HIDDEN = ("scores", "float32", [None, 2])
+HALVES = [SCORES, ("Softmax", ["scores"], ["q"], {}), ("Cast", ["q"], ["p"], {"to": TensorProto.FLOAT16})]
 REFUSED = {
     "several outputs": (network(P, HIDDEN), {}, "several outputs can be the answer: p, scores; name one (--output)"),
     "raw scores": (
@@ -157,6 +159,11 @@ REFUSED = {
     "text for answers": (network(), {"outputs": {"p": [["a", "b"]] * 5}, "labels": LABELS}, "'p' are not numbers"),
     "a label that is missing": (network(), {"labels": [None, *LABELS[1:]]}, "a list of texts or numbers"),
     "one text for labels": (network(), {"labels": "lrlrl"}, "labels must be a list of texts or numbers"),
+    "half precision": (
+        graph(HALVES, [("p", "float16", [None, 2])], w=WEIGHTS),
+        {},
+        "no output holds probabilities [rows, labels] as float32 or float64; export one that does",
+    ),
     "other answers": (
         network(),
         {"outputs": {"p": PROBABILITIES[::-1].tolist()}},
