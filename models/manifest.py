@@ -79,7 +79,7 @@ def run_build(name: str, build: Callable[[], dict[str, float]]) -> int:
     """Build, print the accuracy, and return the exit code: 1, with one line on stderr, on failure."""
     try:
         accuracy = build()
-    except BuildFailed as error:
+    except (BuildFailed, OSError) as error:
         print(f"{name}: {error}", file=sys.stderr)
         return 1
     print(f"{name}: built", *(f"{split} {value:.4f}" for split, value in accuracy.items()), sep="  ")

@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = {"task": given.task, "output": given.output, "labels": labels, "models": given.models}
     try:
         folder = package_onnx(given.graph, given.name, read_golden(given.golden), **options)
-    except BuildFailed as error:
+    except (BuildFailed, OSError) as error:
         print(f"{given.name}: {error}", file=sys.stderr)
         return 1
     print(f"{given.name}: packaged in {folder}")

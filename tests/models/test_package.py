@@ -198,6 +198,12 @@ def test_a_name_that_is_no_part_of_an_address_is_refused(package):
         assert "is not a valid name; use letters, digits" in package(network(), None, f"--name={name}")
 
 
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path, capsys):
+    graph, rows = put(tmp_path, network(), answers())
+    assert main([str(graph), "--name", "net", "--golden", str(rows), "--models", str(rows)]) == 1
+    assert capsys.readouterr().err == f"net: [Errno 17] File exists: '{rows}'\n"
+
+
 def test_a_file_that_is_not_onnx_is_refused(tmp_path, capsys):
     (tmp_path / "net.onnx").write_bytes(b"PK\x03\x04")
     (tmp_path / "rows.json").write_text(json.dumps(answers()))
