@@ -26,6 +26,8 @@ def from_bytes(raw: memoryview, dtype: str, place: str, may_be_missing: bool) ->
         raise InvalidTensors(f"{where}, but {len(raw)} bytes follow; {size} bytes for each number")
     # A copy, because the bytes may begin at any address and a tensor may not.
     values = np.frombuffer(raw, np.dtype(dtype).newbyteorder("<")).astype(dtype)
+    if dtype == "bool" and (wrong := np.flatnonzero(values.view(np.uint8) > 1)).size:  # the graph would read the number
+        raise InvalidTensors(f"{place}.data[{wrong[0]}]: must be 0 or 1, not {raw[wrong[0]]}")
     if values.dtype.kind == "f":
         good = np.isfinite(values) | (np.isnan(values) & may_be_missing)
         if not good.all():

@@ -5,6 +5,7 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 import tritonclient.http as triton
@@ -145,7 +146,7 @@ def echo(tmp_path: Path, dtype: str) -> Client:
     )
 
 
-def send(client: Client, datatype: str, rows: int, raw: bytes) -> object:
+def send(client: Client, datatype: str, rows: int, raw: bytes) -> httpx.Response:
     parameters = {"binary_data_size": len(raw)}
     head = json.dumps(request({"name": "x", "datatype": datatype, "shape": [rows], "parameters": parameters})).encode()
     return client.post(INFER, content=head + raw, headers={"inference-header-content-length": str(len(head))})
@@ -180,6 +181,11 @@ def test_each_datatype_goes_in_and_out_as_json_and_as_bytes(tmp_path: Path, dtyp
     wanted = {"outputs": [{"name": "same", "parameters": {"binary_data": True}}]}
     body = request({"name": "x", "datatype": datatype, "shape": [2], "data": values}) | wanted
     assert client.post(INFER, json=body).content.endswith(b"}" + raw)
+
+
+def test_a_byte_that_is_no_truth_value_is_refused(tmp_path: Path) -> None:
+    answer = send(echo(tmp_path, "bool"), "BOOL", 3, b"\1\0\2")
+    assert (answer.status_code, answer.json()) == (400, {"error": "inputs[0].data[2]: must be 0 or 1, not 2"})
 
 
 @pytest.mark.parametrize("missing", [True, False])
