@@ -70,6 +70,8 @@ class Model:
     def predict(self, rows: Arrays) -> NDArray[Any]:
         """Return probabilities [n, labels], or values [n] or [n, k]; raise `NoAnswer` if a row has none."""
         (result,) = self.run([self.output], rows)
+        if result.shape[:1] != (count := len(next(iter(rows.values()))),):
+            raise ModelRefused(f"{MODEL_FILE} answers {count} rows with the shape {result.shape}")
         # A sum of squares is finite only if each number is, and takes half the time of testing each.
         if not isfinite(np.vdot(result, result)):
             check_finite("value" if self.task == "regression" else "probability", result)
@@ -101,15 +103,13 @@ def _load(artifact: Artifact, threads: int) -> Any:
         raise ArtifactRefused(f"{artifact.path}/manifest.json has no sha256 for {MODEL_FILE}; {fix}")
     options.intra_op_num_threads, options.log_severity_level = threads, 4  # errors are raised, not printed
     # Weights come from these files alone. Without this, others would be read from the working directory.
-    options.add_external_initializers_from_files_in_memory(
-        list(files), list(files.values()), [*map(len, files.values())]
-    )
+    add = options.add_external_initializers_from_files_in_memory
+    add([*files], [*files.values()], [*map(len, files.values())])
     try:
         return onnxruntime.InferenceSession(files[MODEL_FILE], options, providers=["CPUExecutionProvider"])
     except Exception as error:
-        raise ArtifactRefused(
-            f"{artifact.path / MODEL_FILE} cannot be loaded from the listed `files`: {error}"
-        ) from error
+        reason = f"cannot be loaded from the listed `files`: {error}"
+        raise ArtifactRefused(f"{artifact.path / MODEL_FILE} {reason}") from error
 
 
 def _describe(tensor: Any) -> dict[str, Any]:

@@ -49,6 +49,15 @@ def test_a_row_that_overflows_the_model_is_refused_and_named(model_dir: ModelDir
     assert answer.json()["detail"] == "data[1]: the model has no finite probability for these values"
 
 
+def test_fewer_answers_than_rows_are_no_answer(tmp_path: Path) -> None:
+    nodes = [helper.make_node("Greater", ["x", "zero"], ["kept"]), helper.make_node("Compress", ["x", "kept"], ["y"])]
+    content = graph(nodes, {"x": ("float32", [None])}, {"y": ("float32", [None])}, zero=np.float32(0))
+    client = serve(save(tmp_path / "model", content, [], task="regression"))
+    assert client.post("/predict", json={"data": [[1], [2]]}).json() == {"prediction": [1.0, 2.0]}
+    answer = client.post("/predict", json={"data": [[1], [0], [3]]})
+    assert (answer.status_code, answer.json()["detail"]) == (503, "model.onnx answers 3 rows with the shape (2,)")
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
