@@ -18,7 +18,8 @@ from local.servers import answers
 from tests.models.graphs import network
 
 BIN = Path(sys.executable).parent
-PROGRAMS = r"(?:\w+=\S+ )*(pip|python|\.venv/bin/python|gunicorn|uvicorn|curl) "
+PROGRAMS = r"(?:\w+=\S+ )*(?:pip|python|\.venv/bin/python|gunicorn|uvicorn|curl) "
+SERVES = r"(?:\w+=\S+ )*(?:gunicorn|uvicorn|\S*python -m (?:gunicorn|asynchronous\.worker))\b"
 
 
 def commands_of(folder):
@@ -58,7 +59,7 @@ def run(copy, start, free_port):
             job_id = re.findall(r'"job_id":"(\w+)"', "".join(printed))
             command = re.sub(r"[0-9a-f]{32}", job_id[0], shown) if job_id else shown
             argv = ["sh", "-ec", command.replace(default_port, port)]
-            if re.match(PROGRAMS, shown)[1] in ("gunicorn", "uvicorn") or "asynchronous.worker" in shown:
+            if re.match(SERVES, shown):
                 start("served", argv, lambda: answers(f"http://127.0.0.1:{port}/ready"), env, copy)
             else:
                 done = subprocess.run(argv, cwd=copy, env=os.environ | env, capture_output=True, text=True, check=False)
@@ -93,7 +94,8 @@ def test_the_command_that_packages_a_model(run, copy, folder):
     rows = re.search(r"```json\n(.+?)```", (ROOT / "models" / "README.md").read_text(), re.S)[1]
     (copy / "rows.json").write_text(rows)
     (copy / "churn.onnx").write_bytes(network().SerializeToString())
-    [command] = [each for each in commands_of(folder) if "models.package" in each]
-    run([command])
+    [command, *serve] = [each for each in commands_of(folder) if "churn" in each]
+    run([command, *serve])
+    assert len(serve) == (folder == "")
     manifest = json.loads((copy / "models" / "artifacts" / "churn" / "1" / "manifest.json").read_text())
     assert manifest["labels"] == ["left", "right"]
