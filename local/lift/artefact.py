@@ -33,6 +33,8 @@ def put_model(order: Order, models: Path) -> dict[str, Any]:
         version = _package(order, bare, models)
     else:
         source = find_version(order.model)
+        if order.golden or order.labels:
+            raise LiftRefused(f"MODEL={source}: is packaged already; leave out GOLDEN and LABELS")
         name = read_manifest(source).get("name")
         if not isinstance(name, str) or not re.fullmatch("[A-Za-z0-9][A-Za-z0-9._-]*", name):
             raise LiftRefused(f"MODEL={source}: manifest.json has no valid name; package it with `{PACKAGED}`")

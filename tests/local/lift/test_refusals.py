@@ -43,6 +43,8 @@ def order(folder, **changed):
         ({"model": ROOT / "models" / "artifacts" / "digits"}, "is not an ONNX model; web_single serves no other"),
         ({"model": ROOT / "Makefile"}, "give rows with the answers of its trainer, GOLDEN=rows.json"),
         ({"model": ROOT / "Makefile", "golden": "/no"}, "/no must hold"),
+        ({"golden": "rows.json"}, "is packaged already; leave out GOLDEN and LABELS"),
+        ({"labels": "a,b,c"}, "is packaged already; leave out GOLDEN and LABELS"),
         ({"without": "golden speed"}, "speed: is not a part of web_single; its parts are columns, "),
         ({"without": "fast", "only": "fast"}, "WITHOUT and ONLY were both given; give one of them"),
     ],
