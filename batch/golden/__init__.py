@@ -1,7 +1,7 @@
 """Golden answers: a version predicts rows only if it answers as its training framework did.
 
 Protects from: a wrong output, swapped labels, logits taken for probabilities, a runtime that computes differently.
-Costs: one prediction of a few rows in each run, and 250 lines to read.
+Costs: one prediction of a few rows in each run, and 200 lines to read.
 Instead: compare the answers of each new version with those of its trainer before you put it into MODEL_DIR.
 Remove: delete this folder and the lines that end with "# optional: golden"
 """
