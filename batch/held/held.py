@@ -8,7 +8,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings
 from sqlalchemy import Connection, func
 
-from ..queries import Part
+from ..queries import Part, Rows
 from ..runner import Runner
 from ..settings import FROM_ENVIRONMENT
 from ..tables import Item
@@ -53,13 +53,14 @@ def count_held(runner: Runner) -> int:
 
 def _count_held(runner: Runner) -> int:
     with runner.engine.begin() as connection:
-        if runner.rows.count(connection) <= len(runner.result.failed):  # the rows that this run tried
+        if not runner.rows.count(connection):
             return 0
         if runner.result.failed and runner.policy_name == "retry-all":  # every row is left
             return 0
         # In this order, a row that another runner finishes between the two counts is in neither of them.
         free = _count_free(connection, runner.rows.parts)
-        return max(runner.rows.count(connection) - free, 0)
+        locked = Rows.count(runner.rows, connection) - free  # both with the rows that failed in this run
+        return max(min(locked, runner.rows.count(connection)), 0)
 
 
 def _count_free(connection: Connection, parts: Sequence[Part]) -> int:

@@ -47,6 +47,23 @@ def test_rows_that_others_hold_are_an_error_also_where_failed_rows_are_not(maria
     assert (done.returncode, states(mariadb)) == (8, "pf")
 
 
+def test_a_row_that_failed_for_the_last_time_does_not_hide_one_that_is_held(mariadb: Engine):
+    add(mariadb, GOOD, BAD)
+    with mariadb.begin() as other:
+        lock(other, 1)
+        done = run("job", mariadb, "--allow-failed", "--max-attempts", "1")
+    assert (done.returncode, states(mariadb)) == (8, "pf")
+
+
+def test_of_a_limited_run_the_held_rows_within_the_limit_are_counted(mariadb: Engine, model: Predictor, monkeypatch):
+    monkeypatch.setenv("HELD_ROWS_SECONDS", "0")
+    add(mariadb, BAD, BAD, *[GOOD] * 3)
+    with mariadb.begin() as other:
+        lock(other, 3, 4, 5)
+        result = finished(mariadb, model, Scope(max_rows=4))
+    assert (result.held, result.failed, states(mariadb)) == (2, {1, 2}, "ffppp")
+
+
 def test_a_run_that_could_claim_no_row_does_not_say_that_there_is_nothing_to_do(mariadb: Engine):
     add(mariadb, GOOD)
     with mariadb.begin() as other:
