@@ -37,15 +37,16 @@ class Column:
         if not is_number(cell):
             raise ValueError("not a number")
         try:
-            return self.kind(cell)
+            number = self.kind(cell)
         except ValueError:
             raise ValueError("not a whole number") from None
+        return None if self.missing and number != number else number  # JSON has no NaN
 
 
 def columns_of(manifest: dict[str, Any], names: Sequence[str] = ()) -> list[Column]:
-    """Return the columns of the model's rows, by the names of its inputs; those of a single input have numbers.
+    """Return the columns of the model's rows, by the names of its inputs, with a number if an input has several values.
 
-    An export calls them value_1, ..., pandas 0, ... . `names` are those of one file, in the order of the model.
+    An export calls those of a single input value_1, ... . `names` are those of one file, in the order of the model.
 
     Raises:
         ValueError: there are more or fewer `names` than columns.
@@ -53,10 +54,10 @@ def columns_of(manifest: dict[str, Any], names: Sequence[str] = ()) -> list[Colu
     columns = []
     several = len(manifest["inputs"]) > 1
     for each in manifest["inputs"]:
-        for place in range(prod(each["shape"][1:])):
-            numbered = f"{each['name']}_{place + 1}" if several else str(place + 1)
-            name = each["name"] if several and prod(each["shape"][1:]) == 1 else numbered
-            known = (name, f"value_{name}")
+        width = prod(each["shape"][1:])
+        for place in range(1, width + 1):
+            name = each["name"] if width == 1 else f"{each['name']}_{place}"
+            known = (name, f"value_{name if several else place}")
             columns.append(Column(known, _kind(each["dtype"]), each.get("missing", False)))
     if names and len(names) != len(columns):
         raise ValueError(f"{len(names)} names, the model takes {len(columns)} values")

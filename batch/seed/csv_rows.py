@@ -84,12 +84,11 @@ def _places(names: list[str] | None, columns: Sequence[Column], key: str | None)
         numbers = range(len(columns))
         return Places(len(columns), list(numbers), None, [f"column {number + 1}" for number in numbers])
     names = [name.strip() for name in names]
-    if is_numbered(names) and len(names) - (names[:1] == [""]) == len(columns):
-        values = list(range(len(names)))[-len(columns) :]
-        return Places(len(names), values, None, [names[index] for index in values])
-    wanted = [next((name for name in column.names if names.count(name) == 1), None) for column in columns]
     if key is not None and names.count(key) != 1:
         raise FormUnclear(f"--key: the names are {', '.join(names)}; {key!r} is not one of them")
+    wanted = [next((name for name in column.names if names.count(name) == 1), None) for column in columns]
+    if not any(wanted) and is_numbered(names) and len(names) - (names[:1] == [""]) == len(columns):
+        wanted = list(names[-len(columns) :])
     if None in wanted:
         missing, seen = columns[wanted.index(None)].name, ", ".join(names)
         fix = "name the columns in the model's order with --columns"

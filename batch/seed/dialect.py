@@ -40,7 +40,7 @@ def read_lines(lines: Iterable[str], form: Form, columns: Sequence[Column]) -> t
     delimiter = form.delimiter
     if head and (said := re.fullmatch(r"sep=(.)\r?\n?", head[0])):  # a line of Excel, for Excel
         delimiter, head[0] = delimiter or said[1], "\n"
-    delimiter = delimiter or _delimiter(head, len(columns))
+    delimiter = delimiter or _delimiter(head, columns)
     sample = list(_rows(head, delimiter))
     decimal = form.decimal or _decimal(sample, delimiter)
     named = _named(sample, columns, decimal) if form.names is None else form.names
@@ -48,10 +48,10 @@ def read_lines(lines: Iterable[str], form: Form, columns: Sequence[Column]) -> t
     return reader, next(filter(None, reader), []) if named and sample else None, decimal
 
 
-def is_numbered(names: Sequence[str]) -> bool:
+def is_numbered(names: Sequence[str], first: int = 0) -> bool:
     """Return whether pandas has numbered the columns: 0, 1, ..., and an index without a name."""
     given = names[names[:1] == [""] :]
-    return len(given) > 0 and list(given) == [str(number) for number in range(len(given))]
+    return len(given) > 0 and list(given) == [str(number) for number in range(first, first + len(given))]
 
 
 def _rows(lines: Iterable[str], delimiter: str) -> Iterator[list[str]]:
@@ -63,13 +63,16 @@ def _rows(lines: Iterable[str], delimiter: str) -> Iterator[list[str]]:
         return
 
 
-def _delimiter(head: list[str], width: int) -> str:
-    """Return the character that cuts most lines into as many cells as the model takes, or else alike."""
+def _delimiter(head: list[str], columns: Sequence[Column]) -> str:
+    """Return the character between names of the columns, or that cuts most lines into as many cells, or else alike."""
+    width = len(columns)
 
-    def fit(delimiter: str) -> tuple[int, int, int]:
-        counts = [len(cells) for cells in _rows(head, delimiter)]
+    def fit(delimiter: str) -> tuple[bool, int, int, int]:
+        rows = list(_rows(head, delimiter))
+        counts = [len(cells) for cells in rows]
         most = max(set(counts), key=counts.count, default=1)
-        return counts.count(width), counts.count(most) if most > width else 0, -DELIMITERS.index(delimiter)
+        alike = counts.count(most) if most > width else 0
+        return _holds_names(rows[:1], columns), counts.count(width), alike, -DELIMITERS.index(delimiter)
 
     return max(DELIMITERS, key=fit)
 
@@ -86,17 +89,24 @@ def _decimal(sample: list[list[str]], delimiter: str) -> str:
 
 
 def _named(sample: list[list[str]], columns: Sequence[Column], decimal: str) -> bool:
-    """Return whether the first line holds names: no cell is a number, or pandas has numbered the columns."""
-    if not sample:
-        return False
+    """Return whether the first line holds names: theirs, or no number, or the numbers that pandas gives to columns."""
+    if not sample or _holds_names(sample[:1], columns):
+        return bool(sample)
     first, rest = sample[0], sample[1:]
     if all(column.kind is str for column in columns):
-        return set(first) >= {column.name for column in columns}
+        return False
     if not any(is_number(cell.replace(decimal, ".")) for cell in first):
         return True
-    if not is_numbered(first) or len(columns) < 2:
+    from_zero, start = is_numbered(first), first[0] if first[0].isascii() and first[0].isdigit() else "0"
+    if len(columns) < 2 or not (from_zero or is_numbered(first, int(start))):
         return False
     fractions = [any(decimal in cell for cell in row) for row in rest]
-    if not fractions or not all(fractions):
+    if from_zero != (len(rest) > 0 and all(fractions)):  # 1,2,3,4 and years may be names, too
         raise FormUnclear(f"line 1 is {','.join(first)}: names or a row? Give --names or --no-names")
-    return True
+    return from_zero
+
+
+def _holds_names(first: list[list[str]], columns: Sequence[Column]) -> bool:
+    """Return whether the first line, if there is one, holds a name of each column."""
+    cells = {cell.strip() for row in first for cell in row}
+    return all(cells.intersection(column.names) for column in columns)

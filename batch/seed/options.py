@@ -53,5 +53,7 @@ def rows_of(
         wanted = columns_of(manifest, columns.split(",") if columns else ())
     except ValueError as error:
         raise BadOption(f"--columns: {error}") from None
+    if columns and names is None and all(column.kind is str for column in wanted):
+        names = True  # other names than these would look like a row
     with open_text(file, encoding) as lines:
         yield from read(lines, wanted, read_row, CHUNK_ROWS, Form(delimiter, decimal, names), key)

@@ -63,15 +63,33 @@ def test_the_columns_of_an_export_are_found_by_their_names():
     assert rows(text, names=()) == [FLOWER]
 
 
+def test_numbers_of_pandas_are_names_like_others_where_the_option_gives_them():
+    assert rows("0,1,2,3\n0.2,1.4,3.5,5.1\n", names=("3", "2", "1", "0")) == [FLOWER]
+    with pytest.raises(FormUnclear, match=r"^no column is called 'x_1': the names are 0, 1, 2, 3, 4; name the columns"):
+        rows("0,1,2,3,4\n5.1,3.5,1.4,0.2,7\n", names=())
+
+
+@pytest.mark.parametrize("dtype", ["string", "float32"])
+def test_the_only_column_of_a_model_is_found_among_others(dtype):
+    one = {"inputs": [{"name": "x", "dtype": dtype, "shape": [None, 1]}]}
+    expected = [["1,5"], ["2"]] if dtype == "string" else [[1.5], [2.0]]
+    for names in (), ("x",):
+        assert rows("id;x\n7;1,5\n8;2\n", manifest=one, names=names) == expected
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [
         ("w,x,y,z\n" + GOOD, r"^no column is called 'a': the names are w, x, y, z; name the columns in the model's or"),
         ("a,b,c,d,a\n5,6,7,8,9\n", r"^no column is called 'a': "),
         ("0,1,2,3\n4,5,6,7\n", r"^line 1 is 0,1,2,3: names or a row\? Give --names or --no-names$"),
+        (f"1,2,3,4\n{GOOD}", r"^line 1 is 1,2,3,4: names or a row\? Give --names or --no-names$"),
+        (f"2023,2024,2025,2026\n{GOOD}", r"^line 1 is 2023,2024,2025,2026: names or a row\? "),
+        ("0,1,2,3,4\n5.1,3.5,1.4,0.2,7\n", r"^no column is called 'a': the names are 0, 1, 2, 3, 4; "),
         ("a;b;c;d\n1,234;5;6;7\n", r"^the decimal mark is not clear from '1,234': give --decimal , or --decimal \.$"),
         ("a;b;c;d\n1,5;2.5;6;7\n", r"^the decimal mark is not clear from '1,5' and '2.5': give --decimal"),
         (GOOD, r"^--key: the first line holds no names, so there is no column 'id'$"),
+        (f"0,1,2,3\n{GOOD}", r"^--key: the names are 0, 1, 2, 3; 'id' is not one of them$"),
         ("a,b,c,d\n" + GOOD, r"^--key: the names are a, b, c, d; 'id' is not one of them$"),
     ],
 )
@@ -141,6 +159,7 @@ PEOPLE = {
 def test_cells_become_values_of_the_types_of_the_columns():
     text = 'member,visits,city,age\ntrue,3,Oslo,20\nFALSE,-1,"Rome, old",\n'
     assert rows(text, manifest=PEOPLE, names=()) == [[20.0, "Oslo", 3, True], [None, "Rome, old", -1, False]]
+    assert rows("member,visits,city,age\ntrue,3,Oslo,nan\n", manifest=PEOPLE, names=()) == [[None, "Oslo", 3, True]]
 
 
 @pytest.mark.parametrize(
