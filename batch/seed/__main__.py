@@ -17,7 +17,7 @@ from ..retry import retrying  # optional: retry
 from ..settings import load_settings
 from ..wide import fit_inserts  # optional: wide
 from .flowers import flowers
-from .load import Load, Row, add_rows, new_name
+from .load import Load, Row, add_rows, check_load, new_name
 from .options import Columns, CsvFile, Decimal, Delimiter, Encoding, Key, Names, rows_of
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -53,7 +53,10 @@ def main(
         add = fit_inserts(add)  # optional: wide
         again(schema.upgrade_embedded, engine)
         again(read, engine, schema.check)
+        if resume is not None:
+            again(check_load, engine, resume)
         load = Load(engine, again, add, resume or new_name(file))
+        load.note = ", or stored there already" if key else ""  # optional: keys
         try:
             chunks = load.rest(chunks)
             chunks = with_progress("added", chunks, rows)  # optional: progress

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import BigInteger, Engine, insert, select, update
+from sqlalchemy import BigInteger, Connection, Engine, insert, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
+from ..database import read
 from ..errors import ServiceError
 from ..tables import KEY, UTF8, Base, Item
 
@@ -16,6 +17,10 @@ Row = tuple[Any, str | None]
 
 class LoadBusy(ServiceError):
     """Another program works on the same load."""
+
+
+class NoSuchLoad(ServiceError):
+    """There is no load of the name that was given."""
 
 
 class LoadPlace(Base):
@@ -69,6 +74,12 @@ def add_rows(connection: Any, rows: Sequence[Row]) -> None:
     connection.execute(insert(Item), [{"values": values, "key": key} for values, key in rows])
 
 
+def check_load(engine: Engine, name: str) -> None:
+    """Raise `NoSuchLoad` unless the load has begun: another name would store all its rows again."""
+    if read(engine, Connection.scalar, select(LoadPlace.rows_done).where(LoadPlace.name == name)) is None:
+        raise NoSuchLoad(f"--resume: there is no load {name}")
+
+
 def new_name(file: Path | None) -> str:
     """Return a name for a load that no other one has."""
     source = "rows" if file is None else "stdin" if str(file) == "-" else file.name
@@ -81,7 +92,7 @@ class Load:
     def __init__(self, engine: Engine, again: Callable[..., Any], add: Callable[..., Any], name: str) -> None:
         self._engine, self._again, self._add, self._name = engine, again, add, name
         self._place = self._before = again(open_load, engine, name)
-        self.complete = False
+        self.complete, self.note = False, ""
 
     def rest(self, chunks: Iterable[Sequence[Row]]) -> Iterator[Sequence[Row]]:
         """Yield the rows behind those that are stored."""
@@ -95,4 +106,4 @@ class Load:
     def __str__(self) -> str:
         where = self._engine.url.render_as_string(hide_password=True)
         more = "" if self.complete else f"; to go on behind them: --resume {self._name}"
-        return f"{self._place - self._before:,} rows added to {where}{more}"
+        return f"{self._place - self._before:,} rows added to {where}{self.note}{more}"

@@ -61,6 +61,12 @@ def test_a_load_that_ended_early_goes_on_behind_the_rows_that_are_stored(engine:
     assert [item.values[0] for item in items(engine)] == list(range(CHUNK_ROWS + 5))
 
 
+def test_the_name_of_no_load_does_not_store_all_rows_again(engine: Engine):
+    done = run("seed", engine, "--rows", "3", "--resume", "rows-typo")
+    assert (done.returncode, done.stderr) == (2, "--resume: there is no load rows-typo\n")
+    assert items(engine) == []
+
+
 def test_a_chunk_whose_commit_was_not_answered_is_not_stored_twice(engine: Engine):
     chunk = [([1.0], None), ([2.0], None)]
     assert open_load(engine, "one") == 0
@@ -86,7 +92,9 @@ def test_a_load_waits_for_a_server_that_restarts(server, start):
 def test_rows_with_a_key_that_are_loaded_again_are_stored_once(engine: Engine):
     text = "id,a,b,c,d\nC-1,5.1,3.5,1.4,0.2\nc-1,6,3,5,2\n"
     flags = ("--csv", "-", "--columns", "a,b,c,d", "--key", "id")
-    assert [run("seed", engine, *flags, stdin=text).returncode for _ in range(2)] == [0, 0]
+    loaded = [run("seed", engine, *flags, stdin=text) for _ in range(2)]
+    assert [done.returncode for done in loaded] == [0, 0]
+    assert all(done.stdout.strip().endswith(", or stored there already") for done in loaded)
     changed = run("seed", engine, *flags, stdin=text.replace("5.1", "5.2"))
     assert (changed.returncode, changed.stderr) == (2, "key 'C-1' belongs to row 1, which has other values\n")
     assert [(item.key, item.values[0]) for item in items(engine)] == [("C-1", 5.1), ("c-1", 6)]
