@@ -112,7 +112,7 @@ async def metadata(request: Request) -> dict[str, Any]:
 @router.get("/label")
 async def label(request: Request) -> Labels:
     """The class names."""
-    return Labels(labels=request.app.state.manifest["labels"])
+    return Labels(labels=request.app.state.manifest.get("labels", []))  # a regressor may have none
 
 
 @router.get("/metrics", response_class=PlainTextResponse)

@@ -37,10 +37,10 @@ def create_app() -> FastAPI:
             logger = logging.getLogger(name)
             logger.handlers.clear()
             logger.propagate = True
-        manifest = open_artifact(settings.model_dir, settings.model_version).manifest
+        artifact = open_artifact(settings.model_dir, settings.model_version)
         engine = connect(settings)
         upgrade_embedded(engine)
-    return build_app(manifest, engine)
+    return build_app(artifact.manifest | {"version": artifact.version}, engine)  # the number that the job writes
 
 
 def build_app(manifest: dict[str, Any], engine: Engine) -> FastAPI:

@@ -2,6 +2,7 @@ import asyncio
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, text, update
 
 from batch.api import queries, unread_body
-from batch.api.app import build_app
+from batch.api.app import build_app, create_app
 from batch.api.metrics import oldest_pending
 from batch.artifact import open_artifact
 from batch.database import connect
@@ -200,6 +201,20 @@ def test_the_model_and_the_requests_are_described(embedded: Client):
     ]
     embedded.get("/data/all?limit=0")
     assert 'batch_api_requests_total{route="/data/all",status="422"} 1.0' in embedded.get("/metrics").text
+
+
+def test_a_model_without_labels_has_none(sqlite: Engine, artifacts: Path):
+    manifest = open_artifact(artifacts / "iris").manifest
+    unlabelled = {name: value for name, value in manifest.items() if name != "labels"}
+    assert Client(build_app(unlabelled, sqlite)).get("/label").json() == {"labels": []}
+
+
+def test_the_version_of_the_model_is_the_number_of_its_folder(artifacts: Path, tmp_path: Path, monkeypatch):
+    shutil.copytree(artifacts / "iris" / "1", tmp_path / "iris" / "7")
+    monkeypatch.setenv("MODEL_DIR", str(tmp_path / "iris"))
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/batch.sqlite3")
+    app = create_app()
+    assert (app.version, Client(app).get("/metadata").json()["version"]) == ("7", 7)
 
 
 def test_an_unhandled_error_is_counted_too(monkeypatch, embedded: Client):
