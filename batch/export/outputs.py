@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TextIO
 
 from .columns import Columns
@@ -78,7 +79,9 @@ def _file(path: Path, columns: Columns) -> Iterator[Write]:
 
 def _csv(file: TextIO, columns: Columns) -> Write:
     # A label stays as it is, also one that a spreadsheet takes for a formula: programs that join by it need -1 as -1.
-    writer = csv.writer(file, lineterminator="\n")
+    # The writer quotes a cell for the characters of its line end alone, so it must be given both.
+    lines = SimpleNamespace(write=lambda line: file.write(line.removesuffix("\r\n") + "\n"))
+    writer = csv.writer(lines, lineterminator="\r\n")
     writer.writerow(columns)
     return writer.writerows
 

@@ -136,6 +136,14 @@ def test_rows_of_another_version_are_exported_if_it_has_the_same_columns(
         other.line(page[0])
 
 
+def test_a_cell_with_a_line_end_is_one_cell_when_it_is_read(tmp_path: Path):
+    lines = [["text", "label"], ["a\rb", "x"], ["a\nb", "y"], ["a\r\nb", "z\r\n"]]
+    with open_output(tmp_path / "p.csv", Format.CSV, dict.fromkeys(lines[0], str)) as write:
+        write(lines[1:])
+    with (tmp_path / "p.csv").open(newline="") as file:
+        assert list(csv.reader(file, strict=True)) == lines
+
+
 def test_the_end_of_a_file_name_is_its_format(tmp_path: Path):
     assert [format_of(Path(name)) for name in ("-", "a.csv", "b.PARQUET")] == ["csv", "csv", "parquet"]
     for name in ("predictions", "predictions.xlsx"):
