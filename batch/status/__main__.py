@@ -51,7 +51,7 @@ def status(connection: Connection, runs: int) -> dict[str, Any]:
     rows, versions, waiting = dict.fromkeys((state.value for state in State), 0), {}, []
     kind = Item.state, Item.model_version  # a row that was set back to pending keeps the version that it had
     for state, version, count, oldest in connection.execute(
-        select(*kind, func.count(), func.min(Item.created_at)).group_by(*kind)
+        select(*kind, func.count(), func.min(Item.created_at)).group_by(*kind).order_by(*kind)
     ):
         rows[state.value] += count
         if state is State.DONE:
@@ -71,7 +71,7 @@ def _words(found: dict[str, Any]) -> str:
     oldest = found["oldest_pending_seconds"]
     notes = {
         "pending": "" if oldest is None else f"the oldest for {oldest:,.0f} s",
-        "done": ", ".join(f"model {version}: {count:,}" for version, count in sorted(found["model_versions"].items())),
+        "done": ", ".join(f"model {version}: {count:,}" for version, count in found["model_versions"].items()),
     }
     lines = [f"{state:<8}{count:>13,}  {notes.get(state, '')}".rstrip() for state, count in found["rows"].items()]
     return "\n".join([*lines, *(RUN.format(**run).rstrip() for run in found["runs"])])

@@ -144,6 +144,15 @@ def test_the_status_counts_rows_by_state_and_model_and_has_the_age_of_the_oldest
     assert found["oldest_pending_seconds"] > 86_400
 
 
+def test_rows_that_no_model_has_predicted_are_counted_too(sqlite: Engine):
+    add(sqlite, GOOD, GOOD)
+    with sqlite.begin() as connection:
+        connection.execute(update(Item).values(state=State.DONE))
+        connection.execute(update(Item).where(Item.id == 1).values(model_version=1))
+    words = run("status", sqlite)
+    assert (words.returncode, words.stdout.splitlines()[1]) == (0, "done                2  model None: 1, model 1: 1")
+
+
 def test_a_row_that_was_set_back_is_pending_and_not_the_models(engine: Engine):
     add(engine, *[GOOD] * 5)
     with engine.begin() as connection:
