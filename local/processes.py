@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
+from pydantic import ValidationError
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -46,6 +48,12 @@ def uninterrupted() -> Iterator[None]:
             signal.signal(number, handler)
         for arrived in caught:
             signal.raise_signal(arrived)
+
+
+def wrong_setting(error: ValidationError) -> str:
+    """Return the name of the first wrong setting and its fault, in one line."""
+    first = error.errors()[0]
+    return f"{first['loc'][0]}: ".upper() + first["msg"]
 
 
 def last_lines(text: str) -> str:

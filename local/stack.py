@@ -21,7 +21,7 @@ DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
 class Settings(BaseSettings):
     """Ports of the programs that are started here, and addresses of servers that are already running."""
 
-    model_config = SettingsConfigDict(frozen=True)
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True)
 
     web_single_port: int = 8000
     asynchronous_port: int = 8001

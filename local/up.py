@@ -9,7 +9,9 @@ import sys
 import time
 from pathlib import Path
 
-from .processes import ROOT, Program, ProgramFailed, exit_on_signals
+from pydantic import ValidationError
+
+from .processes import ROOT, Program, ProgramFailed, exit_on_signals, wrong_setting
 from .servers import ServerMissing
 from .stack import PATTERNS, Settings, Stack
 
@@ -39,8 +41,8 @@ def run(patterns: tuple[str, ...]) -> int:
                     stack.wait(pattern, lambda line: print(line, flush=True))
                 print(RUNNING, flush=True)
                 return watch(stack)
-        except (ProgramFailed, ServerMissing) as error:
-            print(error, file=sys.stderr)
+        except (ProgramFailed, ServerMissing, ValidationError) as error:
+            print(wrong_setting(error) if isinstance(error, ValidationError) else error, file=sys.stderr)
             return 1
         except KeyboardInterrupt:
             return 0

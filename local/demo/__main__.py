@@ -7,10 +7,11 @@ import time
 from pathlib import Path
 
 import httpx
+from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from ..processes import ProgramFailed, exit_on_signals
+from ..processes import ProgramFailed, exit_on_signals, wrong_setting
 from ..servers import ServerMissing
 from ..stack import PATTERNS, Settings, Stack
 from . import asynchronous, batch, synchronous, web_single
@@ -71,6 +72,8 @@ def main() -> int:
                     failures += run_steps(pattern, stack, table)
         except (ProgramFailed, ServerMissing) as error:
             failures.append(str(error))
+        except ValidationError as error:
+            failures.append(wrong_setting(error))
         except KeyboardInterrupt:
             return 130
     CONSOLE.print(table)

@@ -52,6 +52,13 @@ def test_a_refused_start_names_the_port_that_is_in_use(up, start, tmp_path):
     assert re.search(rf"port {port} is taken; WEB_SINGLE_PORT chooses another", refused.stdout)
 
 
+def test_a_wrong_setting_is_refused_in_one_line(up):
+    up.ports["BATCH_PORT"], up.ports["READY_SECONDS"] = "", "soon"
+    refused = up("web_single")
+    message = "READY_SECONDS: Input should be a valid number, unable to parse string as a number\n"
+    assert (refused.returncode, refused.stderr) == (1, message)
+
+
 def test_a_closed_terminal_stops_a_foreground_run(up):
     argv = [sys.executable, "-m", "local.up", "web_single"]
     with subprocess.Popen(argv, cwd=ROOT, env=os.environ | up.ports, stdout=subprocess.PIPE, text=True) as foreground:
