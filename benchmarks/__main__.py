@@ -112,9 +112,9 @@ def main() -> None:
     exit_on_signals(143)
     try:
         if plan.pattern:
-            print(printed([f"benchmarks.{plan.pattern}"]), end="")
             if plan.peers and plan.pattern not in PEERS:
                 raise BenchmarkFailed(f"{plan.pattern} has no peers; choose {', '.join(PEERS)}")
+            print(printed([f"benchmarks.{plan.pattern}"]), end="")
             if plan.peers:
                 print(printed([f"benchmarks.peers.{plan.pattern}"]), end="")
         elif plan.write:
