@@ -46,7 +46,8 @@ def read(
         FormUnclear: the names are not those of the model's columns, or the file can be read in two ways.
         BadLine: a line cannot be read or is not such a row; the chunks before it have been yielded.
     """
-    reader, names, decimal = _opened(lines, form or Form(), columns)
+    decoded = _Decoded(lines)
+    reader, names, decimal = _opened(decoded, form or Form(), columns)
     places = _places(names, columns, key)
     rows, unread = list[NewRow](), reader.line_num + 1
     try:
@@ -56,9 +57,26 @@ def read(
                 yield rows
                 rows, unread = [], reader.line_num + 1
     except (csv.Error, EOFError, OSError, ValueError, zlib.error, LZMAError) as error:
-        raise BadLine(f"line {reader.line_num}: {_fault(error)}; nothing from line {unread} on was added") from error
+        line = decoded.line_of(error) if isinstance(error, UnicodeDecodeError) else reader.line_num
+        raise BadLine(f"line {line}: {_fault(error)}; nothing from line {unread} on was added") from error
     if rows:
         yield rows
+
+
+class _Decoded:
+    """Lines, and how many of them were read: a file is decoded in blocks, ahead of its lines."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._lines, self._read = iter(lines), 0
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._lines:
+            self._read += 1
+            yield line
+
+    def line_of(self, error: UnicodeDecodeError) -> int:
+        """Return the line with the byte that could not be decoded."""
+        return self._read + error.object[: error.start].count(b"\n") + 1
 
 
 class Places(NamedTuple):
@@ -70,11 +88,12 @@ class Places(NamedTuple):
     names: list[str]
 
 
-def _opened(lines: Iterable[str], form: Form, columns: Sequence[Column]) -> tuple[Any, list[str] | None, str]:
+def _opened(lines: _Decoded, form: Form, columns: Sequence[Column]) -> tuple[Any, list[str] | None, str]:
     try:
         return read_lines(lines, form, columns)
     except (EOFError, OSError, UnicodeDecodeError, zlib.error, LZMAError) as error:
-        raise BadLine(f"line 1: {_fault(error)}; nothing from line 1 on was added") from error
+        line = lines.line_of(error) if isinstance(error, UnicodeDecodeError) else 1
+        raise BadLine(f"line {line}: {_fault(error)}; nothing from line 1 on was added") from error
 
 
 def _places(names: list[str] | None, columns: Sequence[Column], key: str | None) -> Places:

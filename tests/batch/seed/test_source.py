@@ -37,6 +37,15 @@ def test_another_encoding_is_named_by_an_option_and_otherwise_refused(tmp_path: 
         rows(tmp_path / "rows.csv", "klingon")
 
 
+@pytest.mark.parametrize("good", [3, 150, 3000])
+def test_the_line_that_is_of_another_encoding_is_named(tmp_path: Path, good: int):
+    line = "5.1,3.5,1.4,0.2," + "note " * 20
+    text = "a,b,c,d,note\n" + f"{line}\n" * good + f"{line} größe\n" + f"{line}\n" * 9
+    (tmp_path / "rows.csv").write_bytes(text.encode("cp1252"))
+    with pytest.raises(BadLine, match=rf"^line {good + 2}: not utf-8; "):
+        rows(tmp_path / "rows.csv")
+
+
 @pytest.mark.parametrize("start", [b"PK\x03\x04", b"PAR1", b"\x28\xb5\x2f\xfd"])
 def test_a_file_of_another_kind_is_refused(tmp_path: Path, start):
     (tmp_path / "rows.csv").write_bytes(start + bytes(99))
