@@ -1,12 +1,14 @@
 """Wait for rows that other transactions have locked, and count those that stay locked."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 from pydantic import Field
 from pydantic_settings import BaseSettings
-from sqlalchemy import Connection, func
+from sqlalchemy import Connection, Row, func
 
 from ..queries import Part, Rows
 from ..runner import Runner
@@ -22,6 +24,21 @@ class HeldSettings(BaseSettings):
     model_config = FROM_ENVIRONMENT
 
     held_rows_seconds: float = Field(default=30, ge=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Untried(Part):
+    """The rows of `part` without those that the run has `tried`, which may be too many for a condition."""
+
+    part: Part
+    tried: Collection[int]
+
+    def claim(self, connection: Connection, last: Row[Any] | None, limit: int) -> Sequence[Row[Any]]:
+        while rows := self.part.claim(connection, last, limit):
+            if untried := [row for row in rows if row.id not in self.tried]:
+                return untried
+            last = rows[-1]
+        return []
 
 
 @contextmanager
@@ -42,7 +59,8 @@ def wait_for_held_rows(runner: Runner) -> Iterator[None]:
 
 def _try_released(runner: Runner) -> None:
     if runner.policy_name != "retry-all":  # whose rows are published together
-        runner.sweep(part for part in runner.rows.parts if part.grows)
+        tried = runner.result.failed
+        runner.sweep(Untried(part.where, part.grows, part=part, tried=tried) for part in runner.rows.parts)
 
 
 def count_held(runner: Runner) -> int:

@@ -100,6 +100,24 @@ def test_rows_that_are_released_between_the_last_claim_and_the_count_are_predict
     assert (result.done, result.held, states(mariadb)) == (4, 0, "dddd")
 
 
+def test_failed_rows_and_those_of_an_older_model_that_are_released_in_time_are_tried_once(
+    mariadb: Engine, model: Predictor, monkeypatch
+):
+    monkeypatch.setenv("HELD_ROWS_SECONDS", "60")
+    add(mariadb, GOOD, GOOD, BAD, BAD)
+    for state, scope in (("failed", Scope()), ("done", Scope(rescore=True)), ("done", Scope(rescore=True, max_rows=4))):
+        with mariadb.begin() as connection:
+            connection.execute(text(f"UPDATE items SET state = '{state}', model_version = 0, attempts = 0"))
+        with mariadb.connect() as other:
+            lock(other, 1, 3)
+            release = threading.Timer(0.5, other.rollback)
+            release.start()
+            result = finished(mariadb, model, scope)
+            release.join()
+        assert (result.done, result.failed, result.held) == (2, {3, 4}, 0)
+        assert [item.attempts for item in items(mariadb)] == [1, 1, 1, 1]
+
+
 def test_rows_that_failed_or_are_beyond_the_scope_are_not_held(engine: Engine, model: Predictor, monkeypatch):
     monkeypatch.setenv("HELD_ROWS_SECONDS", "0")
     add(engine, GOOD, BAD, *[GOOD] * 4)
