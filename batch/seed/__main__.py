@@ -53,10 +53,9 @@ def main(
         add = fit_inserts(add)  # optional: wide
         again(schema.upgrade_embedded, engine)
         again(read, engine, schema.check)
-        if resume is not None:
-            again(check_load, engine, resume)
-        load = Load(engine, again, add, resume or new_name(file))
-        load.note = ", or stored there already" if key else ""  # optional: keys
+        name = new_name(file) if resume is None else again(check_load, engine, resume)
+        load = Load(engine, again, add, name)
+        load.note = ", or stored there already" if file and key else ""  # optional: keys
         try:
             chunks = load.rest(chunks)
             chunks = with_progress("added", chunks, rows)  # optional: progress

@@ -74,10 +74,11 @@ def add_rows(connection: Any, rows: Sequence[Row]) -> None:
     connection.execute(insert(Item), [{"values": values, "key": key} for values, key in rows])
 
 
-def check_load(engine: Engine, name: str) -> None:
-    """Raise `NoSuchLoad` unless the load has begun: another name would store all its rows again."""
+def check_load(engine: Engine, name: str) -> str:
+    """Return the name of a load; raise `NoSuchLoad` if there is none, as all its rows would be stored again."""
     if read(engine, Connection.scalar, select(LoadPlace.rows_done).where(LoadPlace.name == name)) is None:
         raise NoSuchLoad(f"--resume: there is no load {name}")
+    return name
 
 
 def new_name(file: Path | None) -> str:
@@ -105,5 +106,5 @@ class Load:
 
     def __str__(self) -> str:
         where = self._engine.url.render_as_string(hide_password=True)
-        more = "" if self.complete else f"; to go on behind them: --resume {self._name}"
+        more = f"; to go on behind them: --resume {self._name}" if self._place and not self.complete else ""
         return f"{self._place - self._before:,} rows added to {where}{self.note}{more}"
