@@ -19,7 +19,7 @@ DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
 
 
 class Settings(BaseSettings):
-    """Ports of the programs that are started here, and addresses of servers that are already running."""
+    """Ports of the programs that are started here, addresses of servers that are already running, and one model."""
 
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True)
 
@@ -34,12 +34,13 @@ class Settings(BaseSettings):
     serving_rest: str | None = None
     redis_url: str | None = None
     database_url: str | None = None
+    model_dir: Path | None = None  # None: iris or digits
 
     @classmethod
     def on_free_ports(cls) -> Self:
-        """Return settings with ports that are free on this machine."""
+        """Return settings with ports that are free on this machine, for the models of this repository."""
         ports = [name for name in cls.model_fields if name.endswith("_port")]
-        return cls.model_validate({name: servers.free_port() for name in ports})
+        return cls.model_validate({"model_dir": None} | {name: servers.free_port() for name in ports})
 
     def environment(self, folder: Path) -> dict[str, str]:
         """Return every program's environment: the given servers, or the embedded ones with their data in `folder`."""
@@ -65,8 +66,10 @@ class Stack:
         """Start everything at once; `wait` returns when a pattern is ready.
 
         Raises:
-            ProgramFailed: a port is taken.
+            ProgramFailed: a port is taken, or there is one model for several patterns.
         """
+        if self.settings.model_dir and len(self.patterns) > 1:
+            raise ProgramFailed("MODEL_DIR is for one pattern: add PATTERN=..., or unset it")
         starters = {
             "web_single": self._web_single,
             "synchronous": self._serving,
@@ -110,6 +113,9 @@ class Stack:
         url = f"http://127.0.0.1:{self._port(name)}{path}"
         self._run(name, argv, lambda: servers.answers(url), **environment)
 
+    def _model(self, name: str) -> Path:
+        return self.settings.model_dir.resolve() if self.settings.model_dir else ARTIFACTS / name
+
     def _port(self, name: str) -> int:
         port: int = getattr(self.settings, f"{name}_port")
         if servers.accepts(port):
@@ -119,21 +125,22 @@ class Stack:
     def _web_single(self) -> None:
         where = ["-c", "web_single/gunicorn.conf.py", "--bind", f"127.0.0.1:{self.settings.web_single_port}"]
         argv = ["gunicorn", *where, "web_single.app:create_app()"]
-        self._run_http("web_single", argv, "/ready", MODEL_DIR=str(ARTIFACTS / "iris"))
+        self._run_http("web_single", argv, "/ready", MODEL_DIR=str(self._model("iris")))
 
     def _serving(self) -> None:
         started = any(program.name == "serving" for program in self.programs)
         if started or (self.settings.serving_grpc and self.settings.serving_rest):
             return
         ports = self._port("serving_grpc"), self._port("serving_rest")
-        self.programs.append(servers.serving(*ports, ARTIFACTS / "digits", self.folder / "serving.log"))
+        self.programs.append(servers.serving(*ports, self._model("digits"), self.folder / "serving.log"))
 
     def _asynchronous(self) -> None:
         if not self.settings.redis_url:
             data = self.folder / "redis"
             self.programs.append(servers.redis_server(self._port("redis"), data, *DURABLE))
         self._serving()
-        model = {"MODEL_DIR": str(ARTIFACTS / "digits")}
+        folder = self._model("digits")
+        model = {"MODEL_DIR": str(folder), "MODEL_NAME": os.environ.get("MODEL_NAME", folder.name)}
         proxy = [*PROXY, "--port", str(self.settings.asynchronous_port)]
         self._run_http("asynchronous", proxy, "/ready", **model)
         self._run("asynchronous-worker", ["asynchronous.worker"], lambda: True, **model)
@@ -147,4 +154,4 @@ class Stack:
                 raise ProgramFailed(f"batch: {done.stderr.strip().splitlines()[-1]}")
         where = ["--port", str(self.settings.batch_port)]
         argv = ["uvicorn", "--factory", "batch.api:create_app", *where]
-        self._run_http("batch", argv, "/ready", MODEL_DIR=str(ARTIFACTS / "iris"))
+        self._run_http("batch", argv, "/ready", MODEL_DIR=str(self._model("iris")))

@@ -1,5 +1,6 @@
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -82,3 +83,12 @@ def test_ctrl_c_cancels_a_background_start(up, tmp_path):
 
 def test_stop_succeeds_when_nothing_is_running(up):
     assert up("--stop").returncode == 0
+
+
+def test_a_model_of_your_own_is_served_by_one_pattern(up, tmp_path):
+    shutil.copytree(ROOT / "models" / "artifacts" / "iris" / "1", tmp_path / "own" / "7")
+    up.ports["MODEL_DIR"] = str(tmp_path / "own")
+    refused = up("web_single", "batch")
+    assert (refused.returncode, refused.stderr) == (1, "MODEL_DIR is for one pattern: add PATTERN=..., or unset it\n")
+    assert up("web_single", "--background").returncode == 0
+    assert httpx.get(f"http://127.0.0.1:{up.port}/metadata", timeout=60).json()["version"] == 7
