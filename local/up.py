@@ -13,7 +13,8 @@ from pydantic import ValidationError
 
 from .processes import ROOT, Program, ProgramFailed, exit_on_signals, wrong_setting
 from .servers import ServerMissing
-from .stack import PATTERNS, Settings, Stack
+from .settings import Settings
+from .stack import PATTERNS, Stack
 
 FOLDER = Path(os.environ.get("RUN_DIR", ROOT / ".run")).resolve()
 LOCK = FOLDER / "up.pid"

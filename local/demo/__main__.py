@@ -13,7 +13,8 @@ from rich.table import Table
 
 from ..processes import ProgramFailed, exit_on_signals, wrong_setting
 from ..servers import ServerMissing
-from ..stack import PATTERNS, Settings, Stack
+from ..settings import Settings
+from ..stack import PATTERNS, Stack
 from . import asynchronous, batch, synchronous, web_single
 from .steps import DemoFailed
 
