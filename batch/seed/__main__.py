@@ -18,15 +18,16 @@ from ..settings import load_settings
 from ..wide import fit_inserts  # optional: wide
 from .flowers import flowers
 from .load import Load, Row, add_rows, check_load, new_name
-from .options import Columns, CsvFile, Decimal, Delimiter, Encoding, Key, Names, rows_of
+from .options import Columns, CsvFile, Decimal, Delimiter, Encoding, Key, Names, check_options, rows_of
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command(help=__doc__)
 def main(
+    context: typer.Context,
     rows: Annotated[int | None, typer.Option(min=0, help="Iris-like rows to add.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Other numbers give other rows.")] = 0,
+    seed: Annotated[int | None, typer.Option(min=0, help="Other numbers give other rows. By default 0.")] = None,
     file: CsvFile = None,
     key: Key = None,
     columns: Columns = None,
@@ -37,12 +38,11 @@ def main(
     resume: Annotated[str | None, typer.Option(help="The name of a load of the same rows that ended early.")] = None,
 ) -> None:
     """Parse, add; print how much was added, however it ends."""
-    if (rows is None) == (file is None):
-        raise typer.BadParameter("give either --rows or --csv")
     end_on_sigterm()
     with exit_in_one_line():
+        check_options(context)
         settings = load_settings()
-        chunks: Iterable[Sequence[Row]] = ([(row, None) for row in chunk] for chunk in flowers(rows or 0, seed))
+        chunks: Iterable[Sequence[Row]] = ([(row, None) for row in chunk] for chunk in flowers(rows or 0, seed or 0))
         if file is not None:
             chunks = rows_of(settings, file, (delimiter, decimal, names), encoding, columns, key)
         engine = connect(settings)

@@ -27,10 +27,21 @@ Names = Annotated[bool | None, typer.Option("--names/--no-names", help="Whether 
 Delimiter = Annotated[str | None, typer.Option(help="Between two cells; \\t is a tab. By default what fits.")]
 Decimal = Annotated[str | None, typer.Option(help="The decimal mark, . or , (by default what fits).")]
 Encoding = Annotated[str | None, typer.Option(help="For example cp1252. By default UTF-8, or what a mark names.")]
+OF_A_FILE = {"key", "columns", "names", "delimiter", "decimal", "encoding"}
 
 
 class BadOption(ServiceError):
-    """An option of the file has an impossible value."""
+    """An option has an impossible value, or would be ignored."""
+
+
+def check_options(context: typer.Context) -> None:
+    """Raise `BadOption` unless there is one source of rows, and all options are for it."""
+    given = [name for name, value in context.params.items() if value is not None]
+    if ("rows" in given) == ("file" in given):
+        raise BadOption("give either --rows or --csv")
+    source, ignored = ("csv", {"seed"}) if "file" in given else ("rows", OF_A_FILE)
+    if wrong := next((name for name in given if name in ignored), None):
+        raise BadOption(f"--{wrong} has no effect on --{source}: leave it out")
 
 
 def rows_of(

@@ -105,6 +105,21 @@ def test_bad_usage_is_exit_code_2(flags):
     assert CliRunner().invoke(app, flags).exit_code == 2
 
 
+@pytest.mark.parametrize(
+    ("flags", "ignored"),
+    [
+        (["--rows", "3", "--key", "id"], "--key has no effect on --rows"),
+        (["--rows", "3", "--no-names"], "--names has no effect on --rows"),
+        (["--encoding", "cp1252", "--rows", "3"], "--encoding has no effect on --rows"),
+        (["--csv", "-", "--seed", "1"], "--seed has no effect on --csv"),
+    ],
+)
+def test_an_option_that_would_be_ignored_is_refused(sqlite: Engine, flags, ignored):
+    done = run("seed", sqlite, *flags, stdin="1,2,3,4\n")
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"{ignored}: leave it out\n")
+    assert items(sqlite) == []
+
+
 def test_the_password_is_in_no_line_and_no_flag_takes_one(secretive: str):
     told = run("seed", secretive, "--rows", "1", LOG_LEVEL="DEBUG")
     refused = run("seed", secretive.replace("spy:", "root:"), "--rows", "1", LOG_LEVEL="DEBUG")
