@@ -20,6 +20,11 @@ local function notify(event, ...)
   for _, action in ipairs(actions[event] or {}) do action(...) end
 end
 
+-- Gives a key that programs with other settings share its lifetime, which is never shortened: it would end their jobs.
+local function extend(key, lifetime)
+  if redis.call('PEXPIRE', key, lifetime, 'GT') == 0 then redis.call('PEXPIRE', key, lifetime, 'NX') end
+end
+
 local function record_of(id) return PREFIX .. id .. RECORD end
 local function image_of(id) return PREFIX .. id .. IMAGE end
 
@@ -181,7 +186,7 @@ end
 function steps.join(restarted)
   local made = redis.pcall('XGROUP', 'CREATE', QUEUE, GROUP, 0, 'MKSTREAM')
   if made.err and not made.err:find('BUSYGROUP') then return made end
-  redis.call('PEXPIRE', QUEUE, JOB_LIFETIME + RESULT_LIFETIME)
+  extend(QUEUE, JOB_LIFETIME + RESULT_LIFETIME)
   for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', QUEUE, GROUP)) do
     local name, leases, idle = consumer[2], consumer[4], consumer[6]
     if leases == 0 and idle > CONSUMER_LIFETIME then redis.call('XGROUP', 'DELCONSUMER', QUEUE, GROUP, name) end
@@ -199,7 +204,7 @@ local function run(step, ...)
     redis.call('XDEL', QUEUE, unpack(entries))
   end
   if #images > 0 then redis.call('DEL', unpack(images)) end
-  if accepted then redis.call('PEXPIRE', QUEUE, JOB_LIFETIME + RESULT_LIFETIME) end
+  if accepted then extend(QUEUE, JOB_LIFETIME + RESULT_LIFETIME) end
   notify('step_over')
   return answer
 end

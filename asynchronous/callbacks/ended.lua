@@ -18,7 +18,7 @@ end)
 
 local function renew(stream, lifetime)
   redis.call('XTRIM', stream, 'MINID', '~', NOW - lifetime)
-  redis.call('PEXPIRE', stream, lifetime)
+  extend(stream, lifetime)
 end
 
 on('step_over', function()
@@ -31,7 +31,7 @@ end)
 function steps.callbacks_join()
   local made = redis.pcall('XGROUP', 'CREATE', ENDED_JOBS, CALLBACK_GROUP, 0, 'MKSTREAM')
   if made.err and not made.err:find('BUSYGROUP') then return made end
-  redis.call('PEXPIRE', ENDED_JOBS, ENDED_LIFETIME)
+  extend(ENDED_JOBS, ENDED_LIFETIME)
 end
 
 -- Schedules those of an entry's jobs that were posted with a URL.

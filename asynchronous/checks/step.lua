@@ -2,7 +2,7 @@
 function steps.probe(id)
   local entry = redis.call('XADD', QUEUE, '*', 'job_id', id)
   redis.call('XDEL', QUEUE, entry)
-  redis.call('PEXPIRE', QUEUE, JOB_LIFETIME + RESULT_LIFETIME)
+  extend(QUEUE, JOB_LIFETIME + RESULT_LIFETIME)
   redis.call('SET', image_of(id), '')
   redis.call('HSET', record_of(id), 'status', 'probe')
   redis.call('HMGET', record_of(id), 'status')

@@ -17,7 +17,7 @@ on('given_up', function(job, status, reason)
   job.keep_image = true
   redis.call('XADD', DEAD_LETTERS, 'MINID', NOW - DEAD_LETTER_LIFETIME, '*',
     'job_id', job.id, 'status', status, 'reason', reason, 'attempts', job.attempts)
-  redis.call('PEXPIRE', DEAD_LETTERS, DEAD_LETTER_LIFETIME)
+  extend(DEAD_LETTERS, DEAD_LETTER_LIFETIME)
   redis.call('PEXPIRE', image_of(job.id), DEAD_LETTER_LIFETIME)
 end)
 

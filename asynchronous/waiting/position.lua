@@ -16,7 +16,7 @@ end)
 on('step_over', function()
   if claimed then redis.call('HSET', POSITIONS, 'claimed', claimed) end
   if last_number then redis.call('HSET', POSITIONS, 'number', last_number) end
-  if claimed or last_number then redis.call('PEXPIRE', POSITIONS, JOB_LIFETIME + RESULT_LIFETIME) end
+  if claimed or last_number then extend(POSITIONS, JOB_LIFETIME + RESULT_LIFETIME) end
 end)
 
 -- The number of entries up to `last` whose lease has lapsed. They are claimed before all new entries.

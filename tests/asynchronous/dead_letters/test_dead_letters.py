@@ -98,6 +98,25 @@ def test_a_replay_sent_again_after_a_lost_answer_makes_no_second_job(give_up, se
     assert (store.xlen("jobs"), store.hget(f"{job_id}_job", "replayed_as")) == (1, new)
 
 
+def test_a_replay_with_shorter_lifetimes_does_not_shorten_those_of_the_queue(give_up, put, settings, store):
+    job_id, new = give_up(png()), "b" * 32
+    put(png())
+    [letter] = DeadLetters(settings())
+    before = [store.pexpiretime(key) for key in ("jobs", "job_positions")]
+    short = settings(job_lifetime=30, result_lifetime=30)
+    assert run_step(store, short, "replay", letter.entry, job_id, new, jobs=[job_id, new]) == new
+    assert [store.pexpiretime(key) for key in ("jobs", "job_positions")] == before
+    assert 0 < store.pttl(f"{new}_job") <= 60_000
+
+
+@pytest.mark.parametrize("lifetime", [-1, 50])
+def test_a_new_job_gives_the_queue_a_lifetime_that_has_none_or_a_shorter_one(put, store, lifetime):
+    put(png())
+    store.persist("jobs") if lifetime < 0 else store.expire("jobs", lifetime)
+    put(png(), job_lifetime=60, result_lifetime=60)
+    assert 60_000 < store.pttl("jobs") <= 120_000
+
+
 def test_a_dead_letter_that_cannot_be_replayed_is_named_and_kept(command, give_up, put):
     job_id = give_up(png())
     put(png())
