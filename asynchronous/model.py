@@ -59,7 +59,7 @@ class Model:
         try:
             return self._call(images, deadline)
         except grpc.RpcError as error:
-            code, reason = error.code().name, f"{error.code().name}: {error.details()[:300]}"
+            code, reason = error.code().name, f"{error.code().name}: {(error.details() or 'no details')[:300]}"
             if code in _ONE_BY_ONE and len(images) > 1:  # so that a bad image affects only itself
                 return [self._predict([image], deadline)[0] for image in images]
             if code == "INVALID_ARGUMENT":

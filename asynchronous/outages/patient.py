@@ -43,7 +43,7 @@ class PatientModel(Model):
             answer = self._status.GetModelStatus(request, timeout=seconds, wait_for_ready=wait)
         except grpc.RpcError as error:
             if error.code() is grpc.StatusCode.FAILED_PRECONDITION:  # not an outage, but a wrong setting
-                self.problem = error.details()
+                self.problem = error.details() or self.problem
             return error.code() is grpc.StatusCode.UNIMPLEMENTED  # reachable, but without this method
         return any(version.state == version.AVAILABLE for version in answer.model_version_status)
 
@@ -73,7 +73,7 @@ class PatientModel(Model):
         if code == "DEADLINE_EXCEEDED":
             self._channel.close()  # its machine may be gone, which TCP notices after a quarter of an hour
             self._connect()
-        raise ServingLost(f"{code}: {error.details()[:300]}") from error
+        raise ServingLost(f"{code}: {(error.details() or 'no details')[:300]}") from error
 
 
 def wait_for_model(loop: Loop, settings: Settings, connect: Callable[[str], Any]) -> None:

@@ -1,6 +1,7 @@
 import subprocess
 import sys
 
+import grpc
 import pytest
 
 from asynchronous.consumer import Result
@@ -47,6 +48,23 @@ def test_unusable_answers_are_failures(model, order, reason):
 def test_a_call_that_takes_too_long_is_a_failure(fake, settings):
     with pytest.raises(PredictFailed, match="DEADLINE_EXCEEDED"):
         Model(settings(serving_grpc=fake.target, predict_timeout=1)).predict([png(), png("slow=2")])
+
+
+class WithoutDetails(grpc.RpcError):
+    def code(self):
+        return grpc.StatusCode.INTERNAL
+
+    def details(self):
+        return None
+
+
+def test_an_error_without_details_is_a_failure_with_its_code(model, monkeypatch):
+    def fail(*_, **__):
+        raise WithoutDetails
+
+    monkeypatch.setattr(model, "_call", fail)
+    with pytest.raises(PredictFailed, match="^INTERNAL: no details$"):
+        model.predict([png()])
 
 
 def test_another_kind_of_model_is_a_failure_with_its_name(settings, serving, digit_images):
