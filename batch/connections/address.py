@@ -14,7 +14,9 @@ DRIVERS = {"sqlite", "sqlite+pysqlite", "mysql+pymysql", "mariadb+pymysql"}
 CHARSETS = ("utf8mb4", "utf8mb3", "utf8", "latin1", "ascii", "binary")
 SECONDS = {"connect_timeout", "read_timeout", "write_timeout"}
 FILES = {"ssl_ca", "ssl_cert", "ssl_key"}
-OPTIONS = FILES | SECONDS | {"ssl_check_hostname", "charset", "collation", "unix_socket", "local_infile"}
+TRUTHS = {"ssl_check_hostname", "local_infile"}
+OPTIONS = FILES | SECONDS | TRUTHS | {"charset", "collation", "unix_socket"}
+LONGEST = 31_536_000  # seconds that the driver takes: a year
 MODE_NAMES = {"ssl", "ssl_mode", "sslmode"}  # MySQL's own clients, PostgreSQL's and JDBC write them in several ways
 # What the words for a mode mean: the connection is encrypted, the certificate checked, the host's name compared.
 MODES: dict[str, tuple[bool, bool, bool] | None] = {
@@ -39,6 +41,8 @@ def read_address(text: str, arguments: dict[str, Any]) -> tuple[URL, dict[str, A
     """
     url = _parse(text)
     if url.get_backend_name() == "sqlite":
+        if url.query:
+            raise BadAddress(f"{NAME}: SQLite takes no options; leave out ?{min(url.query)}=")
         return url, arguments
     options = {name.lower().replace("-", "_"): str(value) for name, value in url.query.items()}
     modes = {name: options.pop(name) for name in MODE_NAMES & set(options)}
@@ -48,13 +52,16 @@ def read_address(text: str, arguments: dict[str, Any]) -> tuple[URL, dict[str, A
     if (charset := options.get("charset", "utf8mb4")) not in CHARSETS:
         raise BadAddress(f"{NAME}: ?charset={charset} is not known; leave it out, or write charset=utf8mb4")
     seconds = {name: _seconds(name, options.pop(name)) for name in SECONDS & set(options)}
+    for name in TRUTHS & set(options):
+        if options[name].lower() not in ("true", "false", "1", "0"):
+            raise BadAddress(f"{NAME}: {name} is not true or false")
     arguments = arguments | seconds | _tls(modes, options)
     return url.set(query=options), arguments
 
 
 def _parse(text: str) -> URL:
     try:
-        url = make_url(text)
+        url = make_url(text.strip())  # a line of a file, as in a secret, has an end
     except (ArgumentError, ValueError):
         fix = "in a password, @ is written %40, : %3A, / %2F and % %25"
         raise BadAddress(f"{NAME}: not a database URL; {SUPPORTED}; {fix}") from None
@@ -66,14 +73,16 @@ def _parse(text: str) -> URL:
                 f"{NAME}: the driver is PyMySQL; write {backend}+pymysql:// instead of {url.drivername}://"
             )
         raise BadAddress(f"{NAME}: {url.drivername}:// is not supported; {SUPPORTED}")
+    if url.port is not None and not 0 < url.port < 65_536:
+        raise BadAddress(f"{NAME}: {url.port} is not a port; ports are 1 to 65535")
     if not url.database and url.get_backend_name() != "sqlite":
         raise BadAddress(f"{NAME}: names no database; write mysql+pymysql://user@host:3306/database")
     return url
 
 
 def _seconds(name: str, value: str) -> int:
-    if not value.isascii() or not value.isdigit() or not int(value):
-        raise BadAddress(f"{NAME}: {name} is not a whole number of seconds above 0")
+    if not value.isascii() or not value.isdigit() or not 0 < int(value) <= LONGEST:
+        raise BadAddress(f"{NAME}: {name} is not a whole number of seconds above 0, and up to {LONGEST:,}")
     return int(value)
 
 
@@ -94,13 +103,17 @@ def _tls(modes: dict[str, str], options: dict[str, str]) -> dict[str, Any]:
     encrypted, checked, compared = mode
     if not encrypted:
         return {"ssl_disabled": True}
-    ca = options.pop("ssl_ca", None)
+    ca, cert, key = (options.pop(name, None) for name in ("ssl_ca", "ssl_cert", "ssl_key"))
+    if key and not cert:
+        raise BadAddress(f"{NAME}: ssl_key: give its certificate, ssl_cert, too")
     try:
         context = ssl.create_default_context(cafile=ca)
     except ssl.SSLError as error:
         raise BadAddress(f"{NAME}: ssl_ca: {ca}: {error}") from None
+    try:
+        context.load_cert_chain(cert, key) if cert else None
+    except ssl.SSLError as error:
+        raise BadAddress(f"{NAME}: ssl_cert: {cert}: {error}") from None
     context.check_hostname = compared
     context.verify_mode = ssl.CERT_REQUIRED if checked or ca else ssl.CERT_NONE
-    if cert := options.pop("ssl_cert", None):
-        context.load_cert_chain(cert, options.pop("ssl_key", None))
     return {"ssl": context}

@@ -41,6 +41,13 @@ SERVER = "mysql+pymysql://app:s3cret@db:3306/app"
         (f"{SERVER}?ssl_ca=/no/such.pem", "ssl_ca: /no/such.pem cannot be read: No such file or directory"),
         (f"{SERVER}?ssl=true&ssl_ca=pyproject.toml", "ssl_ca: pyproject.toml: "),
         (f"{SERVER}?charset=klingon", "?charset=klingon is not known"),
+        (f"{SERVER}?ssl=true&ssl_cert=pyproject.toml", "ssl_cert: pyproject.toml: "),
+        (f"{SERVER}?ssl=true&ssl_key=pyproject.toml", "ssl_key: give its certificate, ssl_cert, too"),
+        (f"{SERVER}?ssl_check_hostname=maybe", "ssl_check_hostname is not true or false"),
+        (f"{SERVER}?local_infile=2", "local_infile is not true or false"),
+        (f"{SERVER}?connect_timeout=99999999999", "connect_timeout is not a whole number of seconds above 0, and "),
+        (SERVER.replace("3306", "99999"), "99999 is not a port; ports are 1 to 65535"),
+        ("sqlite:///rows.sqlite3?timeout=soon", "SQLite takes no options; leave out ?timeout="),
     ],
 )
 def test_a_url_that_cannot_be_used_is_refused_with_what_to_write(url, line):
@@ -65,6 +72,10 @@ def test_every_way_to_require_tls_is_understood(mode):
 def test_a_mode_that_verifies_checks_the_certificate(mode, checked):
     context = read_address(f"{SERVER}?ssl-mode={mode}", {})[1]["ssl"]
     assert (context.check_hostname, context.verify_mode.name) == checked
+
+
+def test_a_url_that_comes_from_a_file_may_have_the_end_of_its_line():
+    assert read_address(f"{SERVER}\n", {})[0].database == "app"
 
 
 def test_the_timeouts_of_the_url_replace_the_defaults():
