@@ -49,7 +49,7 @@ def columns_of(manifest: dict[str, Any], names: Sequence[str] = ()) -> list[Colu
     An export calls those of a single input value_1, ... . `names` are those of one file, in the order of the model.
 
     Raises:
-        ValueError: there are more or fewer `names` than columns.
+        ValueError: there are more or fewer `names` than columns, or a name comes twice.
     """
     columns = []
     several = len(manifest["inputs"]) > 1
@@ -61,6 +61,8 @@ def columns_of(manifest: dict[str, Any], names: Sequence[str] = ()) -> list[Colu
             columns.append(Column(known, _kind(each["dtype"]), each.get("missing", False)))
     if names and len(names) != len(columns):
         raise ValueError(f"{len(names)} names, the model takes {len(columns)} values")
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ValueError(f"{twice[0]!r} comes twice")
     if not names:
         return columns
     return [Column((name,), each.kind, each.missing) for name, each in zip(names, columns, strict=True)]

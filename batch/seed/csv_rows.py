@@ -91,7 +91,7 @@ class Places(NamedTuple):
 def _opened(lines: _Decoded, form: Form, columns: Sequence[Column]) -> tuple[Any, list[str] | None, str]:
     try:
         return read_lines(lines, form, columns)
-    except (EOFError, OSError, UnicodeDecodeError, zlib.error, LZMAError) as error:
+    except (csv.Error, EOFError, OSError, ValueError, zlib.error, LZMAError) as error:
         line = lines.line_of(error) if isinstance(error, UnicodeDecodeError) else 1
         raise BadLine(f"line {line}: {_fault(error)}; nothing from line 1 on was added") from error
 

@@ -61,7 +61,7 @@ def rows_of(
         raise BadOption("--decimal: give . or ,")
     manifest, read_row = open_artifact(settings.model_dir, settings.model_version).manifest, load_model(settings).read
     try:
-        wanted = columns_of(manifest, columns.split(",") if columns else ())
+        wanted = columns_of(manifest, [name.strip() for name in columns.split(",")] if columns else ())
     except ValueError as error:
         raise BadOption(f"--columns: {error}") from None
     if columns and names is None and all(column.kind is str for column in wanted):

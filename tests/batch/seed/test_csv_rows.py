@@ -156,6 +156,11 @@ PEOPLE = {
 }
 
 
+def test_a_first_line_that_cannot_be_read_is_a_bad_line():
+    with pytest.raises(BadLine, match="^line 1: ',' expected after '\"'; nothing from line 1 on was added$"):
+        rows('"a" "b" "c" "d"\n"1" 5.1 3.5 1.4 0.2\n')  # as R's write.table writes it
+
+
 def test_cells_become_values_of_the_types_of_the_columns():
     text = 'member,visits,city,age\ntrue,3,Oslo,20\nFALSE,-1,"Rome, old",\n'
     assert rows(text, manifest=PEOPLE, names=()) == [[20.0, "Oslo", 3, True], [None, "Rome, old", -1, False]]

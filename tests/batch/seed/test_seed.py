@@ -11,6 +11,8 @@ from typer.testing import CliRunner
 from batch.seed.__main__ import app
 from batch.seed.flowers import CHUNK_ROWS, flowers
 from batch.seed.load import LoadBusy, add_chunk, add_rows, open_load
+from batch.seed.options import BadOption, rows_of
+from batch.settings import Settings
 from tests.batch.commands import run
 from tests.batch.conftest import count_of, items, open_engine
 
@@ -41,6 +43,18 @@ def test_a_csv_file_becomes_rows(mariadb: Engine, tmp_path: Path):
     done = run("seed", mariadb, "--csv", str(tmp_path / "rows.csv"), "--columns", "a,b,c,d")
     assert (done.returncode, done.stdout[:13], done.stderr) == (0, "2 rows added ", "")
     assert [item.values for item in items(mariadb)] == [[5.1, 3.5, 1.4, 0.2], [6.0, 3.0, 5.0, 2.0]]
+
+
+def test_the_names_of_columns_may_have_spaces_between_them_and_none_comes_twice(artifacts: Path, tmp_path: Path):
+    (tmp_path / "rows.csv").write_text("d,c,b,a\n0.2,1.4,3.5,5.1\n")
+
+    def read(names: str):
+        settings = Settings(model_dir=artifacts / "iris")
+        return rows_of(settings, tmp_path / "rows.csv", (None, None, None), None, names, None)
+
+    assert [row.values for chunk in read("a, b ,c, d") for row in chunk] == [[5.1, 3.5, 1.4, 0.2]]
+    with pytest.raises(BadOption, match="^--columns: 'a' comes twice$"):
+        list(read("a,a,c,d"))
 
 
 def test_a_bad_line_ends_the_load_and_the_rows_before_it_are_reported(sqlite: Engine):
