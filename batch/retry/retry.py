@@ -14,9 +14,9 @@ from ..settings import FROM_ENVIRONMENT
 
 log = logging.getLogger(__name__)
 
-# Codes of MySQL and MariaDB: row changed, too many connections (of all, of this user), shutting down, lock wait,
-# deadlock, interrupted, killed, no server at the socket or address, gone, lost.
-TRANSIENT = {1020, 1040, 1053, 1203, 1205, 1213, 1317, 1927, 2002, 2003, 2006, 2013, 2055}
+# Codes of MySQL and MariaDB: row changed, too many connections (of all, of a user, of this user), shutting down, lock
+# wait, deadlock, interrupted, killed, no server at the socket or address, gone, lost, refused by the group's other nodes.
+TRANSIENT = {1020, 1040, 1053, 1203, 1205, 1213, 1226, 1317, 1927, 2002, 2003, 2006, 2013, 2055, 3101}
 
 
 class RetrySettings(BaseSettings):
