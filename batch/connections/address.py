@@ -111,7 +111,8 @@ def _tls(modes: dict[str, str], options: dict[str, str]) -> dict[str, Any]:
     except ssl.SSLError as error:
         raise BadAddress(f"{NAME}: ssl_ca: {ca}: {error}") from None
     try:
-        context.load_cert_chain(cert, key) if cert else None
+        if cert:
+            context.load_cert_chain(cert, key)
     except ssl.SSLError as error:
         raise BadAddress(f"{NAME}: ssl_cert: {cert}: {error}") from None
     context.check_hostname = compared

@@ -63,7 +63,7 @@ def test_an_error_without_details_is_a_failure_with_its_code(model, monkeypatch)
         raise WithoutDetails
 
     monkeypatch.setattr(model, "_call", fail)
-    with pytest.raises(PredictFailed, match="^INTERNAL: no details$"):
+    with pytest.raises(PredictFailed, match=r"^INTERNAL: no details$"):
         model.predict([png()])
 
 

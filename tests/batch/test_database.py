@@ -65,11 +65,13 @@ def test_a_lock_wait_timeout_is_transient_and_a_wrong_statement_is_not(mariadb: 
     assert (is_transient(waited.value), is_transient(wrong.value), as_service_error(wrong.value)) == (True, False, None)
 
 
-@pytest.mark.parametrize(("code", "transient"), [(1226, True), (3101, True), (3024, False), (1129, False), (1045, False)])
+@pytest.mark.parametrize(
+    ("code", "transient"), [(1226, True), (3101, True), (3024, False), (1129, False), (1045, False)]
+)
 def test_what_another_try_may_get_past_is_transient_and_the_rest_is_one_line(code, transient):
     error = DBAPIError.instance("UPDATE", None, pymysql.OperationalError(code, "the server's words"), pymysql.Error)
     assert is_transient(error) == transient
-    assert str(as_service_error(error)) == f"database unavailable: ({code}, \"the server's words\")"
+    assert str(as_service_error(error)) == f'database unavailable: ({code}, "the server\'s words")'
 
 
 def test_a_busy_sqlite_file_is_transient(sqlite: Engine):

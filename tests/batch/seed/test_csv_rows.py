@@ -157,7 +157,7 @@ PEOPLE = {
 
 
 def test_a_first_line_that_cannot_be_read_is_a_bad_line():
-    with pytest.raises(BadLine, match="^line 1: ',' expected after '\"'; nothing from line 1 on was added$"):
+    with pytest.raises(BadLine, match=r"^line 1: ',' expected after '.'; nothing from line 1 on was added$"):
         rows('"a" "b" "c" "d"\n"1" 5.1 3.5 1.4 0.2\n')  # as R's write.table writes it
 
 

@@ -53,7 +53,7 @@ def test_the_names_of_columns_may_have_spaces_between_them_and_none_comes_twice(
         return rows_of(settings, tmp_path / "rows.csv", (None, None, None), None, names, None)
 
     assert [row.values for chunk in read("a, b ,c, d") for row in chunk] == [[5.1, 3.5, 1.4, 0.2]]
-    with pytest.raises(BadOption, match="^--columns: 'a' comes twice$"):
+    with pytest.raises(BadOption, match=r"^--columns: 'a' comes twice$"):
         list(read("a,a,c,d"))
 
 
