@@ -20,7 +20,7 @@ local function notify(event, ...)
   for _, action in ipairs(actions[event] or {}) do action(...) end
 end
 
--- Gives a key that programs with other settings share its lifetime, which is never shortened: it would end their jobs.
+-- Sets the lifetime of a key that programs with other settings share. It is never shortened, which could delete their jobs.
 local function extend(key, lifetime)
   if redis.call('PEXPIRE', key, lifetime, 'GT') == 0 then redis.call('PEXPIRE', key, lifetime, 'NX') end
 end
