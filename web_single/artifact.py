@@ -35,10 +35,10 @@ def open_artifact(model_dir: Path, version: int | None = None, keep: Collection[
     """
     path = _find(model_dir, version)
     try:
-        manifest: dict[str, Any] = json.loads((path / "manifest.json").read_text())
+        manifest: dict[str, Any] = json.loads((path / "manifest.json").read_bytes())
         entries = manifest["files"].items()
         hashes = {name: (entry if isinstance(entry, str) else entry["sha256"]).lower() for name, entry in entries}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ArtifactRefused(f"{path}/manifest.json cannot be read: {type(error).__name__}: {error}") from error
     files = {name: _verify(path / name, expected, keep is None or name in keep) for name, expected in hashes.items()}
     return Artifact(path, int(path.name), manifest, {name: read for name, read in files.items() if read is not None})
@@ -62,8 +62,9 @@ def _verify(path: Path, expected: str, keep: bool) -> bytes | None:
         with path.open("rb") as file:
             content = file.read() if keep else None
             digest = hashlib.file_digest(file, "sha256") if content is None else hashlib.sha256(content)
-    except OSError as error:
-        raise ArtifactRefused(f"{path} cannot be read: {error.strerror}") from error
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ArtifactRefused(f"{path} cannot be read: {reason}") from error
     if (actual := digest.hexdigest()) != expected:
         raise ArtifactRefused(f"{path} is not what was built: sha256 {actual}, manifest says {expected}")
     return content

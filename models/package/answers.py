@@ -46,7 +46,7 @@ class Golden:
 def read_golden(path: Path) -> Golden:
     """Read a JSON file of the form `FORM`; a missing number is null."""
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_bytes())
         labels = content.get("labels")
         if labels and not (isinstance(labels, list) and all(isinstance(each, (str, int, float)) for each in labels)):
             raise TypeError("labels must be a list of texts or numbers")
@@ -54,7 +54,7 @@ def read_golden(path: Path) -> Golden:
         return Golden(
             dict(content["inputs"]), dict(content["outputs"]), labels and [str(each) for each in labels], tolerance
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise PackagingRefused(f"{path} must hold {FORM}: {type(error).__name__}: {one_line(error)}") from error
 
 

@@ -126,6 +126,9 @@ def test_a_manifest_that_describes_the_model_in_another_way_is_refused(
         (lambda folder: (folder / "model.onnx").unlink(), "cannot be read"),
         (lambda folder: (folder / "manifest.json").unlink(), "manifest.json cannot be read"),
         (lambda folder: (folder / "manifest.json").write_text("[]"), "manifest.json cannot be read"),
+        (lambda folder: (folder / "manifest.json").write_text("[" * 10**6), "manifest.json cannot be read: Recursion"),
+        (lambda folder: rewrite(folder.parent, files={"a\0b": ""}), "cannot be read: embedded null byte"),
+        (lambda folder: rewrite(folder.parent, files={"\ud800": ""}), "cannot be read: .* surrogates not allowed"),
         (lambda folder: folder.rename(folder.parent / "latest"), "holds no model version"),
     ],
 )
@@ -145,6 +148,13 @@ def rewrite(folder: Path, **change: object) -> Path:
 
 def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])  # as editors and shells of Windows write text
+def test_a_manifest_may_begin_with_a_byte_order_mark(model_dir: ModelDir, encoding: str) -> None:
+    manifest = model_dir() / "3" / "manifest.json"
+    manifest.write_text(manifest.read_text(), encoding)
+    assert load_model(Settings(model_dir=manifest.parents[1])).version == 3
 
 
 @pytest.mark.parametrize("written", [str, str.upper, lambda sha256: {"sha256": sha256.upper()}])

@@ -44,7 +44,7 @@ def read_golden(artifact: Artifact) -> Golden | None:
         rows = {len(column) for column in (columns if golden.labels is None else [*columns, golden.labels])}
         if not golden.inputs or not golden.outputs or len(rows) != 1 or 0 in rows or not 0 <= golden.tolerance < 1:
             raise ValueError("it must hold inputs, outputs and labels of the same number of rows, and a tolerance")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise GoldenDiffers(f"{artifact.path}/{GOLDEN_FILE} cannot be used: {error!r}; {REMEDY}") from error
     return golden
 

@@ -121,9 +121,10 @@ def test_golden_answers_without_a_checksum_are_refused(iris: tuple[bytes, Golden
 
 
 def test_golden_answers_that_are_not_json_are_refused(iris: tuple[bytes, Golden], tmp_path: Path) -> None:
-    folder = save(tmp_path / "model", iris[0], NAMES, {"golden.json": b"{"})
-    with pytest.raises(ArtifactRefused, match=r"golden.json cannot be used: JSONDecodeError"):
-        load_model(Settings(model_dir=folder))
+    for number, (content, error) in enumerate({b"{": "JSONDecodeError", b"[" * 10**6: "RecursionError"}.items()):
+        folder = save(tmp_path / str(number), iris[0], NAMES, {"golden.json": content})
+        with pytest.raises(ArtifactRefused, match=f"golden.json cannot be used: {error}"):
+            load_model(Settings(model_dir=folder))
 
 
 def test_golden_rows_may_have_columns_of_several_types(tmp_path: Path) -> None:
