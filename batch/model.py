@@ -59,6 +59,8 @@ class Model:
             raise ArtifactRefused(f"{artifact.path}/manifest.json: {first_error(error)}") from None
         self.name, self.version, self.task = described.name, artifact.version, described.task
         self.labels, self.accuracy = described.labels, described.accuracy
+        if len({*self.labels}) < len(self.labels):
+            raise ArtifactRefused(f"{artifact.path}/manifest.json: labels: name each label once, not {self.labels}")
         self.session = _load(artifact, threads)
         self.run: Run = self.session.run  # an optional part may wrap it
         self.inputs = [_describe(tensor) for tensor in self.session.get_inputs()]
@@ -85,7 +87,10 @@ class Model:
             fix = f"name a row that it takes as `sample` in manifest.json, in place of {str(self.sample)[:99]}"
             raise ModelRefused(f"{MODEL_FILE} fails on two rows; {fix}: {error}") from error
         if shape != (2, len(self.labels)) if self.task == "classification" else shape != (2, *shape[1:2]):
-            raise ModelRefused(f"{MODEL_FILE} answers two rows with shape {shape}; the labels are {self.labels}")
+            fix = "name one label for each column as `labels` in manifest.json, or serve values as `task` regression"
+            if self.task == "regression":
+                fix = "export it with one value, or one list of values, for each row"
+            raise ModelRefused(f"{MODEL_FILE} answers two rows with shape {shape}; the labels are {self.labels}; {fix}")
 
 
 def check_finite(name: str, result: NDArray[Any]) -> None:
@@ -123,6 +128,6 @@ def _find_output(outputs: list[dict[str, Any]], named: str | None) -> str:
     floats = [str(each["name"]) for each in outputs if each["dtype"] in ("float32", "float64")]
     found = [name for name in floats if named in (None, name)]
     if len(found) != 1:
-        fix = "name one as `output` in manifest.json, and turn zipmap off"
+        fix = "name one as `output` in manifest.json, turn zipmap off, cast other types to float32"
         raise ArtifactRefused(f"{MODEL_FILE} must have one float output; {fix}; it has {outputs}")
     return found[0]

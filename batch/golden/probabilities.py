@@ -14,6 +14,7 @@ from ..errors import first_error
 from ..model import MODEL_FILE, Model
 
 SUM_TOLERANCE = 1e-3  # of probabilities in float32
+ONE_EACH: Any = [], [1], [None], [1, 1], [None, 1]  # shapes of one value for each row; some converters write 1
 
 
 class LabelDescription(BaseModel):
@@ -65,8 +66,9 @@ def check_labels(model: Model, whose: str, given: list[Any], orders: list[Any], 
     highest, label = model.labels[likeliest[wrong[0]].argmax()], given[wrong[0]]
     reason = f"{whose} label of row {wrong[0]} is {label!r}, but {model.output!r} is highest for {highest!r}"
     fix = "name the right `output`, `labels` in its order, or the graph's own labels as `classes` in manifest.json"
+    fix += "; `label_output` is null if it has none" if whose == "the graph's own" else ""
     raise ArtifactRefused(f"{MODEL_FILE}: {reason}; {fix}")
 
 
 def _may_be_label(tensor: dict[str, Any]) -> bool:
-    return tensor["dtype"] in ("int64", "int32", "bool", "string") and tensor["shape"][1:] in ([], [1])
+    return tensor["dtype"] in ("int64", "int32", "bool", "string") and tensor["shape"] in ONE_EACH

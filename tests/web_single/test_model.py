@@ -63,7 +63,7 @@ def test_fewer_answers_than_rows_are_no_answer(tmp_path: Path) -> None:
     [
         ({"shape": [1, 7]}, r"'rows' has the shape \[1, 7\]; export it with a free first dimension"),
         ({"shape": [None, None]}, r"'rows' has the shape \[null, null\]; export it with a free first dimension"),
-        ({"dtype": "FLOAT16"}, "must have one float output;"),
+        ({"dtype": "FLOAT16"}, "must have one float output; .* cast other types to float32"),
         (
             {"nodes": [helper.make_node("ReduceSum", ["rows"], ["chances"], keepdims=0)], "output": []},
             r"answers two rows with shape \(\)",
@@ -251,6 +251,8 @@ def test_a_regressor_may_answer_several_values(tmp_path: Path) -> None:
         ({"sample": [1, 2]}, "fails on two rows; name a row that it takes as `sample`"),
         ({"sample": "5.1"}, "manifest.json: sample"),
         ({"labels": ["yes"]}, r"answers two rows with shape \(2, 2\); the labels are \['yes'\]"),
+        ({"labels": ["yes"]}, "name one label for each column as `labels` in manifest.json, or serve values"),
+        ({"labels": ["yes", "yes"]}, r"manifest.json: labels: name each label once, not \['yes', 'yes'\]"),
         ({"task": "regression", "output": "rows"}, "must have one float output;"),
     ],
 )

@@ -156,6 +156,13 @@ def test_what_is_neither_a_number_nor_missing_is_refused(imputing: Trained, tmp_
     assert answer.json()["detail"].startswith("data[0][2]: Input should be a number between -3.4028")
 
 
+@pytest.mark.parametrize("name", ["city", "visits"])
+def test_only_floats_may_be_missing(tmp_path: Path, name: str) -> None:
+    folder = save(tmp_path / "churn", churn()[1], ["leaves", "stays"], inputs=[{"name": name, "missing": True}])
+    with pytest.raises(ArtifactRefused, match=f"'{name}' is not a float, so none may be missing; fill them before"):
+        load_model(Settings(model_dir=folder))
+
+
 def test_a_missing_input_that_the_graph_does_not_have_is_refused(imputing: Trained, tmp_path: Path) -> None:
     folder = save(tmp_path / "imputing", imputing[2], list("abc"), inputs=[{"name": "x", "missing": True}])
     with pytest.raises(ArtifactRefused, match=r"manifest.json: inputs: model.onnx has no input 'x'"):

@@ -105,6 +105,7 @@ def test_the_label_of_the_graph_may_be_a_number_or_a_name(
     [
         (["virginica", "versicolor", "setosa"], {}, "is 'setosa', but 'probabilities' is highest for 'virginica'"),
         (["a", "b", "c"], {}, "is 'setosa', but 'probabilities' is highest for 'a'"),
+        (["a", "b", "c"], {}, "as `classes` in manifest.json; `label_output` is null if it has none"),
         (list(NAMES), {"classes": ["virginica", "versicolor", "setosa"]}, "is highest for 'setosa'"),
         (list(NAMES), {"label_output": "probabilities"}, r"label_output: 'probabilities' is not one of \['label'\]"),
         (list(NAMES), {"classes": 3}, "classes"),
@@ -116,6 +117,13 @@ def test_labels_that_are_not_those_of_the_graph_are_refused(
     content = exported(LogisticRegression(max_iter=1000), FLOWERS, NAMES[IRIS.target])
     with pytest.raises(ArtifactRefused, match=said):
         load_model(Settings(model_dir=save(tmp_path / "model", content, labels, **manifest)))
+
+
+def test_an_output_with_a_fixed_number_of_values_is_not_taken_for_the_label(tmp_path: Path) -> None:
+    nodes = [helper.make_node("Softmax", ["x"], ["probabilities"]), helper.make_node("Shape", ["x"], ["shape"])]
+    outputs = {"shape": ("int64", [2]), "probabilities": ("float32", [None, 2])}
+    content = graph(nodes, {"x": ("float32", [None, 2])}, outputs)
+    assert load_model(Settings(model_dir=save(tmp_path / "model", content, ["no", "yes"]))).labels == ["no", "yes"]
 
 
 def test_the_label_of_the_graph_may_be_true_or_false(tmp_path: Path) -> None:
