@@ -28,6 +28,7 @@ class Columns:
 
     dtypes: dict[str, str]
     values: dict[str, NDArray[Any]]
+    joined: str = "float32"  # the type of a matrix of all columns
 
     def initial_types(self) -> list[tuple[str, Any]]:
         """Return the inputs as the converter takes them."""
@@ -35,7 +36,18 @@ class Columns:
 
     def with_doubles(self) -> "Columns":
         """Return the same with float64 for every float32."""
-        return Columns({name: dtype.replace("float32", "float64") for name, dtype in self.dtypes.items()}, self.values)
+        doubles = {name: dtype.replace("float32", "float64") for name, dtype in self.dtypes.items()}
+        return Columns(doubles, self.values, "float64")
+
+    def check_whole_numbers(self) -> None:
+        """Raise `PackagingRefused` if float32 would round a whole number, perhaps across a threshold of the model."""
+        for name in (name for name, dtype in self.dtypes.items() if dtype == "int64"):
+            values = self.values[name].astype(np.int64)
+            for value in values[values.astype(np.float32) != values.astype(np.float64)][:1]:
+                fix = "train with smaller ones: subtract a constant, or leave out an id"
+                raise PackagingRefused(
+                    f"column {name!r} holds whole numbers that float32 rounds, such as {value}; {fix}"
+                )
 
 
 def read_columns(rows: Any) -> Columns:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import onnx
 from skl2onnx import to_onnx, update_registered_converter
-from skl2onnx.common import _registration, shape_calculator
+from skl2onnx.common import _registration, shape_calculator, tree_ensemble
 from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
 from sklearn.base import is_classifier
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
@@ -39,7 +39,9 @@ def convert(model: Any, columns: Columns, classifier: bool) -> onnx.ModelProto:
         except PackagingRefused as refusal:
             if len(columns.dtypes) == 1 or not set(columns.dtypes.values()) <= {"float32", "float64", "int64"}:
                 raise refusal
-            kind = FloatTensorType if "float32" in columns.dtypes.values() else DoubleTensorType
+            kind = DoubleTensorType if columns.joined == "float64" else FloatTensorType
+            if kind is FloatTensorType:
+                columns.check_whole_numbers()
             return join_columns(_to_onnx(model, [(JOINED, kind([None, len(columns.dtypes)]))], options), columns)
 
 
@@ -92,8 +94,18 @@ def _without_names(convert: Callable[..., None]) -> Callable[..., None]:
     return with_numbers
 
 
+def _keep_infinite(adjust: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what adjusts the threshold of a tree, without its endless loop for infinity, where missing values part."""
+
+    def adjust_finite(threshold: float, *kind: Any) -> Any:
+        return threshold if np.isinf(threshold) else adjust(threshold, *kind)
+
+    return adjust_finite
+
+
 @cache
-def _register_histograms() -> None:
+def _mend_converters() -> None:
+    tree_ensemble.sklearn_threshold = _keep_infinite(tree_ensemble.sklearn_threshold)
     for estimator in (HistGradientBoostingClassifier, HistGradientBoostingRegressor):
         alias = f"Sklearn{estimator.__name__}"
         shapes, run = _registration.get_shape_calculator(alias), _registration.get_converter(alias)
@@ -102,7 +114,7 @@ def _register_histograms() -> None:
 
 
 def _register_converters() -> None:
-    _register_histograms()
+    _mend_converters()
     for library, (prefix, module, function) in CONVERTERS.items():
         if library not in sys.modules:
             continue

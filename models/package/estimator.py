@@ -100,6 +100,8 @@ def _ask(model: Any, rows: Any, labels: list[str] | None) -> tuple[Answers, list
         fix = "fit an estimator such as LGBMClassifier, XGBRegressor or a pipeline"
         raise PackagingRefused(f"{kind} does not have the interface of scikit-learn; {fix}")
     if is_regressor(model):
+        if labels is not None:
+            raise PackagingRefused(f"{kind} is a regressor, which has no labels; leave them out, or fit a classifier")
         return Answers(np.asarray(model.predict(rows)), [], None), None
     if not is_classifier(model):
         raise PackagingRefused(f"{kind} is neither a classifier nor a regressor; package one of them")

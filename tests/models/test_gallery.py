@@ -8,9 +8,11 @@ import pandas as pd
 import pytest
 from lightgbm import LGBMClassifier
 from sklearn.datasets import load_iris
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
+from sklearn.tree import DecisionTreeClassifier
 from xgboost import XGBClassifier
 
 from local.processes import ROOT
@@ -96,6 +98,36 @@ def test_classes_that_are_bool_or_float_are_served(kind, tmp_path):
     model = LogisticRegression().fit(FLOWERS.values, (KINDS == 1).to_numpy(kind))
     client = serve(package_estimator(model, FLOWERS.values, "versicolor", models=tmp_path).parent)
     assert client.get("/label").json()["labels"] == [str(kind(0)), str(kind(1))]
+
+
+@pytest.mark.parametrize("model", [LinearDiscriminantAnalysis(), LGBMClassifier(verbose=-1), DecisionTreeClassifier()])
+def test_columns_of_whole_numbers_are_served(model, tmp_path):
+    rows = (FLOWERS * 10).astype(int)
+    client = serve(estimator("flowers", model.fit(rows, KINDS), rows).package(tmp_path).parent)
+    answers = client.post("/predict", json={"data": as_json(rows)}).json()["prediction"]
+    np.testing.assert_allclose(answers, model.predict_proba(rows), rtol=1e-4, atol=1e-4)
+
+
+def test_whole_numbers_that_float32_rounds_are_refused_where_the_graph_needs_it(tmp_path):
+    rows = (FLOWERS * 10).astype(int) + 1_700_000_000
+    with pytest.raises(
+        PackagingRefused, match=r"'sepal length \(cm\)' holds whole numbers that float32 rounds, such as"
+    ):
+        estimator("flowers", LGBMClassifier(verbose=-1).fit(rows, KINDS), rows).package(tmp_path)
+
+
+def test_a_tree_that_splits_at_missing_values_is_converted_and_compared(tmp_path):
+    rows = np.where(np.arange(len(FLOWERS))[:, None] % 5, FLOWERS.values, np.nan)
+    model = DecisionTreeClassifier().fit(rows, KINDS)
+    assert np.isinf(model.tree_.threshold).any()
+    with pytest.raises(PackagingRefused, match=r"the trainer answers .*, the graph"):
+        package_estimator(model, rows, "flowers", models=tmp_path)
+
+
+def test_labels_of_a_regressor_are_refused(tmp_path):
+    model = LinearRegression().fit(FLOWERS, KINDS)
+    with pytest.raises(PackagingRefused, match="LinearRegression is a regressor, which has no labels; leave them out"):
+        package_estimator(model, FLOWERS, "flowers", labels=["a", "b", "c"], models=tmp_path)
 
 
 def test_labels_may_be_numbers(tmp_path):
