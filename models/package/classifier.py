@@ -89,4 +89,6 @@ def _check_labels(whose: str, given: list[Any], labels: list[Any], best: NDArray
                 f"golden row {row}: the {whose}'s label is {label!r}, but the probability of {highest!r} is highest"
             )
             fix = "name the labels in the order of the columns (--labels), or calibrate it (CalibratedClassifierCV)"
+            if whose == "graph":
+                fix = "export the model without its output for the label if it is none, or calibrate it"
             raise PackagingRefused(f"{reason}; {fix}")

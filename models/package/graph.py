@@ -102,7 +102,8 @@ def choose_output(graph: Graph, task: str, output: str | None, count: int | None
         fix = 'convert it with options={id(model): {"zipmap": False}}'
         raise PackagingRefused(f"the probabilities are a list of dictionaries (ZipMap); {fix}")
     wanted = "probabilities [rows, labels]" if task == "classification" else "values [rows]"
-    raise PackagingRefused(f"no output holds {wanted} as float32 or float64; export one that does: {json.dumps(named)}")
+    fix = "export one that does, such as a Cast of float16 to float32"
+    raise PackagingRefused(f"no output holds {wanted} as float32 or float64; {fix}: {json.dumps(named)}")
 
 
 def find_label_output(graph: Graph) -> str | None:

@@ -75,6 +75,9 @@ def _check(
     """Compare the SavedModel with Keras in every row; return the golden answers, and the rows as tensors."""
     if labels:
         check_probabilities(expected)
+        if len(labels) != expected.shape[1]:
+            reason = f"the model answers {expected.shape[1]} probabilities, but the labels are {list(labels)}"
+            raise PackagingRefused(f"{reason}; name each label once, in their order")
     predicted = [labels[column] for column in expected.argmax(axis=1)] if labels else None
     golden = Golden(inputs, {output: expected}, predicted, tolerance)
     asked = arrays(golden, graph.inputs)

@@ -4,6 +4,7 @@ import json
 import sys
 
 import httpx
+import keras
 import numpy as np
 import pytest
 
@@ -11,6 +12,7 @@ from local import servers
 from local.processes import Program
 from models.gallery import keras_models
 from models.package.graph import PackagingRefused
+from models.package.keras_model import package_keras
 
 SERVED = [keras_models.rows_of_numbers, keras_models.table, keras_models.sentences, keras_models.values]
 
@@ -54,6 +56,13 @@ def test_the_manifest_of_a_keras_model_describes_its_signature(packaged):
     manifest = json.loads((packaged["keras-table"][1] / "manifest.json").read_text())
     assert {each["name"]: each["dtype"] for each in manifest["inputs"]} == {"numbers": "float32", "city": "string"}
     assert (manifest["labels"], "golden.json" in manifest["files"]) == (["stays", "leaves"], True)
+
+
+@pytest.mark.parametrize("labels", [["a"], ["a", "b", "c", "d", "e"]])
+def test_another_number_of_labels_than_of_probabilities_is_refused(labels, tmp_path):
+    network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, activation="softmax")])
+    with pytest.raises(PackagingRefused, match="the model answers 3 probabilities, but the labels are"):
+        package_keras(network, np.eye(2), "net", labels=labels, models=tmp_path)
 
 
 def test_a_single_sigmoid_is_refused_with_the_remedy(tmp_path):
