@@ -59,8 +59,6 @@ class Model:
             raise ArtifactRefused(f"{artifact.path}/manifest.json: {first_error(error)}") from None
         self.name, self.version, self.task = described.name, artifact.version, described.task
         self.labels, self.accuracy = described.labels, described.accuracy
-        if len({*self.labels}) < len(self.labels):
-            raise ArtifactRefused(f"{artifact.path}/manifest.json: labels: name each label once, not {self.labels}")
         self.session = _load(artifact, threads)
         self.run: Run = self.session.run  # an optional part may wrap it
         self.inputs = [_describe(tensor) for tensor in self.session.get_inputs()]
@@ -73,7 +71,7 @@ class Model:
         """Return probabilities [n, labels], or values [n] or [n, k]; raise `NoAnswer` if a row has none."""
         (result,) = self.run([self.output], rows)
         if result.shape[:1] != (count := len(next(iter(rows.values()))),):
-            raise ModelRefused(f"{MODEL_FILE} answers {count} rows with the shape {result.shape}")
+            raise ModelRefused(f"{MODEL_FILE} answers {count} rows with shape {result.shape}")
         # A sum of squares is finite only if each number is, and takes half the time of testing each.
         if not isfinite(np.vdot(result, result)):
             check_finite("value" if self.task == "regression" else "probability", result)
@@ -87,10 +85,7 @@ class Model:
             fix = f"name a row that it takes as `sample` in manifest.json, in place of {str(self.sample)[:99]}"
             raise ModelRefused(f"{MODEL_FILE} fails on two rows; {fix}: {error}") from error
         if shape != (2, len(self.labels)) if self.task == "classification" else shape != (2, *shape[1:2]):
-            fix = "name one label for each column as `labels` in manifest.json, or serve values as `task` regression"
-            if self.task == "regression":
-                fix = "export it with one value, or one list of values, for each row"
-            raise ModelRefused(f"{MODEL_FILE} answers two rows with shape {shape}; the labels are {self.labels}; {fix}")
+            raise ModelRefused(f"{MODEL_FILE} answers two rows with shape {shape}; the labels are {self.labels}")
 
 
 def check_finite(name: str, result: NDArray[Any]) -> None:

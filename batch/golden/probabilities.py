@@ -40,6 +40,8 @@ def check_probabilities(model: Model, probabilities: NDArray[Any]) -> None:
 
 def find_own_label(model: Model, manifest: dict[str, Any]) -> tuple[str | None, list[Any]]:
     """Return the name of the output with the graph's own label, if it has one, and the values that it can have."""
+    if len({*model.labels}) < len(model.labels):
+        raise ArtifactRefused(f"manifest.json: labels: name each label once, not {model.labels}")
     try:
         described = LabelDescription.model_validate(manifest)
     except ValidationError as error:
