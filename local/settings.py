@@ -19,7 +19,7 @@ class Settings(BaseSettings):
     serving_grpc_port: int = 8500
     serving_rest_port: int = 8501
     redis_port: int = 6379
-    ready_seconds: float = 60
+    ready_seconds: float = 120
     serving_grpc: str | None = None
     serving_rest: str | None = None
     redis_url: str | None = None

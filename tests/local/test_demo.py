@@ -66,7 +66,7 @@ def test_ctrl_c_and_a_closed_terminal_leave_no_process_behind(tmp_path, number, 
 
 def test_the_demo_does_not_use_an_http_proxy_from_the_environment(tmp_path):
     proxy = f"http://127.0.0.1:{free_port()}"
-    demo = Demo(tmp_path, "web_single", http_proxy=proxy, no_proxy="", NO_PROXY="", READY_SECONDS="120")
+    demo = Demo(tmp_path, "web_single", http_proxy=proxy, no_proxy="", NO_PROXY="")
     assert demo.process.wait(400) == 0, demo.output.read_text()
 
 
