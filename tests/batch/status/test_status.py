@@ -187,3 +187,12 @@ def test_the_status_command_prints_words_and_json(sqlite: Engine):
     assert "rows failed" in words.stdout.splitlines()[3]
     assert json.loads(data.stdout)["runs"][0]["rows_done"] == 1
     assert count_of(sqlite, "runs") == 1
+
+
+def test_a_run_that_left_rows_because_others_held_them_is_not_done(mariadb: Engine, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HELD_ROWS_SECONDS", "0")
+    add(mariadb, GOOD)
+    with mariadb.begin() as other:
+        other.execute(text("SELECT id FROM items FOR UPDATE"))
+        assert run("job", mariadb).returncode == 8
+    assert (last_run(mariadb)["outcome"], last_run(mariadb)["rows_held"]) == ("rows held", 1)
