@@ -63,8 +63,7 @@ def _verify(path: Path, expected: str, keep: bool) -> bytes | None:
             content = file.read() if keep else None
             digest = hashlib.file_digest(file, "sha256") if content is None else hashlib.sha256(content)
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise ArtifactRefused(f"{path} cannot be read: {reason}") from error
+        raise ArtifactRefused(f"{path} cannot be read: {getattr(error, 'strerror', error)}") from error
     if (actual := digest.hexdigest()) != expected:
         raise ArtifactRefused(f"{path} is not what was built: sha256 {actual}, manifest says {expected}")
     return content
