@@ -9,9 +9,10 @@ WORDS = {
     "from .flowers import CHUNK_ROWS": "from .samples import CHUNK_ROWS",
     "Iris-like ones, of which the same seed gives the same.": "golden rows of the model, drawn with repetition.",
     "Iris-like rows to add.": "Golden rows of the model to add.",
-    "in chunk] for chunk in flowers(rows or 0, seed)": "in each] for each in samples(settings, rows or 0, seed)",
+    "([(row, None) for row in chunk] for chunk in flowers(rows or 0, seed or 0))": "(\n            "
+    "[(row, None) for row in chunk] for chunk in samples(settings, rows or 0, seed or 0)\n        )",
     "rows that look like flowers": "golden rows of the model",
-    "Key, Names, rows_of\n": "Key, Names, rows_of\nfrom .samples import samples\n",
+    "check_options, rows_of\n": "check_options, rows_of\nfrom .samples import samples\n",
 }
 
 
