@@ -10,13 +10,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from pydantic import ValidationError
-
 ROOT = Path(__file__).resolve().parent.parent
 
 
 class ProgramFailed(Exception):
-    """A program ended early or was not ready in time; the message names it and shows the end of its log."""
+    """A program cannot be started, ended early or was not ready in time; the message says why or shows its log."""
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 60, what: str = "the condition") -> None:
@@ -48,12 +46,6 @@ def uninterrupted() -> Iterator[None]:
             signal.signal(number, handler)
         for arrived in caught:
             signal.raise_signal(arrived)
-
-
-def wrong_setting(error: ValidationError) -> str:
-    """Return the name of the first wrong setting and its fault, in one line."""
-    first = error.errors()[0]
-    return f"{first['loc'][0]}: ".upper() + first["msg"]
 
 
 def last_lines(text: str) -> str:

@@ -1,11 +1,13 @@
 """The settings of `make up` and `make demo`: environment variables."""
 
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
+from pydantic import ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from . import servers
+from .processes import ProgramFailed
 
 
 class Settings(BaseSettings):
@@ -27,10 +29,19 @@ class Settings(BaseSettings):
     model_dir: Path | None = None  # None: iris or digits
 
     @classmethod
+    def read(cls, **given: Any) -> Self:
+        """Return what is `given`, and the rest from the environment; raise `ProgramFailed` if a setting is wrong."""
+        try:
+            return cls(**given)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise ProgramFailed(f"{str(first['loc'][0]).upper()}: {first['msg']}") from None
+
+    @classmethod
     def on_free_ports(cls) -> Self:
         """Return settings with ports that are free on this machine, for the models of this repository."""
-        ports = [name for name in cls.model_fields if name.endswith("_port")]
-        return cls.model_validate({"model_dir": None} | {name: servers.free_port() for name in ports})
+        ports = {name: servers.free_port() for name in cls.model_fields if name.endswith("_port")}
+        return cls.read(model_dir=None, **ports)
 
     def environment(self, folder: Path) -> dict[str, str]:
         """Return every program's environment: the given servers, or the embedded ones with their data in `folder`."""

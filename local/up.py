@@ -9,9 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from .processes import ROOT, Program, ProgramFailed, exit_on_signals, wrong_setting
+from .processes import ROOT, Program, ProgramFailed, exit_on_signals
 from .servers import ServerMissing
 from .settings import Settings
 from .stack import PATTERNS, Stack
@@ -36,14 +34,14 @@ def run(patterns: tuple[str, ...]) -> int:
         lock.flush()
         exit_on_signals(0)
         try:
-            with Stack(patterns, Settings(), FOLDER) as stack:
+            with Stack(patterns, Settings.read(), FOLDER) as stack:
                 stack.start()
                 for pattern in patterns:
                     stack.wait(pattern, lambda line: print(line, flush=True))
                 print(RUNNING, flush=True)
                 return watch(stack)
-        except (ProgramFailed, ServerMissing, ValidationError) as error:
-            print(wrong_setting(error) if isinstance(error, ValidationError) else error, file=sys.stderr)
+        except (ProgramFailed, ServerMissing) as error:
+            print(error, file=sys.stderr)
             return 1
         except KeyboardInterrupt:
             return 0

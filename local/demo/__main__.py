@@ -7,11 +7,10 @@ import time
 from pathlib import Path
 
 import httpx
-from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from ..processes import ProgramFailed, exit_on_signals, wrong_setting
+from ..processes import ProgramFailed, exit_on_signals
 from ..servers import ServerMissing
 from ..settings import Settings
 from ..stack import PATTERNS, Stack
@@ -73,8 +72,6 @@ def main() -> int:
                     failures += run_steps(pattern, stack, table)
         except (ProgramFailed, ServerMissing) as error:
             failures.append(str(error))
-        except ValidationError as error:
-            failures.append(wrong_setting(error))
         except KeyboardInterrupt:
             return 130
     CONSOLE.print(table)
