@@ -10,7 +10,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings
 from sqlalchemy import Connection, Row, func
 
-from ..queries import Part, Rows
+from ..queries import Part
 from ..runner import Runner
 from ..settings import FROM_ENVIRONMENT
 from ..tables import Item
@@ -71,18 +71,19 @@ def count_held(runner: Runner) -> int:
 
 def _count_held(runner: Runner) -> int:
     with runner.engine.begin() as connection:
-        if not runner.rows.count(connection):
+        left = runner.rows.count(connection)
+        if not left:
             return 0
         if runner.result.failed and runner.policy_name == "retry-all":  # every row is left
             return 0
         # In this order, a row that another runner finishes between the two counts is in neither of them.
-        free = _count_free(connection, runner.rows.parts)
-        locked = Rows.count(runner.rows, connection) - free  # both with the rows that failed in this run
-        return max(min(locked, runner.rows.count(connection)), 0)
+        free = _count(connection, runner.rows.parts, free=True)
+        locked = _count(connection, runner.rows.parts) - free  # both counts have the rows that failed in this run
+        return min(max(locked, 0), left)  # a scope may leave room for fewer
 
 
-def _count_free(connection: Connection, parts: Sequence[Part]) -> int:
-    """Count the rows that are not locked, and lock them until the transaction ends."""
-    count = func.count(Item.id)
-    queries = [part.select().with_only_columns(count).order_by(None) for part in parts]
-    return sum(connection.scalar(query.with_for_update(skip_locked=True)) or 0 for query in queries)
+def _count(connection: Connection, parts: Sequence[Part], *, free: bool = False) -> int:
+    """Count the rows of all parts; with `free` only those that are not locked, and lock them for this transaction."""
+    queries = [part.select().with_only_columns(func.count(Item.id)).order_by(None) for part in parts]
+    queries = [query.with_for_update(skip_locked=True) for query in queries] if free else queries
+    return sum(connection.scalar(query) or 0 for query in queries)
