@@ -17,7 +17,7 @@ from ..retry import retrying  # optional: retry
 from ..settings import load_settings
 from ..wide import fit_inserts  # optional: wide
 from .flowers import flowers
-from .load import Load, Row, add_rows, check_load, new_name
+from .load import Load, Row, add_rows, new_name
 from .options import Columns, CsvFile, Decimal, Delimiter, Encoding, Key, Names, check_options, rows_of
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -53,8 +53,8 @@ def main(
         add = fit_inserts(add)  # optional: wide
         again(schema.upgrade_embedded, engine)
         again(read, engine, schema.check)
-        name = new_name(file) if resume is None else again(check_load, engine, resume)
-        load = Load(engine, again, add, name)
+        name = new_name(file) if resume is None else resume
+        load = Load(engine, again, add, name, resumed=resume is not None)
         load.note = ", or stored there already" if file and key else ""  # optional: keys
         try:
             chunks = load.rest(chunks)

@@ -16,6 +16,7 @@ from .cells import Column
 from .dialect import Form, FormUnclear, is_numbered, read_lines
 
 LONGEST_KEY = 255
+UNREADABLE = (csv.Error, EOFError, OSError, ValueError, zlib.error, LZMAError)
 log = logging.getLogger(__name__)
 
 
@@ -56,9 +57,8 @@ def read(
             if len(rows) == chunk_rows:
                 yield rows
                 rows, unread = [], reader.line_num + 1
-    except (csv.Error, EOFError, OSError, ValueError, zlib.error, LZMAError) as error:
-        line = decoded.line_of(error) if isinstance(error, UnicodeDecodeError) else reader.line_num
-        raise BadLine(f"line {line}: {_fault(error)}; nothing from line {unread} on was added") from error
+    except UNREADABLE as error:
+        raise decoded.bad_line(error, reader.line_num, unread) from error
     if rows:
         yield rows
 
@@ -74,9 +74,13 @@ class _Decoded:
             self._read += 1
             yield line
 
-    def line_of(self, error: UnicodeDecodeError) -> int:
-        """Return the line with the byte that could not be decoded."""
-        return self._read + error.object[: error.start].count(b"\n") + 1
+    def bad_line(self, error: Exception, line: int, unread: int) -> BadLine:
+        """Return the error for a line that cannot be read; nothing from line `unread` on was added."""
+        fault = str(error)
+        if isinstance(error, UnicodeDecodeError):
+            line = self._read + error.object[: error.start].count(b"\n") + 1
+            fault = f"not {error.encoding}; name the encoding with --encoding, for example cp1252"
+        return BadLine(f"line {line}: {fault}; nothing from line {unread} on was added")
 
 
 class Places(NamedTuple):
@@ -91,9 +95,8 @@ class Places(NamedTuple):
 def _opened(lines: _Decoded, form: Form, columns: Sequence[Column]) -> tuple[Any, list[str] | None, str]:
     try:
         return read_lines(lines, form, columns)
-    except (csv.Error, EOFError, OSError, ValueError, zlib.error, LZMAError) as error:
-        line = lines.line_of(error) if isinstance(error, UnicodeDecodeError) else 1
-        raise BadLine(f"line {line}: {_fault(error)}; nothing from line 1 on was added") from error
+    except UNREADABLE as error:
+        raise lines.bad_line(error, 1, 1) from error
 
 
 def _places(names: list[str] | None, columns: Sequence[Column], key: str | None) -> Places:
@@ -137,9 +140,3 @@ def _key(cell: str) -> str:
     if not 0 < len(cell) <= LONGEST_KEY:
         raise ValueError(f"a key has 1 to {LONGEST_KEY} characters")
     return cell
-
-
-def _fault(error: Exception) -> str:
-    if isinstance(error, UnicodeDecodeError):
-        return f"not {error.encoding}; name the encoding with --encoding, for example cp1252"
-    return str(error)

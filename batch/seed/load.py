@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import BigInteger, Connection, Engine, insert, select, update
+from sqlalchemy import BigInteger, Engine, insert, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
-from ..database import read
 from ..errors import ServiceError
 from ..tables import KEY, UTF8, Base, Item
 
@@ -33,10 +32,16 @@ class LoadPlace(Base):
     rows_done: Mapped[int] = mapped_column(BigInteger)
 
 
-def open_load(engine: Engine, name: str) -> int:
-    """Return how many rows of a load are stored; a new one begins with 0."""
+def open_load(engine: Engine, name: str, resumed: bool = False) -> int:
+    """Return how many rows of a load are stored; a new one begins with 0.
+
+    Raises:
+        NoSuchLoad: there is no load to be `resumed`. A new one would store all its rows again.
+    """
     with engine.begin() as connection:
         done = connection.scalar(select(LoadPlace.rows_done).where(LoadPlace.name == name))
+        if done is None and resumed:
+            raise NoSuchLoad(f"--resume: there is no load {name}")
         if done is None:
             connection.execute(insert(LoadPlace).values(name=name, rows_done=0))
         return done or 0
@@ -74,13 +79,6 @@ def add_rows(connection: Any, rows: Sequence[Row]) -> None:
     connection.execute(insert(Item), [{"values": values, "key": key} for values, key in rows])
 
 
-def check_load(engine: Engine, name: str) -> str:
-    """Return the name of a load; raise `NoSuchLoad` if there is none, as all its rows would be stored again."""
-    if read(engine, Connection.scalar, select(LoadPlace.rows_done).where(LoadPlace.name == name)) is None:
-        raise NoSuchLoad(f"--resume: there is no load {name}")
-    return name
-
-
 def new_name(file: Path | None) -> str:
     """Return a name for a load that no other one has."""
     source = "rows" if file is None else "stdin" if str(file) == "-" else file.name
@@ -90,9 +88,11 @@ def new_name(file: Path | None) -> str:
 class Load:
     """A load in this program: where it began, and how far it has come."""
 
-    def __init__(self, engine: Engine, again: Callable[..., Any], add: Callable[..., Any], name: str) -> None:
+    def __init__(
+        self, engine: Engine, again: Callable[..., Any], add: Callable[..., Any], name: str, *, resumed: bool = False
+    ) -> None:
         self._engine, self._again, self._add, self._name = engine, again, add, name
-        self._place = self._before = again(open_load, engine, name)
+        self._place = self._before = again(open_load, engine, name, resumed)
         self.complete, self.note = False, ""
 
     def rest(self, chunks: Iterable[Sequence[Row]]) -> Iterator[Sequence[Row]]:
