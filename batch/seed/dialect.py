@@ -49,7 +49,7 @@ def read_lines(lines: Iterable[str], form: Form, columns: Sequence[Column]) -> t
 
 
 def is_numbered(names: Sequence[str], first: int = 0) -> bool:
-    """Return whether pandas has numbered the columns: 0, 1, ..., and an index without a name."""
+    """Return whether the names count up from `first`, as those of pandas do from 0. An index has no name."""
     given = names[names[:1] == [""] :]
     return len(given) > 0 and list(given) == [str(number) for number in range(first, first + len(given))]
 
@@ -64,7 +64,11 @@ def _rows(lines: Iterable[str], delimiter: str) -> Iterator[list[str]]:
 
 
 def _delimiter(head: list[str], columns: Sequence[Column]) -> str:
-    """Return the character between names of the columns, or that cuts most lines into as many cells, or else alike."""
+    """Return the delimiter that fits best.
+
+    With it the first line holds the names of the columns, or else most lines have a cell for each column, or else most
+    lines have the same number of cells.
+    """
     width = len(columns)
 
     def fit(delimiter: str) -> tuple[bool, int, int, int]:
@@ -89,7 +93,7 @@ def _decimal(sample: list[list[str]], delimiter: str) -> str:
 
 
 def _named(sample: list[list[str]], columns: Sequence[Column], decimal: str) -> bool:
-    """Return whether the first line holds names: theirs, or no number, or the numbers that pandas gives to columns."""
+    """Return whether the first line holds names: those of the columns, or cells without a number, or 0, 1, ... ."""
     if not sample or _holds_names(sample[:1], columns):
         return bool(sample)
     first, rest = sample[0], sample[1:]
@@ -97,13 +101,13 @@ def _named(sample: list[list[str]], columns: Sequence[Column], decimal: str) -> 
         return False
     if not any(is_number(cell.replace(decimal, ".")) for cell in first):
         return True
-    from_zero, start = is_numbered(first), first[0] if first[0].isascii() and first[0].isdigit() else "0"
-    if len(columns) < 2 or not (from_zero or is_numbered(first, int(start))):
+    start = int(first[0]) if first[0].isascii() and first[0].isdigit() else 0
+    if len(columns) < 2 or not is_numbered(first, start):
         return False
     fractions = [any(decimal in cell for cell in row) for row in rest]
-    if from_zero != (len(rest) > 0 and all(fractions)):  # 1,2,3,4 and years may be names, too
+    if (start == 0) != (len(rest) > 0 and all(fractions)):  # 1,2,3,4 and years may be names, too
         raise FormUnclear(f"line 1 is {','.join(first)}: names or a row? Give --names or --no-names")
-    return from_zero
+    return start == 0
 
 
 def _holds_names(first: list[list[str]], columns: Sequence[Column]) -> bool:
