@@ -33,11 +33,6 @@ class Columns(RowFormat):
             raise ArtifactRefused(f"manifest.json: inputs: model.onnx has no input {min(unknown)!r}")
         self.types = types = {each["name"]: self._type(each["name"], each["dtype"]) for each in inputs}
         widths = {name: width for name, *_, width in self._inputs}
-        if wrong := sorted(
-            each["name"] for each in inputs if each["name"] in self.missing and not each["dtype"].startswith("float")
-        ):
-            fix = "fill them before, or export the input as float32"
-            raise ArtifactRefused(f"manifest.json: inputs: {wrong[0]!r} is not a float, so none may be missing; {fix}")
         columns = [types[name] for name in widths for _ in range(widths[name])]
         if len(types) == 1:
             self.row = _list(columns[0], len(columns))
@@ -81,7 +76,10 @@ class Columns(RowFormat):
         return named
 
     def _type(self, name: str, dtype: str) -> Any:
-        """Return the type of one value of an input."""
+        """Return the type of one value of an input; raise `ArtifactRefused` if it cannot be missing, but may be."""
+        if name in self.missing and not dtype.startswith("float"):
+            fix = "fill them before, or export the input as float32"
+            raise ArtifactRefused(f"manifest.json: inputs: {name!r} is not a float, so none may be missing; {fix}")
         if dtype in ("bool", "string"):
             return bool if dtype == "bool" else str
         if not dtype.startswith("float"):
