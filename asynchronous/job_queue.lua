@@ -20,7 +20,7 @@ local function notify(event, ...)
   for _, action in ipairs(actions[event] or {}) do action(...) end
 end
 
--- Sets the lifetime of a key that programs with other settings share. It is never shortened, which could delete their jobs.
+-- Lengthens the lifetime of a key. It is never shortened: programs with other settings share the key and its jobs.
 local function extend(key, lifetime)
   if redis.call('PEXPIRE', key, lifetime, 'GT') == 0 then redis.call('PEXPIRE', key, lifetime, 'NX') end
 end

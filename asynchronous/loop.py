@@ -47,7 +47,7 @@ class Loop:
             if jobs:
                 self._heartbeat.has_claimed = True
                 self._work(jobs)
-        self._release("its worker stopped", counted=False)  # what was read and not started; see sharing/
+        self._release("its worker stopped", counted=False)  # an optional folder may have read more than it started
 
     def _warn_once(self, text: str) -> None:
         if text != self._warning:

@@ -69,8 +69,8 @@ class Model:
             raise PredictFailed(reason) from error
 
     def _call(self, images: Sequence[bytes], deadline: float) -> list[Result]:
-        request = messages.predict_pb2.PredictRequest()
-        request.model_spec.name, request.model_spec.signature_name = self._settings.model_name, "serving_default"
+        spec = {"name": self._settings.model_name, "signature_name": "serving_default"}
+        request = messages.predict_pb2.PredictRequest(model_spec=spec)
         if self._settings.model_version:
             request.model_spec.version.value = self._settings.model_version
         request.inputs["image"].CopyFrom(messages.bytes_tensor(images))

@@ -14,8 +14,8 @@ DRIVERS = {"sqlite", "sqlite+pysqlite", "mysql+pymysql", "mariadb+pymysql"}
 CHARSETS = ("utf8mb4", "utf8mb3", "utf8", "latin1", "ascii", "binary")
 SECONDS = {"connect_timeout", "read_timeout", "write_timeout"}
 FILES = {"ssl_ca", "ssl_cert", "ssl_key"}
-TRUTHS = {"ssl_check_hostname", "local_infile"}
-OPTIONS = FILES | SECONDS | TRUTHS | {"charset", "collation", "unix_socket"}
+FLAGS = {"ssl_check_hostname", "local_infile"}
+OPTIONS = FILES | SECONDS | FLAGS | {"charset", "collation", "unix_socket"}
 LONGEST = 31_536_000  # seconds that the driver takes: a year
 MODE_NAMES = {"ssl", "ssl_mode", "sslmode"}  # MySQL's own clients, PostgreSQL's and JDBC write them in several ways
 # What the words for a mode mean: the connection is encrypted, the certificate checked, the host's name compared.
@@ -52,7 +52,7 @@ def read_address(text: str, arguments: dict[str, Any]) -> tuple[URL, dict[str, A
     if (charset := options.get("charset", "utf8mb4")) not in CHARSETS:
         raise BadAddress(f"{NAME}: ?charset={charset} is not known; leave it out, or write charset=utf8mb4")
     seconds = {name: _seconds(name, options.pop(name)) for name in SECONDS & set(options)}
-    for name in TRUTHS & set(options):
+    for name in FLAGS & set(options):
         if options[name].lower() not in ("true", "false", "1", "0"):
             raise BadAddress(f"{NAME}: {name} is not true or false")
     arguments = arguments | seconds | _tls(modes, options)

@@ -79,7 +79,7 @@ def _file(path: Path, columns: Columns) -> Iterator[Write]:
 
 def _csv(file: TextIO, columns: Columns) -> Write:
     # A label stays as it is, also one that a spreadsheet takes for a formula: programs that join by it need -1 as -1.
-    # The writer quotes a cell for the characters of its line end alone, so it must be given both.
+    # The writer quotes a cell that holds a character of its line end. So its line end has both, and one is written.
     lines = SimpleNamespace(write=lambda line: file.write(line.removesuffix("\r\n") + "\n"))
     writer = csv.writer(lines, lineterminator="\r\n")
     writer.writerow(columns)

@@ -14,7 +14,8 @@ from ..errors import first_error
 from ..model import MODEL_FILE, Model
 
 SUM_TOLERANCE = 1e-3  # of probabilities in float32
-ONE_EACH: Any = [], [1], [None], [1, 1], [None, 1]  # shapes of one value for each row; some converters write 1
+# Shapes of an output with one value for each row. Some converters write 1 for the number of rows.
+ONE_EACH: Any = [], [1], [None], [1, 1], [None, 1]
 
 
 class LabelDescription(BaseModel):

@@ -15,7 +15,7 @@ from ..settings import FROM_ENVIRONMENT
 log = logging.getLogger(__name__)
 
 # Codes of MySQL and MariaDB: row changed, too many connections (of all, of a user, of this user), shutting down, lock
-# wait, deadlock, interrupted, killed, no server at the socket or address, gone, lost, rolled back by the group's rules.
+# wait, deadlock, interrupted, killed, no server at the socket or address, gone, lost, rolled back in a group.
 TRANSIENT = {1020, 1040, 1053, 1203, 1205, 1213, 1226, 1317, 1927, 2002, 2003, 2006, 2013, 2055, 3101}
 
 

@@ -95,7 +95,10 @@ def _without_names(convert: Callable[..., None]) -> Callable[..., None]:
 
 
 def _keep_infinite(adjust: Callable[..., Any]) -> Callable[..., Any]:
-    """Return what adjusts the threshold of a tree, without its endless loop for infinity, where missing values part."""
+    """Return what adjusts the threshold of a tree, but leaves infinity alone, for which `adjust` never ends.
+
+    A split between missing values and all others has such a threshold.
+    """
 
     def adjust_finite(threshold: float, *kind: Any) -> Any:
         return threshold if np.isinf(threshold) else adjust(threshold, *kind)
