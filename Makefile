@@ -49,7 +49,7 @@ coverage: test-tools install-all $(IRIS) $(DIGITS) ## the suite again, measuring
 	@rm -rf .coverage && mkdir .coverage
 	$(PY) -m coverage run -m pytest --numprocesses 2 --dist loadfile
 	@$(PY) -m coverage combine --quiet && $(PY) -m coverage report
-exhaustive: test-tools install-all $(IRIS) $(DIGITS) ## what takes too long for `make test`: each optional part removed alone, many choices of parts lifted, killed Ray clusters
+exhaustive: test-tools install-all $(IRIS) $(DIGITS) ## what takes too long for `make test`: each optional part removed alone, many choices of parts lifted, killed Ray clusters, all benchmarks, InceptionV3
 	$(PY) -m pytest --numprocesses 2 -m exhaustive
 test-tools: ## install what the tests need from Debian, or name it in one line
 	@sh local/python_version.sh "$(PYTHON)"

@@ -3,12 +3,15 @@
 import subprocess
 import sys
 
+import pytest
+
 from benchmarks.against import flatten
 from local.processes import ROOT
 
 TINY = ["--only=runners", "--rows=300", "--runners=1", "--chunks"]
 
 
+@pytest.mark.exhaustive
 def test_both_trees_report_the_same_figures():
     argv = [sys.executable, "-m", "benchmarks.against", "HEAD", "batch", "--rounds=1", *TINY]
     done = subprocess.run(argv, cwd=ROOT, check=False, capture_output=True, text=True, timeout=180)

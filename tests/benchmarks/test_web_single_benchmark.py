@@ -5,6 +5,8 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 from local.lift.parts import optional_folders
 from local.processes import ROOT
 
@@ -31,6 +33,7 @@ def test_an_overload_is_refused_and_what_is_admitted_is_timed():
     assert (calm["refused"], overload["refused"] > 0, overload["p99"] > 0) == (0, True, True)
 
 
+@pytest.mark.exhaustive
 def test_each_optional_folder_is_removed_and_measured():
     parts = optional_folders("web_single")
     argv = [sys.executable, "-m", "benchmarks.web_single.parts", "--rounds=1", "--requests=30"]

@@ -25,12 +25,14 @@ def random_model(tmp_path_factory):
     return folder / "inception_v3" / "1"
 
 
+@pytest.mark.exhaustive
 def test_the_manifest_says_that_the_weights_are_random(random_model):
     manifest = json.loads((random_model / "manifest.json").read_text())
     assert manifest["weights"] == "random"
     assert len(manifest["labels"]) == 1000
 
 
+@pytest.mark.exhaustive
 def test_a_photograph_gets_the_ten_best_of_a_thousand_labels(random_model, photographs):
     serve = tf.saved_model.load(str(random_model)).signatures["serving_default"]
     answer = serve(image=tf.constant(photographs))
