@@ -27,9 +27,8 @@ from .waiting.events import add_events  # optional: waiting
 
 def create_app() -> FastAPI:
     """Build the proxy from the environment's settings. The optional parts may be added in any order."""
-    settings = load_settings()
     app = FastAPI(title="Asynchronous prediction", lifespan=_lifespan)
-    app.state.settings = settings
+    app.state.settings = settings = load_settings()
     app.state.queue = queue = JobQueue(settings)
     app.state.submit = app.state.submit_without_key = api.submit  # optional folders replace them
     app.state.checks = [lambda: queue.call(queue.redis.ping)]  # awaited by /ready; each may raise a ServiceError

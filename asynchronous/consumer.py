@@ -62,7 +62,9 @@ class Consumer:
         entries = lapsed or self.read(">", count, max(1, milliseconds(seconds)))  # 0 would wait forever
         pairs: list[Any] = [value for entry, fields in entries for value in (fields[b"job_id"].decode(), entry)]
         started: list[Any] = self.run("start", int(bool(lapsed)), *pairs, jobs=pairs[::2]) if pairs else []
-        return [Claim(job_id.decode(), *rest, retried=bool(lapsed)) for job_id, *rest in started]
+        images = self.call(lambda: self.redis.mget([key for *_, key in started])) if started else []
+        found = zip(started, images, strict=True)
+        return [Claim(job_id.decode(), *rest, image or b"", bool(lapsed)) for (job_id, *rest, _), image in found]
 
     def _claim_lapsed(self) -> list[Entry]:
         """Claim one entry whose lease has lapsed. It runs alone: an image that kills its worker harms no other."""

@@ -125,18 +125,18 @@ local function start(id, entry, lapsed)
   return job
 end
 
--- Starts jobs that a consumer has claimed; takes an id and an entry for each. Returns {id, entry, times, image} of those
--- that may run.
+-- Starts jobs that a consumer has claimed; takes an id and an entry for each. Returns {id, entry, times, image's key} of
+-- those that may run. To read the images here would cost three times as much of Redis's time for large ones.
 function steps.start(lapsed, ...)
   local names, batch, args = {}, {}, {...}
   for i = 1, #args, 2 do names[#names + 1] = image_of(args[i]) end
-  local found = redis.call('MGET', unpack(names))
+  local all_there = redis.call('EXISTS', unpack(names)) == #names
   for i = 1, #args, 2 do
-    local job, image = start(args[i], args[i + 1], lapsed == '1'), found[(i + 1) / 2]
-    if job and not image then
+    local job = start(args[i], args[i + 1], lapsed == '1')
+    if job and not all_there and redis.call('EXISTS', image_of(job.id)) == 0 then
       finish(job, 'failed', 'reason', 'its image is no longer in Redis')
     elseif job then
-      batch[#batch + 1] = {job.id, job.entry, job.accepted_at, job.expires_at, image}
+      batch[#batch + 1] = {job.id, job.entry, job.accepted_at, job.expires_at, image_of(job.id)}
     end
   end
   if #batch > 0 then notify('claimed', batch, lapsed == '1') end
