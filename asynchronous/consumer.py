@@ -63,8 +63,8 @@ class Consumer:
         pairs: list[Any] = [value for entry, fields in entries for value in (fields[b"job_id"].decode(), entry)]
         started: list[Any] = self.run("start", int(bool(lapsed)), *pairs, jobs=pairs[::2]) if pairs else []
         images = self.call(lambda: self.redis.mget([key for *_, key in started])) if started else []
-        found = zip(started, images, strict=True)
-        return [Claim(job_id.decode(), *rest, image or b"", bool(lapsed)) for (job_id, *rest, _), image in found]
+        found = [(*job[:-1], image or b"") for job, image in zip(started, images, strict=True)]
+        return [Claim(job.decode(), entry, start, end, image, bool(lapsed)) for job, entry, start, end, image in found]
 
     def _claim_lapsed(self) -> list[Entry]:
         """Claim one entry whose lease has lapsed. It runs alone: an image that kills its worker harms no other."""
