@@ -2,15 +2,14 @@
 
 import re
 import uuid
-from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, cast
 
 from fastapi import APIRouter, BackgroundTasks, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from .errors import InvalidValue, RedisAway, ServiceError, documented
 from .job_queue import JobQueue, QueueFull
-from .schemas import Accepted, ExpiredJob, Health, Job
+from .schemas import Accepted, Health, Job
 
 router = APIRouter()
 
@@ -31,12 +30,11 @@ class JobUnknown(ServiceError):
 
 
 def job_queue(request: Request) -> JobQueue:
-    queue: JobQueue = request.app.state.queue
-    return queue
+    return cast(JobQueue, request.app.state.queue)
 
 
-async def read_image(request: Request) -> AsyncIterator[bytes]:
-    """Give the request's raw body, unless an optional folder overrides this. Only the model finds out what it is."""
+async def read_image(request: Request) -> bytes:
+    """Return the request's raw body, unless an optional folder overrides this. Only the model finds out what it is."""
     image = bytearray()
     async for chunk in request.stream():  # FastAPI's own `max_body_size` does not name the limit in its 413
         image += chunk
@@ -44,7 +42,7 @@ async def read_image(request: Request) -> AsyncIterator[bytes]:
             raise ImageTooLarge(f"image: at most {MAX_IMAGE_BYTES} bytes")
     if not image:
         raise InvalidValue("image: is empty")
-    yield bytes(image)
+    return bytes(image)
 
 
 async def submit(request: Request, image: bytes, _: BackgroundTasks) -> str:
@@ -52,6 +50,7 @@ async def submit(request: Request, image: bytes, _: BackgroundTasks) -> str:
     return await job_queue(request).submit(uuid.uuid4().hex, image, getattr(request.state, "fields", ""))
 
 
+Image = Annotated[bytes, Depends(read_image)]
 Queue = Annotated[JobQueue, Depends(job_queue)]
 Wait = Annotated[float, Query(ge=0, le=30, allow_inf_nan=False, description="Seconds to wait for the job's end.")]
 
@@ -62,9 +61,7 @@ Wait = Annotated[float, Query(ge=0, le=30, allow_inf_nan=False, description="Sec
     openapi_extra={"requestBody": {"required": True, "content": IMAGE_BODY}},
     responses=documented(ImageTooLarge, InvalidValue, QueueFull, RedisAway),
 )
-async def predict(
-    request: Request, image: Annotated[bytes, Depends(read_image)], tasks: BackgroundTasks, response: Response
-) -> Accepted:
+async def predict(request: Request, image: Image, tasks: BackgroundTasks, response: Response) -> Accepted:
     """Accept one image, and answer with the id of its job."""
     job_id: str = await request.app.state.submit(request, image, tasks)
     response.headers["Location"] = f"{request.scope.get('root_path', '')}/job/{job_id}"
@@ -82,15 +79,15 @@ async def find_job(job_id: str, queue: JobQueue, wait: float = 0) -> Job:
 @router.get(
     "/job/{job_id}",
     response_model=Job,
-    responses=documented(JobUnknown, InvalidValue, RedisAway) | {202: {"model": Job}, 410: {"model": ExpiredJob}},
+    responses=documented(JobUnknown, InvalidValue, RedisAway) | {202: {"model": Job}, 410: {"model": Job}},
 )
 async def job(job_id: str, queue: Queue, wait: Wait = 0) -> Response:
     """Return a job: with 202 until it has ended, then with 200 and its label or the reason why it failed."""
     found = await find_job(job_id, queue, wait)
-    answer = found.model_dump(mode="json", exclude_none=True)
+    status = 200 if found.ended else 202
     if found.status == "expired":
-        return JSONResponse(answer | {"detail": f"job_id: expired, {found.reason}"}, 410)
-    return JSONResponse(answer, 200 if found.ended else 202)
+        status, found.detail = 410, f"job_id: expired, {found.reason}"
+    return JSONResponse(found.model_dump(mode="json", exclude_none=True), status)
 
 
 @router.get("/health")

@@ -27,11 +27,11 @@ from .waiting.events import add_events  # optional: waiting
 
 def create_app() -> FastAPI:
     """Build the proxy from the environment's settings. The optional parts may be added in any order."""
-    settings = load_settings()
     app = FastAPI(title="Asynchronous prediction", lifespan=_lifespan)
-    app.state.settings, app.state.queue = settings, JobQueue(settings)
+    app.state.settings = settings = load_settings()
+    app.state.queue = queue = JobQueue(settings)
     app.state.submit = app.state.submit_without_key = api.submit  # optional folders replace them
-    app.state.checks = [app.state.queue.ping]  # awaited by /ready; each raises a ServiceError if it fails
+    app.state.checks = [lambda: queue.call(queue.redis.ping)]  # awaited by /ready; each may raise a ServiceError
     app.state.contexts = []  # functions of the app that return an async context, which lasts while the app runs
     app.state.metrics = []  # functions that return more metrics; see telemetry/
     app.state.at_stop = []  # functions that are called when the server is told to stop; see server/

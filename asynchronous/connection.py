@@ -18,7 +18,8 @@ EXTRA_CONNECTIONS = 8  # of the proxy: for a subscription, and for what optional
 
 
 def _explain(error: Exception) -> RedisAway:
-    return RedisAway(f"Redis: not available ({type(error).__name__}: {error}), try again later")
+    text = str(error).partition(", with args beginning with")[0]  # of an unknown command; they may contain the password
+    return RedisAway(f"Redis: not available ({type(error).__name__}: {text}), try again later")
 
 
 explain: Callable[[Exception], RedisAway] = _explain

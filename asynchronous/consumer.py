@@ -62,9 +62,8 @@ class Consumer:
         entries = lapsed or self.read(">", count, max(1, milliseconds(seconds)))  # 0 would wait forever
         pairs: list[Any] = [value for entry, fields in entries for value in (fields[b"job_id"].decode(), entry)]
         started: list[Any] = self.run("start", int(bool(lapsed)), *pairs, jobs=pairs[::2]) if pairs else []
-        names = [self._keys.image(job.decode()) for job, *_ in started]
-        images = self.call(lambda: self.redis.mget(names)) if names else []
-        found = [(*job, image or b"") for job, image in zip(started, images, strict=True)]
+        images = self.call(lambda: self.redis.mget([key for *_, key in started])) if started else []
+        found = [(*job[:-1], image or b"") for job, image in zip(started, images, strict=True)]
         return [Claim(job.decode(), entry, start, end, image, bool(lapsed)) for job, entry, start, end, image in found]
 
     def _claim_lapsed(self) -> list[Entry]:
@@ -83,9 +82,8 @@ class Consumer:
         """End each job with its result and acknowledge it. A job that has already ended stays as it is."""
         flat: list[Any] = []
         for job, result in zip(jobs, results, strict=True):
-            done = "done", result.label, result.probability
             flat += job.job_id, job.entry, job.accepted_at, job.expires_at
-            flat += ("failed", result.refused, "") if result.refused else done
+            flat += ("failed", result.refused, "") if result.refused else ("done", result.label, result.probability)
         self.run("finish", *flat, jobs=[job.job_id for job in jobs])
 
     def release(self, reason: str, *, counted: bool) -> None:

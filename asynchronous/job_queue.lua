@@ -20,9 +20,10 @@ local function notify(event, ...)
   for _, action in ipairs(actions[event] or {}) do action(...) end
 end
 
--- Lengthens the lifetime of a key. It is never shortened: programs with other settings share the key and its jobs.
+-- Lengthens the lifetime of a key, and returns whether it was shorter. It is never shortened: programs with other
+-- settings share the key and its jobs.
 local function extend(key, lifetime)
-  if redis.call('PEXPIRE', key, lifetime, 'GT') == 0 then redis.call('PEXPIRE', key, lifetime, 'NX') end
+  return redis.call('PEXPIRE', key, lifetime, 'GT') == 1 or redis.call('PEXPIRE', key, lifetime, 'NX') == 1
 end
 
 local function record_of(id) return PREFIX .. id .. RECORD end
@@ -124,8 +125,8 @@ local function start(id, entry, lapsed)
   return job
 end
 
--- Starts jobs that a consumer has claimed; takes an id and an entry for each. Returns {id, entry, times} of those that
--- may run.
+-- Starts jobs that a consumer has claimed; takes an id and an entry for each. Returns {id, entry, times, image's key} of
+-- those that may run. To read the images here would cost three times as much of Redis's time for large ones.
 function steps.start(lapsed, ...)
   local names, batch, args = {}, {}, {...}
   for i = 1, #args, 2 do names[#names + 1] = image_of(args[i]) end
@@ -135,7 +136,7 @@ function steps.start(lapsed, ...)
     if job and not all_there and redis.call('EXISTS', image_of(job.id)) == 0 then
       finish(job, 'failed', 'reason', 'its image is no longer in Redis')
     elseif job then
-      batch[#batch + 1] = {job.id, job.entry, job.accepted_at, job.expires_at}
+      batch[#batch + 1] = {job.id, job.entry, job.accepted_at, job.expires_at, image_of(job.id)}
     end
   end
   if #batch > 0 then notify('claimed', batch, lapsed == '1') end
@@ -187,11 +188,11 @@ function steps.join(restarted)
   local made = redis.pcall('XGROUP', 'CREATE', QUEUE, GROUP, 0, 'MKSTREAM')
   if made.err and not made.err:find('BUSYGROUP') then return made end
   extend(QUEUE, JOB_LIFETIME + RESULT_LIFETIME)
+  notify('joined', restarted == '1')
   for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', QUEUE, GROUP)) do
     local name, leases, idle = consumer[2], consumer[4], consumer[6]
     if leases == 0 and idle > CONSUMER_LIFETIME then redis.call('XGROUP', 'DELCONSUMER', QUEUE, GROUP, name) end
   end
-  if restarted == '1' then notify('restarted') end
 end
 
 local function run(step, ...)

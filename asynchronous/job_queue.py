@@ -43,9 +43,6 @@ class JobQueue:
         except ERRORS as error:
             raise explain(error) from error
 
-    async def ping(self) -> None:
-        await self.call(self.redis.ping)
-
     async def submit(self, job_id: str, image: bytes, fields: str = "") -> str:
         """Store image, record (`fields` for it are a JSON list) and place in the queue in one step, safe to repeat."""
         if await self.submit_step(job_id, image, fields) == b"full":

@@ -33,26 +33,27 @@ class Loop:
         while not self._heartbeat.stop:
             self._heartbeat.beat()
             if problem := next(filter(None, (obstacle() for obstacle in self.obstacles)), ""):
-                self._warn_once(f"{problem}; waiting for it")
-                time.sleep(_RETRY_SECONDS)
+                self._wait_for(problem)
                 continue
-            self._warning = ""
             try:
                 jobs = self.queue.claim(0.05 if burst else 0.5, self.batch_size())
                 if burst and not jobs and self.queue.queue_is_empty():
                     return
-            except RedisAway:  # the reply that was lost may have contained jobs
+            except RedisAway as error:  # the reply that was lost may have contained jobs
                 self._release("Redis went away", counted=False)
+                self._wait_for(error)
                 continue
+            self._warning = ""
             if jobs:
                 self._heartbeat.has_claimed = True
                 self._work(jobs)
         self._release("its worker stopped", counted=False)  # an optional folder may have read more than it started
 
-    def _warn_once(self, text: str) -> None:
-        if text != self._warning:
-            log.warning(text)
-        self._warning = text
+    def _wait_for(self, problem: str | RedisAway) -> None:
+        if str(problem) != self._warning:  # once
+            log.warning("%s; waiting for it", problem)
+        self._warning = str(problem)
+        time.sleep(_RETRY_SECONDS)
 
     def _work(self, jobs: list[Claim]) -> None:
         self._heartbeat.beat()
@@ -82,6 +83,5 @@ class Loop:
                     raise  # there is nothing to lose yet
                 if self._heartbeat.stop:
                     return log.error("%s; stopping nevertheless", error)
-                self._warn_once(f"{error}; waiting for it")
                 self._heartbeat.beat()
-                time.sleep(_RETRY_SECONDS)
+                self._wait_for(error)

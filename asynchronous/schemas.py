@@ -5,8 +5,6 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, Field
 
-from .errors import Problem
-
 
 class Accepted(BaseModel):
     job_id: str = Field(examples=["9f0c2b1d5e6f4a7b8c9d0e1f2a3b4c5d"])
@@ -32,6 +30,8 @@ class Job(BaseModel):
     replay_of: str | None = Field(None, description="The failed or expired job whose image this job was made from.")
     replayed_as: str | None = Field(None, description="The job that was made from this job's image after its end.")
 
+    detail: str | None = Field(None, description="Names the field, if the status is 410.")
+
     @classmethod
     def of_record(cls, job_id: str, record: dict[str, Any]) -> Self:
         """Return the job of a record in Redis."""
@@ -43,10 +43,6 @@ class Job(BaseModel):
     def ended(self) -> bool:
         """Return whether the state is terminal: it never changes again."""
         return self.status not in ("pending", "running")
-
-
-class ExpiredJob(Job, Problem):
-    pass
 
 
 class Health(BaseModel):

@@ -85,8 +85,7 @@ def main() -> None:
     Script(settings)  # a wrong setting of an optional folder ends the program here, not its children one by one
     look_at_redis(settings)  # optional: checks
     heartbeats = [SPAWN.RawValue(Heartbeat) for _ in range(settings.worker_processes)]
-    name = f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
-    names = [f"{name}-{number}" for number in range(settings.worker_processes)]
+    names = [f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}" for _ in heartbeats]
 
     def stop(_signal: int = 0, _frame: FrameType | None = None) -> None:
         for heartbeat in heartbeats:
@@ -94,7 +93,7 @@ def main() -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    log.info("%d processes start as %s", len(names), name)
+    log.info("%d processes start as %s", len(names), ", ".join(names))
     run = run_all
     run = watched(SPAWN, prepare_child, run_child)  # optional: supervision
     try:

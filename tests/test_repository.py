@@ -53,7 +53,7 @@ ROLES = {
     "asynchronous": "app api model worker job_queue schemas settings errors",
     "batch": "job runner queries tables database model artifact schemas settings errors",
 }
-LARGEST_ROOT = {"web_single": 432, "synchronous": 300, "asynchronous": 761, "batch": 668}  # non-blank lines of Python
+LARGEST_ROOT = {"web_single": 432, "synchronous": 300, "asynchronous": 750, "batch": 668}  # non-blank lines of Python
 LARGEST_SCRIPT = 200  # non-blank lines of asynchronous/job_queue.lua
 LARGEST_MODULE, LARGEST_FUNCTION, LARGEST_README = 150, 40, 80  # lines
 LARGEST_FILE = 300_000  # bytes

@@ -8,11 +8,13 @@ import asyncio
 import json
 import signal
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 
 from ..errors import RedisAway
 from ..job_queue import JobQueue
 from ..settings import Settings, load_settings, read_environment
-from .delivery import Delivery
+from .delivery import IN_FLIGHT, Delivery
 from .settings import DeliverySettings
 from .undelivered import retry, undelivered
 from .webhook import Sender
@@ -21,7 +23,9 @@ from .webhook import Sender
 async def deliver(settings: Settings) -> None:
     """Deliver until SIGTERM or SIGINT."""
     chosen, queue = read_environment(DeliverySettings), JobQueue(settings)
-    async with queue.redis, Sender(chosen) as sender:
+    # A look-up of a name takes a thread, and hosts whose names are looked up in vain must not delay the others.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(IN_FLIGHT))
+    async with aclosing(queue.redis), Sender(chosen) as sender:
         delivery = Delivery(queue, sender, chosen)
         for name in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(name, delivery.stop)
@@ -31,7 +35,7 @@ async def deliver(settings: Settings) -> None:
 async def manage(settings: Settings, arguments: argparse.Namespace) -> int:
     """List the jobs that were not delivered, or schedule some of them again; return the exit code."""
     queue = JobQueue(settings)
-    async with queue.redis:
+    async with aclosing(queue.redis):
         found = await undelivered(queue)
         if arguments.command == "list":
             print(*(json.dumps(each) for each in found), sep="\n", end="\n" if found else "")

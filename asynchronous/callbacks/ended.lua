@@ -16,15 +16,27 @@ on('accepted', function(record)
   end
 end)
 
+-- Lengthens the lifetime of a stream and trims it: an entry is kept for `lifetime` at least, and twice as long at most.
+-- Programs with longer lifetimes may share the stream. It lives twice as long as its entries need. So if this program
+-- could lengthen that, what is older than twice its own lifetime has outlived every program's.
 local function renew(stream, lifetime)
-  redis.call('XTRIM', stream, 'MINID', '~', NOW - lifetime)
-  extend(stream, lifetime)
+  if extend(stream, 2 * lifetime) then redis.call('XTRIM', stream, 'MINID', '~', NOW - 2 * lifetime) end
 end
 
 on('step_over', function()
   if #ends == 0 then return end
   redis.call('XADD', ENDED_JOBS, '*', unpack(ends))
   renew(ENDED_JOBS, ENDED_LIFETIME)
+end)
+
+on('needed', function(need, id)
+  need('XADD XLEN XTRIM XACK PEXPIRE XGROUP|CREATE XREADGROUP|GROUP|' .. CALLBACK_GROUP .. '|name|STREAMS', ENDED_JOBS)
+  need('ZADD ZRANGEBYSCORE ZREM ZSCORE', CALLBACKS)
+  need('XADD XLEN XDEL XTRIM XRANGE PEXPIRE', UNDELIVERED)
+  need('HEXISTS', record_of(id))
+  redis.call('XLEN', ENDED_JOBS) -- these fail if a key is of another type
+  redis.call('ZSCORE', CALLBACKS, '')
+  redis.call('XLEN', UNDELIVERED)
 end)
 
 -- Makes the group that reads the stream.

@@ -1,8 +1,8 @@
 """What `ended.lua` keeps in Redis; `_x` follows the name of the queue.
 
-    jobs_ended         stream: an entry for each step, {job_id: status}     JOB_LIFETIME + RESULT_LIFETIME
+    jobs_ended         stream: an entry for each step, {job_id: status}     JOB_LIFETIME + RESULT_LIFETIME, or twice
     jobs_callbacks     sorted set: jobs to deliver, by the time when        until they are delivered or given up
-    jobs_undelivered   stream: jobs whose delivery was given up             UNDELIVERED_LIFETIME
+    jobs_undelivered   stream: jobs whose delivery was given up             UNDELIVERED_LIFETIME, or twice
 
 URL, attempts and the last error are fields of the job's record.
 """

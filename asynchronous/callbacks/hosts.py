@@ -12,7 +12,8 @@ from .settings import CallbackSettings
 
 MAX_LENGTH = 2000
 _PORTS = {"http": 80, "https": 443}
-_EMBEDDING = [ipaddress.ip_network(text) for text in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")]
+_ASSIGNED = ipaddress.ip_network("2000::/3")  # all IPv6 addresses of the Internet are in it
+_TUNNELS = [ipaddress.ip_network(text) for text in ("2002::/16", "2001::/32")]  # they contain an IPv4 address
 
 
 class Refused(Exception):
@@ -81,6 +82,6 @@ def is_public(text: str) -> bool:
     address = ipaddress.ip_address(text.partition("%")[0])
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
         address = address.ipv4_mapped
-    if isinstance(address, ipaddress.IPv6Address) and any(address in network for network in _EMBEDDING):
-        return False
+    if isinstance(address, ipaddress.IPv6Address):
+        return address in _ASSIGNED and address.is_global and not any(address in network for network in _TUNNELS)
     return address.is_global and not address.is_multicast

@@ -22,14 +22,16 @@ class CallbackSettings(BaseSettings):
     callback_private: bool = False  # whether a host may have an address of a private network
 
 
-def _is_secret(file: Path) -> Path:
+def _has_secrets(file: Path) -> Path:
+    """Return a file with a secret; with several, as while receivers change from an old one to a new one."""
     try:
-        secret = base64.b64decode(file.read_text().strip().removeprefix("whsec_"), validate=True)
+        words = file.read_text().split()
+        secrets = [base64.b64decode(word.removeprefix("whsec_"), validate=True) for word in words]
     except OSError as error:
         raise ValueError(f"{file} cannot be read: {error.strerror}") from None
     except (binascii.Error, UnicodeDecodeError):
         raise ValueError(f"{file} does not contain whsec_ and base64") from None
-    if len(secret) < 24:
+    if min(map(len, secrets), default=0) < 24:
         raise ValueError(f"{file} contains fewer than 24 bytes in base64")
     return file
 
@@ -37,7 +39,7 @@ def _is_secret(file: Path) -> Path:
 class DeliverySettings(CallbackSettings):
     """Those of the program that delivers."""
 
-    callback_secret_file: Annotated[Path, AfterValidator(_is_secret)] | None = None  # the program needs it
+    callback_secret_file: Annotated[Path, AfterValidator(_has_secrets)] | None = None  # the program needs it
     callback_timeout: float = Field(default=10, gt=0, le=30)
     callback_attempts: PositiveInt = 8
     callback_first_pause: Seconds = 2

@@ -12,13 +12,13 @@ from .settings import DeliverySettings
 
 
 class Sender:
-    """Sends with one secret. As an async context manager, it closes its connections."""
+    """Signs with each secret of CALLBACK_SECRET_FILE. As an async context manager, it closes its connections."""
 
     def __init__(self, settings: DeliverySettings) -> None:
         if settings.callback_secret_file is None:
             raise SystemExit("wrong settings: CALLBACK_SECRET_FILE: must name a file with whsec_ and base64")
         self._settings = settings
-        self._webhook = Webhook(settings.callback_secret_file.read_text().strip())
+        self._webhooks = [Webhook(secret) for secret in settings.callback_secret_file.read_text().split()]
         # Without the environment's proxies, and without redirects: both would lead around the checked address.
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
         self._client = httpx.AsyncClient(trust_env=False, timeout=settings.callback_timeout, limits=limits)
@@ -45,7 +45,7 @@ class Sender:
             "content-type": "application/json",
             "webhook-id": f"msg_{job.job_id}",  # the same at each attempt, and an end never changes
             "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": self._webhook.sign(f"msg_{job.job_id}", now, body),
+            "webhook-signature": " ".join(each.sign(f"msg_{job.job_id}", now, body) for each in self._webhooks),
         }
         extensions = {"sni_hostname": url.host}
         request = self._client.build_request(

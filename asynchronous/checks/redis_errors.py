@@ -9,14 +9,28 @@ from ..errors import RedisAway
 # Redis is busy, loading, full, demoted or failing over; it has no disk or no replicas to write to; it lost the script.
 _TRANSIENT = ["BUSY", "LOADING", "MASTERDOWN", "READONLY", "MISCONF", "NOREPLICAS", "OOM", "NOSCRIPT", "NOGROUP"]
 _TRANSIENT += ["UNBLOCKED", "TRYAGAIN", "CLUSTERDOWN"]
+_NO_MASTER = "^No master found for '[^']*'$"  # without the error of a Sentinel
 _CLUSTER = "this Redis is a cluster: set REDIS_URL to redis+cluster://..., and QUEUE to a name in braces such as {jobs}"
+_OLD = "use Redis 7.0 or later, or Valkey"
+# By what Redis or redis-py says.
 _REMEDIES = {
-    "WRONGTYPE": "another application has a key of this name: set QUEUE to another name",
-    "NOPERM": "the user in REDIS_URL needs the permissions that REDIS.md lists",
-    "WRONGPASS": "the user name or the password in REDIS_URL is wrong",
-    "NOAUTH": "REDIS_URL needs a password",
-    "CROSSSLOT": _CLUSTER,
-    "MOVED": _CLUSTER,
+    "^WRONGTYPE": "another application has a key of this name: set QUEUE to another name",
+    "^NOPERM|ACL failure in script|user executing the script can't": (
+        "the user in REDIS_URL needs the permissions that REDIS.md lists"
+    ),
+    "^WRONGPASS|invalid password": "the user name or the password in REDIS_URL is wrong",
+    "^NOAUTH": "REDIS_URL needs a password",
+    "without any password configured": "this Redis has no password: take it out of REDIS_URL",
+    "^DENIED": "this Redis is in protected mode: give it a password",
+    "^(CROSSSLOT|MOVED|ASK)|must map to the same key slot|not allowed in cluster mode": _CLUSTER,
+    "Cluster mode is not enabled|cluster support disabled": "this Redis is not a cluster: set REDIS_URL to redis://...",
+    "DB index": "REDIS_URL must end with the number of a database that this Redis has",
+    "auth:AuthenticationError": "sentinel_username or sentinel_password in REDIS_URL is missing or wrong",
+    _NO_MASTER: "no Sentinel has a master of this name, or it is down",
+    "'SENTINEL'": "REDIS_URL must name Sentinels after redis+sentinel://",
+    "(?i)wrong number of arg": _OLD,
+    "(?i)unknown (redis )?command": f"this Redis, or a proxy before it, has a command turned off or lacks it: {_OLD}",
+    "(?i)Permission denied": "the program may not open the socket in REDIS_URL",
 }
 
 
@@ -26,19 +40,29 @@ class RedisMisconfigured(RedisAway):
     passes = False
 
 
-def error_code(error: Exception) -> str:
+def error_code(error: BaseException) -> str:
     """Return the word that begins Redis's error message; redis-py cuts off the words that it knows."""
     return getattr(error, "status_code", None) or str(error).partition(" ")[0]
 
 
-def explain_kind(error: Exception) -> RedisAway:
+def explain_kind(error: BaseException) -> RedisAway:
     """Return the error as one of the two kinds, in one line. An unknown error is not transient."""
-    code, text = error_code(error), re.sub(r" script: (on @|[0-9a-f]{40}).*", "", str(error).partition("\n")[0])
-    code = "NOPERM" if "ACL failure in script" in text or "user executing the script can't" in text else code
-    code = "CROSSSLOT" if "must map to the same key slot" in text else code  # redis-py says so by itself
-    lost = isinstance(error, (ConnectionError, TimeoutError, OSError, ClusterError, RedisClusterException))
-    refused = isinstance(error, AuthenticationError) or ("[SSL" in text and "EOF" not in text)
-    if code in _TRANSIENT or text.startswith("max number of clients") or (lost and not refused and code != "CROSSSLOT"):
-        return RedisAway(f"Redis: not available ({type(error).__name__}: {text}), try again later")
+    if isinstance(error, RedisClusterException) and (cause := error.__cause__ or error.__context__):
+        return explain_kind(cause)  # what a node answered when it was asked for the cluster's nodes
+    code, text = error_code(error), _text(error)
     text = text if text.startswith(code) else f"{code} {text}"
-    return RedisMisconfigured(f"Redis: misconfigured: {text}" + (f" ({_REMEDIES[code]})" if code in _REMEDIES else ""))
+    remedy = next((f" ({remedy})" for pattern, remedy in _REMEDIES.items() if re.search(pattern, text)), "")
+    passes = code in _TRANSIENT or "max number of clients" in text or re.search(_NO_MASTER, text)
+    lost = isinstance(error, (ConnectionError, TimeoutError, OSError, ClusterError, RedisClusterException))
+    refused = isinstance(error, AuthenticationError) or ("[SSL" in text and "EOF" not in text) or remedy
+    if passes or (lost and not refused):
+        return RedisAway(f"Redis: not available ({type(error).__name__}: {_text(error)}{remedy}), try again later")
+    return RedisMisconfigured(f"Redis: misconfigured: {text}{remedy}")
+
+
+def _text(error: BaseException) -> str:
+    """Return the message without places in scripts, names of Python objects, and the arguments of an unknown command.
+
+    These may contain the password."""
+    text = re.sub(r" script: (on @|[0-9a-f]{40}).*|, with args beginning with.*", "", str(error).partition("\n")[0])
+    return re.sub(r"<redis.*?host=([^,)]*),port=(\d+).*?>\)>\)>", r"\1:\2", text)

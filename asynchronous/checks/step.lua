@@ -1,5 +1,31 @@
--- Tries every command that a job needs, on a job that does not exist afterwards.
+-- Tries what a job needs.
+
+-- Fails if this user may not run one of these commands on `key`. What precedes the key follows the command after a `|`.
+-- It changes nothing, so it also tries what only workers do. Redis 6 and some other servers cannot tell.
+local function need(commands, key)
+  if not redis.acl_check_cmd then return end
+  for command in commands:gmatch('%S+') do
+    local words = {}
+    for word in command:gmatch('[^|]+') do words[#words + 1] = word end
+    words[#words + 1], words[#words + 2] = key, key -- a second argument, because some commands have two at least
+    local known, allowed = pcall(redis.acl_check_cmd, unpack(words))
+    if not known then error({err = 'ERR unknown command ' .. command}) end
+    if not allowed then error({err = 'NOPERM this user may not run ' .. command .. ' on ' .. key}) end
+  end
+end
+
+on('needed', function(_, id)
+  need('HSET HGET HMGET HGETALL EXISTS DEL PEXPIRE', record_of(id))
+  need('SET MGET EXISTS DEL PEXPIRE', image_of(id))
+  need('XADD XLEN XDEL XACK XPENDING XCLAIM XRANGE PEXPIRE', QUEUE)
+  need('XGROUP|CREATE XGROUP|DELCONSUMER XINFO|CONSUMERS XREADGROUP|GROUP|' .. GROUP .. '|name|STREAMS', QUEUE)
+end)
+
+on('joined', function() notify('needed', need, '0') end) -- a worker starts, or Redis was away
+
+-- Runs the commands that accept a job, on a job that does not exist afterwards.
 function steps.probe(id)
+  notify('needed', need, id)
   local entry = redis.call('XADD', QUEUE, '*', 'job_id', id)
   redis.call('XDEL', QUEUE, entry)
   extend(QUEUE, JOB_LIFETIME + RESULT_LIFETIME)
@@ -8,5 +34,4 @@ function steps.probe(id)
   redis.call('HMGET', record_of(id), 'status')
   redis.call('HGETALL', record_of(id))
   redis.call('DEL', record_of(id), image_of(id))
-  notify('probed')
 end

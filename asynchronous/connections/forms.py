@@ -18,7 +18,7 @@ import redis.asyncio
 from redis.asyncio.connection import parse_url
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel as AsyncSentinel
-from redis.backoff import ExponentialBackoff
+from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.sentinel import Sentinel
 
 from .pools import HealingPool, HealingSentinelPool, Pool
@@ -101,4 +101,6 @@ def _sentinel(url: str, options: dict[str, Any]) -> tuple[Any, str, dict[str, An
     master = {**_options(url), "db": int(database or 0), **options}
     own = {key: master.pop(f"sentinel_{key}") for key in ("username", "password") if f"sentinel_{key}" in master}
     tls = {key: value for key, value in master.items() if key.startswith("ssl")}
-    return _addresses(url), name, master, {**own, **tls, "socket_timeout": 2, "socket_connect_timeout": 1}
+    own |= {**tls, "socket_timeout": 2, "socket_connect_timeout": 1}
+    own["retry"] = type(options["retry"])(NoBackoff(), 0)  # the next Sentinel is asked instead
+    return _addresses(url), name, master, own

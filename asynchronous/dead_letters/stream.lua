@@ -8,17 +8,31 @@ local function memory_is_scarce()
   return most > 0 and 2 * tonumber(memory:match('\nused_memory:(%d+)')) > most
 end
 
+-- Deletes some of the oldest dead letters whose images are gone by now. Each has its own lifetime, because programs with
+-- other settings share the stream.
+local function drop_old()
+  for _, letter in ipairs(redis.call('XRANGE', DEAD_LETTERS, '-', '+', 'COUNT', 100)) do
+    local id, fields = unpack(letter)
+    local kept_until = tonumber(fields[10]) or id:match('%d+') + DEAD_LETTER_LIFETIME -- none in those of an old version
+    if kept_until <= NOW then redis.call('XDEL', DEAD_LETTERS, id) end
+  end
+end
+
 on('given_up', function(job, status, reason)
   if memory_is_scarce() then return end
-  if redis.call('XLEN', DEAD_LETTERS) >= MAX_DEAD_LETTERS then
-    redis.call('XTRIM', DEAD_LETTERS, 'MINID', NOW - DEAD_LETTER_LIFETIME) -- their images are gone by now
-    if redis.call('XLEN', DEAD_LETTERS) >= MAX_DEAD_LETTERS then return end
-  end
+  drop_old()
+  if redis.call('XLEN', DEAD_LETTERS) >= MAX_DEAD_LETTERS then return end
   job.keep_image = true
-  redis.call('XADD', DEAD_LETTERS, 'MINID', NOW - DEAD_LETTER_LIFETIME, '*',
-    'job_id', job.id, 'status', status, 'reason', reason, 'attempts', job.attempts)
+  redis.call('XADD', DEAD_LETTERS, '*', 'job_id', job.id, 'status', status, 'reason', reason, 'attempts', job.attempts,
+    'kept_until', NOW + DEAD_LETTER_LIFETIME)
   extend(DEAD_LETTERS, DEAD_LETTER_LIFETIME)
   redis.call('PEXPIRE', image_of(job.id), DEAD_LETTER_LIFETIME)
+end)
+
+on('needed', function(need, id)
+  need('XADD XLEN XRANGE XDEL PEXPIRE', DEAD_LETTERS)
+  need('STRLEN RENAME PEXPIRE', image_of(id))
+  redis.call('XLEN', DEAD_LETTERS) -- fails if it is of another type
 end)
 
 on('measured', function(gauges)

@@ -68,6 +68,7 @@ class DeadLetters:
         for entry, fields in entries:
             ended_at = datetime.fromtimestamp(int(entry.partition("-")[0]) / 1000, UTC).isoformat("T", "seconds")
             attempts = int(fields.pop("attempts"))
+            fields.pop("kept_until", None)  # for the script
             yield DeadLetter(entry=entry, ended_at=ended_at, attempts=attempts, **fields)
 
     def replay(self, letter: DeadLetter) -> str:

@@ -1,3 +1,5 @@
+on('needed', function(need, id) need('HGET HMGET HSET PEXPIRE', PREFIX .. id .. KEY) end)
+
 -- Takes the key's hash, and the job that the caller has found there. Returns the job's id; the id of an earlier job if
 -- the key was used before for the same image; 'full', 'conflict', or 'again' if the key now belongs to another job.
 function steps.submit_with_key(id, image, fields, key, fingerprint, expected)

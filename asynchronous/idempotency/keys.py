@@ -4,4 +4,11 @@ In Redis, `{sha256 of the key}_key` is a hash with the job's id and the image's 
 RESULT_LIFETIME; a key is forgotten with its job.
 """
 
+from collections.abc import Mapping
+
 KEY = "_key"
+
+
+def constants() -> Mapping[str, object]:
+    """Return the constants of `keys.lua`."""
+    return {"KEY": KEY}

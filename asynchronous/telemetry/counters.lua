@@ -27,11 +27,16 @@ end)
 
 on('callback', function(outcome) count('callbacks_' .. outcome, 1) end)
 
-on('restarted', function() count('worker_restarts', 1) end)
+on('joined', function(restarted) if restarted then count('worker_restarts', 1) end end)
 
 on('step_over', function()
   for field, by in pairs(totals) do redis.call('HINCRBY', COUNTERS, field, by) end
   if next(totals) then redis.call('PEXPIRE', COUNTERS, COUNTERS_LIFETIME) end
+end)
+
+on('needed', function(need)
+  need('HINCRBY HGETALL PEXPIRE', COUNTERS)
+  redis.call('HGET', COUNTERS, '') -- fails if it is of another type
 end)
 
 -- Returns gauges and totals, each as a list of names and values.

@@ -15,7 +15,7 @@ on('step_over', function()
   if #changed > 0 then redis.pcall('PUBLISH', PREFIX .. CHANGED, table.concat(changed, ' ')) end
 end)
 
-on('probed', function()
-  redis.call('PUBLISH', PREFIX .. ENDED, '')
-  redis.call('PUBLISH', PREFIX .. CHANGED, '')
+on('needed', function(need)
+  need('PUBLISH SUBSCRIBE', PREFIX .. ENDED)
+  need('PUBLISH SUBSCRIBE', PREFIX .. CHANGED)
 end)

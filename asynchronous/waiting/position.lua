@@ -19,6 +19,11 @@ on('step_over', function()
   if claimed or last_number then extend(POSITIONS, JOB_LIFETIME + RESULT_LIFETIME) end
 end)
 
+on('needed', function(need)
+  need('HGET HSET PEXPIRE', POSITIONS)
+  redis.call('HGET', POSITIONS, '') -- fails if it is of another type
+end)
+
 -- The number of entries up to `last` whose lease has lapsed. They are claimed before all new entries.
 local function lapsed(last)
   local entries = redis.pcall('XPENDING', QUEUE, GROUP, 'IDLE', LEASE, '-', last, SCAN)

@@ -28,6 +28,14 @@ BUSY = "local e = redis.call('TIME')[1] + ARGV[1] while tonumber(redis.call('TIM
         (AuthenticationError("invalid username-password pair", status_code="WRONGPASS"), RedisMisconfigured),
         (ResponseError("WRONGTYPE Operation against a key"), RedisMisconfigured),
         (ConnectionError("Error 1 connecting: [SSL: CERTIFICATE_VERIFY_FAILED]"), RedisMisconfigured),
+        (ResponseError("TRYAGAIN Multiple keys request during rehashing of slot"), RedisAway),
+        (ResponseError("LOADING Redis is loading the dataset in memory"), RedisAway),
+        (ResponseError("NOREPLICAS Not enough good replicas to write."), RedisAway),
+        (ConnectionError("No master found for 'main'"), RedisAway),
+        (ConnectionError("No master found for 'main' : a:1 - auth:AuthenticationError('')"), RedisMisconfigured),
+        (ConnectionError("Error 13 connecting to unix socket: /s. Permission denied."), RedisMisconfigured),
+        (ResponseError("EXECABORT Transaction discarded because of previous errors."), RedisMisconfigured),
+        (ResponseError("DENIED Redis is running in protected mode"), RedisMisconfigured),
         (ResponseError("an error that nobody has seen yet", status_code="ERR"), RedisMisconfigured),
     ],
 )
@@ -101,10 +109,12 @@ def test_a_user_without_channels_accepts_nothing_and_is_named_in_the_answer(prox
     assert store.keys("*_job") == []
 
 
-def test_a_step_that_may_not_publish_ends_its_jobs_nevertheless(make, without_channels, settings):
+def test_a_step_that_may_no_longer_publish_ends_its_jobs_nevertheless(make, without_channels, settings, store):
     queue, _ = make()
     job_id = queue.put()
+    store.acl_setuser("app", enabled=True, channels=["*"])
     one = Consumer(settings().model_copy(update={"redis_url": without_channels}), "a")
+    store.acl_setuser("app", enabled=True, reset_channels=True)
     one.finish(one.claim(1), [SEVEN])
     assert (queue.read(job_id).status, queue.read(job_id).attempts) == ("done", 1)
 

@@ -14,7 +14,7 @@ from asynchronous.dead_letters.stream import DeadLetters
 from local.processes import ROOT, wait_until
 from local.servers import accepts
 
-from ..conftest import PNG, SEVEN, png, post
+from ..conftest import PNG, SEVEN, png, post, run_step
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 
@@ -202,6 +202,12 @@ def test_a_host_with_a_private_address_is_not_connected_to(callbacks, submit, re
         "::ffff:10.0.0.1",
         "fe80::1%eth0",
         "64:ff9b::a00:1",
+        "2002:a00:1::1",
+        "::10.0.0.1",
+        "::ffff:0:10.0.0.1",
+        "fec0::1",
+        "fc00::1",
+        "100.64.0.1",
         "224.0.0.1",
     ],
 )
@@ -224,6 +230,56 @@ def test_a_replayed_job_is_delivered_to_where_the_first_was(submit, finish, stor
     letters = DeadLetters(settings())
     [new] = [letters.replay(letter) for letter in letters]
     assert store.hget(f"{new}_job", "callback_url") == store.hget(f"{job_id}_job", "callback_url")
+
+
+def test_while_a_secret_is_replaced_each_webhook_is_signed_with_both(callbacks, submit, receiver, finish, tmp_path):
+    submit("/ok")
+    finish(SEVEN)
+    program = callbacks()
+    program.stop()
+    (tmp_path / "secret").write_text(f"whsec_{base64.b64encode(bytes(32)).decode()}\n{SECRET}\n")
+    callbacks(argv=["-m", "asynchronous.callbacks"])
+    wait_until(lambda: receiver.messages("/ok"), 60)
+
+
+def test_names_that_are_looked_up_in_vain_delay_no_other(callbacks, submit, receiver, finish):
+    for _ in range(8):
+        submit("/ok")
+    finish(*[SEVEN] * 8)
+    hang = (
+        "import socket, time; look_up = socket.getaddrinfo; "
+        "socket.getaddrinfo = lambda host, *rest, **more: "
+        "time.sleep(300) if host == 'localhost' else look_up(host, *rest, **more); "
+        "from asynchronous.callbacks.__main__ import main; main()"
+    )
+    program = callbacks(["-c", hang], CALLBACK_HOSTS=f"{receiver.url},{submit.other}", CALLBACK_TIMEOUT="30")
+    submit("/other", submit.other)
+    finish(SEVEN)
+    wait_until(lambda: receiver.messages("/other"), 25)
+    program.kill()
+
+
+def test_a_cluster_that_is_away_ends_the_list_with_one_line():
+    env = os.environ | {"REDIS_URL": "redis+cluster://127.0.0.1:1", "QUEUE": "{jobs}"}
+    argv = [sys.executable, "-m", "asynchronous.callbacks", "list"]
+    ended = subprocess.run(argv, cwd=ROOT, env=env, check=False, capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
+    assert ended.stderr.startswith("Redis: not available (")
+
+
+def test_a_program_with_shorter_lifetimes_leaves_ends_that_one_with_longer_lifetimes_needs(put, settings, store):
+    now = int(store.time()[0])
+    for number in range(250):
+        store.xadd("jobs_ended", {"a": "done"}, id=f"{now - 3000}000-{number}")
+    store.expire("jobs_ended", 2 * 3900 - 3000)  # as a program with the default lifetimes has left it
+    short = settings(job_lifetime=30, result_lifetime=30)
+    [job_id] = put(png())
+    run_step(store, short, "cancel", job_id, jobs=[job_id])
+    assert store.xlen("jobs_ended") == 251
+    store.expire("jobs_ended", 60)  # now nobody needs them
+    [job_id] = put(png())
+    run_step(store, short, "cancel", job_id, jobs=[job_id])
+    assert store.xlen("jobs_ended") < 100
 
 
 def test_a_wrong_secret_ends_the_program_in_one_line(callbacks, tmp_path):

@@ -1,11 +1,14 @@
 """A real cluster, a real Sentinel with a failover, and a Redis that refuses connections."""
 
 import asyncio
+import re
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from asynchronous.checks.redis_errors import RedisMisconfigured
 from asynchronous.connections import forms
@@ -13,8 +16,9 @@ from asynchronous.errors import RedisAway
 from asynchronous.job_queue import JobQueue
 from asynchronous.settings import Settings
 from local import servers
-from local.processes import Program, wait_until
+from local.processes import ROOT, Program, wait_until
 
+from ..acl import RULE
 from ..conftest import PNG, SEVEN, Consumer, Queue, png
 
 
@@ -49,6 +53,37 @@ def test_jobs_run_on_a_cluster_and_waiting_clients_are_woken(cluster):
 def test_a_queue_that_a_cluster_cannot_hold_is_refused_with_the_remedy(cluster, url):
     with pytest.raises(RedisMisconfigured, match="QUEUE to a name in braces"):
         Queue(Settings(redis_url=url.format(cluster[0]))).put()
+
+
+def test_a_user_of_a_cluster_needs_the_permissions_that_are_listed_for_it(cluster):
+    text = (ROOT / "asynchronous" / "REDIS.md").read_text()
+    [more] = re.findall("A user of a cluster also needs `(.*)`", text)
+    rule = [*RULE.split(), "~{jobs}", "~{jobs}:*", "~{jobs}_*", "&{jobs}:*"]
+    for port in cluster:
+        redis.Redis(port=port).execute_command("ACL", "SETUSER", "app", "on", ">secret", *rule, *more.split())
+        redis.Redis(port=port).execute_command("ACL", "SETUSER", "less", "on", ">secret", *rule)
+    for user, password in (("less", "secret"), ("app", "wrong")):
+        url = f"redis+cluster://{user}:{password}@127.0.0.1:{cluster[0]}"
+        with pytest.raises(RedisMisconfigured, match=r"NOPERM|WRONGPASS"):
+            Consumer(Settings(redis_url=url, queue="{jobs}"), "a")
+    settings = Settings(redis_url=f"redis+cluster://app:secret@127.0.0.1:{cluster[0]}", queue="{jobs}")
+    queue, one = Queue(settings), Consumer(settings, "a")
+    job_id = queue.put()
+    one.finish(one.claim(1), [SEVEN])
+    assert queue.read(job_id).label == "7"
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("redis+cluster://127.0.0.1:{}", "this Redis is not a cluster"),
+        ("redis+sentinel://127.0.0.1:{}/main/0", "REDIS_URL must name Sentinels"),
+        ("redis://127.0.0.1:{}/99", "the number of a database that this Redis has"),
+    ],
+)
+def test_a_url_of_another_kind_of_redis_is_refused_with_the_remedy(redis_port, url, said):
+    with pytest.raises(RedisMisconfigured, match=said):
+        Consumer(Settings(redis_url=url.format(redis_port), queue="{jobs}"), "a")
 
 
 @pytest.fixture
@@ -97,6 +132,18 @@ def test_no_job_is_lost_in_a_failover_of_a_sentinel(sentinel):
     assert [Queue(settings).read(job_id).label for job_id in jobs] == ["7", "7"]
 
 
+@pytest.mark.parametrize("option", ["", "?sentinel_password=wrong"])
+def test_a_sentinel_that_refuses_the_password_is_named_by_proxy_and_worker(sentinel, option):
+    port, *_ = sentinel
+    redis.Redis(port=port).execute_command("ACL", "SETUSER", "default", "resetpass", ">hunter2")
+    refused = Settings(redis_url=f"redis+sentinel://127.0.0.1:{port}/main/0{option}")
+    for use in (Queue(refused).put, lambda: Consumer(refused, "a")):
+        with pytest.raises(RedisMisconfigured, match="sentinel_password in REDIS_URL is missing or wrong"):
+            use()
+    allowed = Settings(redis_url=f"redis+sentinel://127.0.0.1:{port}/main/0?sentinel_password=hunter2")
+    assert Queue(allowed).put()
+
+
 def test_while_redis_refuses_new_connections_those_that_work_are_used(proxy, store):
     _, api = proxy(REDIS_CONNECTIONS=32)
     clients = store.config_get("maxclients")["maxclients"]
@@ -112,9 +159,8 @@ def test_while_redis_refuses_new_connections_those_that_work_are_used(proxy, sto
 
 
 def test_a_url_names_users_ports_and_tls():
-    addresses, name, master, own = forms._sentinel(
-        "redis+sentinel://app:a%23b@one,two:7/main/3?ssl=true&ssl_ca_certs=ca.pem&sentinel_password=x", {}
-    )
+    url = "redis+sentinel://app:a%23b@one,two:7/main/3?ssl=true&ssl_ca_certs=ca.pem&sentinel_password=x"
+    addresses, name, master, own = forms._sentinel(url, {"retry": Retry(NoBackoff(), 0)})
     assert (addresses, name) == ([("one", 26379), ("two", 7)], "main")
     assert (master["username"], master["password"], master["db"], master["ssl"]) == ("app", "a#b", 3, True)
     assert (own["password"], own["ssl_ca_certs"]) == ("x", "ca.pem")

@@ -7,6 +7,7 @@ import pytest
 
 from asynchronous.dead_letters.stream import DeadLetters
 from local import servers
+from local.processes import wait_until
 
 from ..conftest import Consumer, label_of, png, run_step
 
@@ -58,6 +59,16 @@ def test_a_redis_that_is_more_than_half_full_keeps_no_image_of_a_job_that_has_en
     assert [json.loads(line)["job_id"] for line in command("list")[1]] == [kept]
     assert record(dropped)["status"] == "failed"
     assert store.exists(f"{kept}_image", f"{dropped}_image") == 1
+
+
+def test_each_dead_letter_is_kept_for_the_lifetime_of_the_program_that_wrote_it(command, give_up, store, monkeypatch):
+    kept = give_up(png())
+    monkeypatch.setenv("DEAD_LETTER_LIFETIME", "0.1")
+    short = give_up(png())
+    wait_until(lambda: not store.exists(f"{short}_image"))
+    last = give_up(png())
+    assert [json.loads(line)["job_id"] for line in command("list")[1]] == [kept, last]
+    assert store.exists(f"{kept}_image") == 1
 
 
 def test_a_replayed_image_gets_its_label_and_the_old_job_keeps_its_end(command, give_up, record, worker, fake, store):
