@@ -18,10 +18,9 @@ from .fast import write_done  # optional: fast
 from .feed import record_completions  # optional: feed
 from .held import wait_for_held_rows  # optional: held
 from .migrate.schema import upgrade_embedded
-from .policies import AllowFailed, Backoff, OnFailure, Policy, choose, tolerate  # optional: policies
+from .policies import AllowFailed, Backoff, MaxAttempts, OnFailure, Policy, choose, tolerate  # optional: policies
 from .predictor import load_model
 from .progress import show_progress  # optional: progress
-from .queries import Rows
 from .retry import retrying  # optional: retry
 from .runner import Runner
 from .scope.options import choose_version, narrow, scope_options  # optional: scope
@@ -37,7 +36,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @scope_options  # optional: scope
 def main(
     context: typer.Context,  # optional: scope
-    max_attempts: Annotated[int, typer.Option(min=1, help="Tries of a row; with retry-all, of the run.")] = 3,
+    max_attempts: MaxAttempts = 3,  # optional: policies
     chunk_rows: Annotated[int, typer.Option(min=1, max=5_000, help="Rows in one transaction.")] = 1_000,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
     on_failure: OnFailure = Policy.LEAVE,  # optional: policies
@@ -50,7 +49,7 @@ def main(
     with exit_in_one_line():
         settings = load_settings()
         settings = choose_version(settings, context)  # optional: scope
-        runner = Runner(connect(settings), load_model(settings), Rows(max_attempts), chunk_rows)
+        runner = Runner(connect(settings), load_model(settings), chunk_rows=chunk_rows)
         runner.retry = retrying(runner.pause)  # optional: retry
         runner.write_done = write_done  # optional: fast
         keep_top(runner, top)  # optional: wide

@@ -19,7 +19,6 @@ from batch.keys.posts import Post as Post  # the tables include it
 from batch.migrate.schema import REVISION
 from batch.policies import Policy, choose
 from batch.predictor import Predictor, load
-from batch.queries import Rows
 from batch.retry import retrying
 from batch.runner import Runner
 from batch.schemas import Result
@@ -130,7 +129,7 @@ def new_runner(
     **options: Any,
 ) -> Runner:
     """Return a runner as the job makes it."""
-    runner = Runner(engine, model, Rows(max_attempts), **options)
+    runner = Runner(engine, model, **options)
     runner.retry = retrying(runner.pause, retry_seconds)
     choose(runner, policy, max_attempts, backoff)
     return runner
