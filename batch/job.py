@@ -5,7 +5,6 @@ Exit codes: 0 every row that was tried has its prediction; 2 bad usage or a wron
 8 rows were left because others hold them; 130 Ctrl-C; 143 SIGTERM: the run ended after the chunk in progress.
 """
 
-import json
 from contextlib import ExitStack
 from typing import Annotated
 
@@ -26,7 +25,9 @@ from .runner import Runner
 from .scope.options import choose_version, narrow, scope_options  # optional: scope
 from .settings import load_settings
 from .status.record import record  # optional: status
+from .stopping.pauses import pausing  # optional: stopping
 from .stopping.signals import stop_on_signals  # optional: stopping
+from .summary import AsJson, summarize  # optional: summary
 from .wide import Top, fit_statements, keep_top  # optional: wide
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -38,7 +39,7 @@ def main(
     context: typer.Context,  # optional: scope
     max_attempts: MaxAttempts = 3,  # optional: policies
     chunk_rows: Annotated[int, typer.Option(min=1, max=5_000, help="Rows in one transaction.")] = 1_000,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+    as_json: AsJson = False,  # optional: summary
     on_failure: OnFailure = Policy.LEAVE,  # optional: policies
     backoff: Backoff = 1,  # optional: policies
     allow_failed: AllowFailed = False,  # optional: policies
@@ -50,6 +51,7 @@ def main(
         settings = load_settings()
         settings = choose_version(settings, context)  # optional: scope
         runner = Runner(connect(settings), load_model(settings), chunk_rows=chunk_rows)
+        runner.pause = pausing(runner)  # optional: stopping
         runner.retry = retrying(runner.pause)  # optional: retry
         runner.write_done = write_done  # optional: fast
         keep_top(runner, top)  # optional: wide
@@ -69,7 +71,9 @@ def main(
                     runner.policy(runner)
         except Stopped as stopped:
             runner.result.stopped = stopped
-        typer.echo(json.dumps(runner.result.summary()) if as_json else runner.result)
+        summary = str(runner.result)
+        summary = summarize(runner.result, as_json)  # optional: summary
+        typer.echo(summary)
         code = runner.result.exit_code
         code = tolerate(runner.result, allow_failed)  # optional: policies
         raise typer.Exit(code)

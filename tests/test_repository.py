@@ -43,6 +43,7 @@ COMPOSITION_ROOTS = {
     "predictor.py",
     "database.py",
     "errors.py",
+    "settings.py",
     "client.py",
     "__main__.py",
     "gunicorn.conf.py",

@@ -27,6 +27,7 @@ from batch.seed import flowers as seed
 from batch.seed.load import LoadPlace as LoadPlace  # the tables include it
 from batch.settings import Settings
 from batch.status.tables import Run as Run  # the tables include it
+from batch.stopping.pauses import pausing
 from batch.tables import Base, Item, State
 from local import servers
 from local.processes import Program
@@ -130,6 +131,7 @@ def new_runner(
 ) -> Runner:
     """Return a runner as the job makes it."""
     runner = Runner(engine, model, **options)
+    runner.pause = pausing(runner)
     runner.retry = retrying(runner.pause, retry_seconds)
     choose(runner, policy, max_attempts, backoff)
     return runner
