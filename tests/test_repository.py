@@ -15,7 +15,7 @@ from local.processes import ROOT
 PATTERNS = ("web_single", "synchronous", "asynchronous", "batch")
 # The only files that are identical in several folders: the contract between patterns. The docstrings list the folders.
 TWINS = {
-    "artifact.py": {"web_single", "serving", "batch"},
+    "artifact.py": {"web_single", "batch"},
     "model.py": {"web_single", "batch"},
     "rows.py": {"web_single", "batch"},
     "columns.py": {"web_single/columns", "batch/columns"},
