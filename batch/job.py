@@ -58,25 +58,29 @@ def main(
         choose(runner, on_failure, max_attempts, backoff)  # optional: policies
         narrow(runner, context)  # optional: scope
         try:
-            runner.retry(upgrade_embedded, runner.engine)
-            if runner.count_waiting():
-                remember_version(runner)  # optional: export
-                fit_statements(runner)  # optional: wide
-                record_completions(runner)  # optional: feed
-                with ExitStack() as attached:
-                    attached.enter_context(stop_on_signals(runner))  # optional: stopping
-                    attached.enter_context(show_progress(runner))  # optional: progress
-                    attached.enter_context(record(runner))  # optional: status
-                    attached.enter_context(wait_for_held_rows(runner))  # optional: held
-                    runner.policy(runner)
+            run(runner)
         except Stopped as stopped:
             runner.result.stopped = stopped
         summary = str(runner.result)
         summary = summarize(runner.result, as_json)  # optional: summary
         typer.echo(summary)
-        code = runner.result.exit_code
-        code = tolerate(runner.result, allow_failed)  # optional: policies
-        raise typer.Exit(code)
+        tolerate(runner.result, allow_failed)  # optional: policies
+        raise typer.Exit(runner.result.exit_code)
+
+
+def run(runner: Runner) -> None:
+    """Predict the rows that wait, if there are any; some optional parts last as long as the run."""
+    runner.retry(upgrade_embedded, runner.engine)
+    if runner.count_waiting():
+        remember_version(runner)  # optional: export
+        fit_statements(runner)  # optional: wide
+        record_completions(runner)  # optional: feed
+        with ExitStack() as attached:
+            attached.enter_context(stop_on_signals(runner))  # optional: stopping
+            attached.enter_context(show_progress(runner))  # optional: progress
+            attached.enter_context(record(runner))  # optional: status
+            attached.enter_context(wait_for_held_rows(runner))  # optional: held
+            runner.policy(runner)
 
 
 if __name__ == "__main__":

@@ -44,8 +44,7 @@ def with_failed(rows: Rows, max_attempts: int | None) -> Rows:
     return Rows([Part(State.FAILED, left), *rows.parts])
 
 
-def tolerate(result: Result, allow_failed: bool) -> Exit:
-    """Return the exit code of a run whose failed rows are not an error; `status` and the metrics still count them."""
-    if not allow_failed or result.exit_code is not Exit.ROWS_FAILED:
-        return result.exit_code
-    return Exit.ROWS_HELD if result.held else Exit.DONE
+def tolerate(result: Result, allow_failed: bool) -> None:
+    """End a run whose failed rows are not an error; `status` and the metrics still count them."""
+    if allow_failed and result.exit_code is Exit.ROWS_FAILED:
+        raise typer.Exit(Exit.ROWS_HELD if result.held else Exit.DONE)
