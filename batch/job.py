@@ -5,7 +5,6 @@ Exit codes: 0 every row that was tried has its prediction; 2 bad usage or a wron
 8 rows were left because others hold them; 130 Ctrl-C; 143 SIGTERM: the run ended after the chunk in progress.
 """
 
-import json
 from contextlib import ExitStack
 from typing import Annotated
 
@@ -18,16 +17,17 @@ from .fast import write_done  # optional: fast
 from .feed import record_completions  # optional: feed
 from .held import wait_for_held_rows  # optional: held
 from .migrate.schema import upgrade_embedded
-from .policies import AllowFailed, Backoff, OnFailure, Policy, choose, tolerate  # optional: policies
+from .policies import AllowFailed, Backoff, MaxAttempts, OnFailure, Policy, choose, tolerate  # optional: policies
 from .predictor import load_model
 from .progress import show_progress  # optional: progress
-from .queries import Rows
 from .retry import retrying  # optional: retry
 from .runner import Runner
 from .scope.options import choose_version, narrow, scope_options  # optional: scope
 from .settings import load_settings
 from .status.record import record  # optional: status
+from .stopping.pauses import pausing  # optional: stopping
 from .stopping.signals import stop_on_signals  # optional: stopping
+from .summary import AsJson, summarize  # optional: summary
 from .wide import Top, fit_statements, keep_top  # optional: wide
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -37,9 +37,9 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @scope_options  # optional: scope
 def main(
     context: typer.Context,  # optional: scope
-    max_attempts: Annotated[int, typer.Option(min=1, help="Tries of a row; with retry-all, of the run.")] = 3,
+    max_attempts: MaxAttempts = 3,  # optional: policies
     chunk_rows: Annotated[int, typer.Option(min=1, max=5_000, help="Rows in one transaction.")] = 1_000,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+    as_json: AsJson = False,  # optional: summary
     on_failure: OnFailure = Policy.LEAVE,  # optional: policies
     backoff: Backoff = 1,  # optional: policies
     allow_failed: AllowFailed = False,  # optional: policies
@@ -50,30 +50,37 @@ def main(
     with exit_in_one_line():
         settings = load_settings()
         settings = choose_version(settings, context)  # optional: scope
-        runner = Runner(connect(settings), load_model(settings), Rows(max_attempts), chunk_rows)
+        runner = Runner(connect(settings), load_model(settings), chunk_rows=chunk_rows)
+        runner.pause = pausing(runner)  # optional: stopping
         runner.retry = retrying(runner.pause)  # optional: retry
         runner.write_done = write_done  # optional: fast
         keep_top(runner, top)  # optional: wide
         choose(runner, on_failure, max_attempts, backoff)  # optional: policies
         narrow(runner, context)  # optional: scope
         try:
-            runner.retry(upgrade_embedded, runner.engine)
-            if runner.count_waiting():
-                remember_version(runner)  # optional: export
-                fit_statements(runner)  # optional: wide
-                record_completions(runner)  # optional: feed
-                with ExitStack() as attached:
-                    attached.enter_context(stop_on_signals(runner))  # optional: stopping
-                    attached.enter_context(show_progress(runner))  # optional: progress
-                    attached.enter_context(record(runner))  # optional: status
-                    attached.enter_context(wait_for_held_rows(runner))  # optional: held
-                    runner.policy(runner)
+            run(runner)
         except Stopped as stopped:
             runner.result.stopped = stopped
-        typer.echo(json.dumps(runner.result.summary()) if as_json else runner.result)
-        code = runner.result.exit_code
-        code = tolerate(runner.result, allow_failed)  # optional: policies
-        raise typer.Exit(code)
+        summary = str(runner.result)
+        summary = summarize(runner.result, as_json)  # optional: summary
+        typer.echo(summary)
+        tolerate(runner.result, allow_failed)  # optional: policies
+        raise typer.Exit(runner.result.exit_code)
+
+
+def run(runner: Runner) -> None:
+    """Predict the rows that wait, if there are any; some optional parts last as long as the run."""
+    runner.retry(upgrade_embedded, runner.engine)
+    if runner.count_waiting():
+        remember_version(runner)  # optional: export
+        fit_statements(runner)  # optional: wide
+        record_completions(runner)  # optional: feed
+        with ExitStack() as attached:
+            attached.enter_context(stop_on_signals(runner))  # optional: stopping
+            attached.enter_context(show_progress(runner))  # optional: progress
+            attached.enter_context(record(runner))  # optional: status
+            attached.enter_context(wait_for_held_rows(runner))  # optional: held
+            runner.policy(runner)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Every statement of the job; the caller owns the transaction."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,19 +13,17 @@ from .tables import REASON_LENGTH, Item, State
 
 @dataclass(frozen=True)
 class Part:
-    """Rows that a run claims chunk by chunk, by rising id; `grows` if rows may be added while the run works on them."""
+    """Rows of one state, which a run claims chunk by chunk, by rising id; `where` leaves some of them out."""
 
-    where: tuple[ColumnElement[bool], ...]
-    grows: bool = False
-
-    def only(self, ids: Collection[int]) -> "Part":
-        return replace(self, where=(*self.where, Item.id.in_(ids)))
+    state: State
+    where: tuple[ColumnElement[bool], ...] = ()
 
     def select(self, last: Row[Any] | None = None) -> sa.Select[*tuple[Any, ...]]:
         """Return the query for the `id` of the rows behind `last`, and their values as the stored `text`."""
         columns = Item.id, sa.type_coerce(Item.values, sa.Text).label("text")
+        query = sa.select(*columns).where(Item.state == self.state, *self.where).order_by(Item.id)
         # Without the hint MySQL may walk the whole table by primary key. SQLite ignores hints.
-        query = sa.select(*columns).where(*self.where).with_hint(Item, "FORCE INDEX (items_state_id)").order_by(Item.id)
+        query = query.with_hint(Item, "FORCE INDEX (items_state_id)")
         return query.where(Item.id > last.id) if last else query
 
     def claim(self, connection: Connection, last: Row[Any] | None, limit: int) -> Sequence[Row[Any]]:
@@ -36,12 +34,11 @@ class Part:
         return connection.execute(self.select(last).limit(limit).with_for_update(skip_locked=True)).all()
 
 
+@dataclass
 class Rows:
-    """The rows of a run: those that failed and have attempts left (None: any number), then those that wait."""
+    """The rows of a run: those that wait. An optional part adds others, or leaves some out."""
 
-    def __init__(self, max_attempts: int | None = 3) -> None:
-        left = () if max_attempts is None else (Item.attempts < max_attempts,)
-        self.parts = [Part((Item.state == State.FAILED, *left)), Part((Item.state == State.PENDING,), grows=True)]
+    parts: Sequence[Part] = (Part(State.PENDING),)
 
     def count(self, connection: Connection) -> int:
         """Count the rows of all parts in one query."""

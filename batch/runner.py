@@ -13,11 +13,7 @@ from .migrate import schema
 from .predictor import Predictor
 from .queries import Part, Rows
 from .schemas import Predictions, Result
-
-
-def leave(runner: "Runner") -> None:
-    """Try each row once; the next run tries those that failed, as long as they have attempts left."""
-    runner.sweep(runner.rows.parts)
+from .tables import State
 
 
 @dataclass
@@ -28,11 +24,12 @@ class Runner:
     model: Predictor
     rows: Rows = field(default_factory=Rows)
     chunk_rows: int = 1_000
-    # Called before each chunk, and while the run waits, with the number of rows tried. It ends the run with `Stopped`.
+    # Called before each chunk with the number of rows tried. A hook ends the run with `Stopped`.
     hooks: list[Callable[[int], None]] = field(default_factory=list)
     # May raise `Stopped` between two chunks; `result` is then what was committed.
-    policy: Callable[["Runner"], None] = leave
-    policy_name: str = "leave"
+    policy: Callable[["Runner"], None] = lambda runner: runner.sweep(runner.rows.parts)
+    policy_name: str = "leave"  # each row is tried once
+    pause: Callable[[float], None] = time.sleep
     retry: Call = call
     write_done: Call = queries.write_done
 
@@ -49,7 +46,7 @@ class Runner:
         """Predict every row that can be claimed, chunk by chunk."""
         for part in parts:
             last: Row[Any] | None = None
-            while (row := self.retry(self._commit_chunk, part, last)) or (last and part.grows):
+            while (row := self.retry(self._commit_chunk, part, last)) or (last and part.state is State.PENDING):
                 last = row  # None: from the start again, for rows that were added, or that a killed runner released
 
     def _commit_chunk(self, part: Part, last: Row[Any] | None) -> Row[Any] | None:
@@ -67,13 +64,6 @@ class Runner:
             self.write_done(connection, predictions.done, self.model.version)
         queries.write_failed(connection, predictions.failed)
         return predictions
-
-    def pause(self, seconds: float) -> None:
-        """Sleep, in short steps, so that a hook can end the run meanwhile."""
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
-            self.call_hooks(self.result)
-            time.sleep(min(left, 0.1))
 
     def call_hooks(self, result: Result) -> None:
         for hook in self.hooks:

@@ -51,16 +51,7 @@ class Result:
         self.failed.update(predictions.failed)
         self.failed.difference_update(row.id for row in predictions.done)
 
-    def summary(self) -> dict[str, float]:
-        seconds = time.monotonic() - self.started
-        counts = {"waiting": self.waiting, "rows": self.rows, "done": self.done, "failed": len(self.failed)}
-        speed = {"seconds": round(seconds, 3), "rows_per_second": round(self.rows / max(seconds, 1e-9))}
-        return counts | {"held": self.held} | speed | {"model_version": self.model_version}
-
     def __str__(self) -> str:
-        if not self.waiting and not self.stopped:
-            return f"nothing to do: no row waits for a prediction{self.scope and f' in the scope {self.scope}'}"
-        early = f"{self.stopped}, {self.rows:,} of {self.waiting:,} rows tried: " if self.stopped else ""
-        held = "{held:,} left because others hold them, " if self.held else ""
-        words = "{done:,} rows predicted, {failed:,} failed, " + held + "{seconds:.1f} s, {rows_per_second:,} rows/s, "
-        return early + (words + "model version {model_version}").format(**self.summary())
+        if not self.waiting:
+            return "nothing to do: no row waits for a prediction"
+        return f"{self.done:,} rows predicted, {len(self.failed):,} failed, model version {self.model_version}"

@@ -58,6 +58,8 @@ def settings_of(monkeypatch):
         pattern = containers.PATTERNS[container["image"].split("/")[1].split(":")[0]]
         if pattern == "web_single":
             return importlib.import_module("web_single.telemetry.settings").TelemetrySettings()
+        if pattern == "batch":
+            return importlib.import_module("batch.logs.logs").LogSettings()
         return importlib.import_module(f"{pattern}.settings").Settings()
 
     return settings_of

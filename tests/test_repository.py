@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from local.lift.parts import COPYABLE, MARK, optional_folders
+from local.lift.parts import COPYABLE, MARK, optional_folders, without_marked_lines
 from local.processes import ROOT
 
 PATTERNS = ("web_single", "synchronous", "asynchronous", "batch")
 # The only files that are identical in several folders: the contract between patterns. The docstrings list the folders.
 TWINS = {
-    "artifact.py": {"web_single", "serving", "batch"},
+    "artifact.py": {"web_single", "batch"},
     "model.py": {"web_single", "batch"},
     "rows.py": {"web_single", "batch"},
     "columns.py": {"web_single/columns", "batch/columns"},
@@ -43,6 +43,7 @@ COMPOSITION_ROOTS = {
     "predictor.py",
     "database.py",
     "errors.py",
+    "settings.py",
     "client.py",
     "__main__.py",
     "gunicorn.conf.py",
@@ -53,7 +54,8 @@ ROLES = {
     "asynchronous": "app api model worker job_queue schemas settings errors",
     "batch": "job runner queries tables database model artifact schemas settings errors",
 }
-LARGEST_ROOT = {"web_single": 432, "synchronous": 300, "asynchronous": 750, "batch": 668}  # non-blank lines of Python
+# Non-blank lines of Python, without those that are marked as optional: they belong to the folders, and go with them.
+LARGEST_ROOT = {"web_single": 400, "synchronous": 300, "asynchronous": 750, "batch": 598}
 LARGEST_SCRIPT = 200  # non-blank lines of asynchronous/job_queue.lua
 LARGEST_MODULE, LARGEST_FUNCTION, LARGEST_README = 150, 40, 80  # lines
 LARGEST_FILE = 300_000  # bytes
@@ -168,9 +170,9 @@ def test_modules_and_functions_are_short(folder):
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
-def test_the_root_of_a_pattern_is_short(pattern):
-    text = "\n".join(path.read_text() for path in root_modules(pattern))
-    assert len([line for line in text.splitlines() if line.strip()]) <= LARGEST_ROOT[pattern]
+def test_the_root_of_a_pattern_is_short_without_the_lines_of_its_optional_parts(pattern):
+    texts = [without_marked_lines(path.read_text(), optional_folders(pattern)) for path in root_modules(pattern)]
+    assert len([line for text in texts for line in text.splitlines() if line.strip()]) <= LARGEST_ROOT[pattern]
 
 
 def test_the_script_of_the_queue_is_short():

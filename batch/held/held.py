@@ -60,7 +60,7 @@ def wait_for_held_rows(runner: Runner) -> Iterator[None]:
 def _try_released(runner: Runner) -> None:
     if runner.policy_name != "retry-all":  # whose rows are published together
         tried = runner.result.failed
-        runner.sweep(Untried(part.where, part.grows, part=part, tried=tried) for part in runner.rows.parts)
+        runner.sweep(Untried(part.state, part.where, part=part, tried=tried) for part in runner.rows.parts)
 
 
 def count_held(runner: Runner) -> int:

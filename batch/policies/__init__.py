@@ -1,11 +1,11 @@
-"""What to do about rows that fail: retry them in the same run, or publish all rows or none.
+"""What to do about rows that fail: try them in later runs, or again in the same run, or publish all rows or none.
 
-Protects from: a run that must be started again for rows that failed by chance; half a result that somebody reads.
-Costs: three options, and with retry-all one transaction over all rows.
-Instead: run again. The default policy, `leave`, tries failed rows in each later run until they have had 3 attempts.
+Protects from: rows that failed by chance and stay failed; half a result that somebody reads.
+Costs: four options, one more part of the table to claim, and with retry-all one transaction over all rows.
+Instead: an UPDATE that sets failed rows back to pending. Without this folder a row that failed stays failed.
 Remove: delete this folder and the lines that end with "# optional: policies"
 """
 
-from .options import AllowFailed, Backoff, OnFailure, Policy, choose, tolerate
+from .options import AllowFailed, Backoff, MaxAttempts, OnFailure, Policy, choose, tolerate
 
-__all__ = ["AllowFailed", "Backoff", "OnFailure", "Policy", "choose", "tolerate"]
+__all__ = ["AllowFailed", "Backoff", "MaxAttempts", "OnFailure", "Policy", "choose", "tolerate"]

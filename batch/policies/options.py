@@ -1,6 +1,5 @@
 """The options of the job that choose a policy."""
 
-from collections.abc import Callable
 from enum import StrEnum
 from functools import partial
 from typing import Annotated
@@ -8,9 +7,10 @@ from typing import Annotated
 import typer
 
 from ..errors import Exit
-from ..queries import Rows
-from ..runner import Runner, leave
+from ..queries import Part, Rows
+from ..runner import Runner
 from ..schemas import Result
+from ..tables import Item, State
 from .retry_all import retry_all
 from .retry_failed import retry_failed
 
@@ -24,6 +24,7 @@ class Policy(StrEnum):
 
 
 OnFailure = Annotated[Policy, typer.Option(help="What to do about rows that fail.")]
+MaxAttempts = Annotated[int, typer.Option(min=1, help="Tries of a row; with retry-all, of the run.")]
 AllowFailed = Annotated[bool, typer.Option("--allow-failed", help="End with exit code 0 although rows failed.")]
 Backoff = Annotated[float, typer.Option(min=0, help="Seconds before the second try, doubled each time.")]
 
@@ -31,18 +32,19 @@ Backoff = Annotated[float, typer.Option(min=0, help="Seconds before the second t
 def choose(runner: Runner, policy: Policy, max_attempts: int, backoff: float) -> None:
     """Let a run follow a policy: with retry-all a run, otherwise a row, is tried up to `max_attempts` times."""
     runner.policy_name = policy.value
-    if policy is Policy.RETRY_ALL:
-        runner.rows = Rows(None)
-    functions: dict[Policy, Callable[[Runner], None]] = {
-        Policy.LEAVE: leave,
-        Policy.RETRY_FAILED: partial(retry_failed, max_attempts=max_attempts, backoff=backoff),
-        Policy.RETRY_ALL: partial(retry_all, max_attempts=max_attempts, backoff=backoff),
-    }
-    runner.policy = functions[policy]
+    runner.rows = with_failed(runner.rows, None if policy is Policy.RETRY_ALL else max_attempts)
+    if policy is not Policy.LEAVE:
+        function = retry_all if policy is Policy.RETRY_ALL else retry_failed
+        runner.policy = partial(function, max_attempts=max_attempts, backoff=backoff)
 
 
-def tolerate(result: Result, allow_failed: bool) -> Exit:
-    """Return the exit code of a run whose failed rows are not an error; `status` and the metrics still count them."""
-    if not allow_failed or result.exit_code is not Exit.ROWS_FAILED:
-        return result.exit_code
-    return Exit.ROWS_HELD if result.held else Exit.DONE
+def with_failed(rows: Rows, max_attempts: int | None) -> Rows:
+    """Return rows that failed and have attempts left (None: any number), then `rows`."""
+    left = () if max_attempts is None else (Item.attempts < max_attempts,)
+    return Rows([Part(State.FAILED, left), *rows.parts])
+
+
+def tolerate(result: Result, allow_failed: bool) -> None:
+    """End a run whose failed rows are not an error; `status` and the metrics still count them."""
+    if allow_failed and result.exit_code is Exit.ROWS_FAILED:
+        raise typer.Exit(Exit.ROWS_HELD if result.held else Exit.DONE)

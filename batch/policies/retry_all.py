@@ -7,7 +7,7 @@ from sqlalchemy import Row
 
 from .. import queries
 from ..runner import Runner
-from .retry_failed import back_off
+from .retry_failed import back_off, only
 
 
 def retry_all(runner: Runner, max_attempts: int = 3, backoff: float = 1) -> None:
@@ -44,5 +44,5 @@ def write_reasons(runner: Runner, reasons: dict[int, str]) -> None:
     """Write why rows failed, except for rows that another runner has claimed or predicted since."""
     with runner.engine.begin() as connection:
         for part in runner.rows.parts:
-            rows = part.only(reasons).claim(connection, None, len(reasons))
+            rows = only(part, reasons).claim(connection, None, len(reasons))
             queries.write_failed(connection, {row.id: reasons[row.id] for row in rows})

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from sqlalchemy import Connection, select
 
 from ..database import read
+from ..queries import Part
 from ..runner import Runner
 from ..tables import Item, State
 
@@ -22,8 +23,13 @@ def retry_failed(runner: Runner, max_attempts: int = 3, backoff: float = 1) -> N
         back_off(runner, backoff * 2**attempt, len(failed))
         for start in range(0, len(failed), runner.chunk_rows):
             ids = failed[start : start + runner.chunk_rows]
-            runner.sweep(part.only(ids) for part in runner.rows.parts)
+            runner.sweep(only(part, ids) for part in runner.rows.parts)
             runner.result.failed -= runner.retry(read, runner.engine, done, ids)  # by another runner
+
+
+def only(part: Part, ids: Collection[int]) -> Part:
+    """Return those of the rows `ids` that belong to a part."""
+    return Part(part.state, (*part.where, Item.id.in_(ids)))
 
 
 def done(connection: Connection, ids: Collection[int]) -> set[int]:

@@ -77,7 +77,7 @@ def narrow(runner: Runner, context: typer.Context) -> None:
     """Restrict a run to the scope that the options give; with --dry-run, print its rows and end the command."""
     rows = Scope(**{field.name: context.params[field.name] for field in fields(Scope)}).apply(runner)
     if context.params["dry_run"]:
-        _print_plan(runner, rows, context.params["as_json"])
+        _print_plan(runner, rows, context.params.get("as_json", False))
         raise typer.Exit
 
 

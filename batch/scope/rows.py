@@ -1,9 +1,8 @@
 """The rows of a scope, and the order in which they are claimed."""
 
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -35,7 +34,7 @@ class PartByAge(Part):
 class PartByVersion(PartByAge):
     """Rows that a model has predicted, one version after another: each is a range of the index.
 
-    `versions` are the conditions on the state and the model version alone.
+    `versions` are the conditions on the model version alone.
     """
 
     versions: tuple[ColumnElement[bool], ...] = ()
@@ -43,15 +42,15 @@ class PartByVersion(PartByAge):
     def claim(self, connection: Connection, last: Row[Any] | None, limit: int) -> Sequence[Row[Any]]:
         version = last.version if last else self._version_after(connection, -1)
         while version is not None:
-            part = PartByAge((*self.where, Item.model_version == version))
+            part = PartByAge(self.state, (*self.where, Item.model_version == version))
             if rows := part.claim(connection, last, limit):
                 return rows
             version, last = self._version_after(connection, version), None
         return []
 
     def _version_after(self, connection: Connection, version: int) -> int | None:
-        query = sa.select(sa.func.min(Item.model_version)).where(*self.versions, Item.model_version > version)
-        return connection.scalar(query)
+        later = Item.state == self.state, *self.versions, Item.model_version > version
+        return connection.scalar(sa.select(sa.func.min(Item.model_version)).where(*later))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,9 +59,6 @@ class LimitedPart(Part):
 
     part: Part
     rows: "ScopedRows"
-
-    def only(self, ids: Collection[int]) -> Part:
-        return self.part.only(ids)  # the run has tried these rows, so they are in the limit
 
     def select(self, last: Row[Any] | None = None) -> sa.Select[*tuple[Any, ...]]:
         return self.part.select(last).limit(self.rows.max_rows)
@@ -89,16 +85,11 @@ class ScopedRows(Rows):
         self.max_rows, self.tried = max_rows or sys.maxsize, 0
         self._times = [created >= since] if since else []
         self._times += [created < until] if until else []
-        failed, pending = map(self._timed, rows.parts)
-        self.by_state: dict[State, list[Part]] = {State.FAILED: failed, State.PENDING: pending}
+        self.by_state = {part.state: self._timed(part) for part in rows.parts}
         if rescored is not None:
             self.by_state = {State.DONE: self._rescored(rescored, newer_too)}
         if max_rows:
-            limited = partial(LimitedPart, rows=self)
-            kinds = self.by_state.items()
-            self.by_state = {
-                state: [limited(part.where, part.grows, part=part) for part in parts] for state, parts in kinds
-            }
+            self.by_state = {state: list(map(self._limited, parts)) for state, parts in self.by_state.items()}
         self.parts = [part for parts in self.by_state.values() for part in parts]
 
     def _timed(self, part: Part) -> list[Part]:
@@ -106,16 +97,17 @@ class ScopedRows(Rows):
         if not self._times:
             return [part]
         new, set_back = Item.model_version.is_(None), Item.model_version.is_not(None)
-        versions = part.where[0], set_back
         return [
-            PartByAge((*part.where, new, *self._times), part.grows),
-            PartByVersion((*part.where, set_back, *self._times), part.grows, versions=versions),
+            PartByAge(part.state, (*part.where, new, *self._times)),
+            PartByVersion(part.state, (*part.where, set_back, *self._times), versions=(set_back,)),
         ]
 
     def _rescored(self, version: int, newer_too: bool) -> list[Part]:
         sides = [Item.model_version < version, Item.model_version > version][: 1 + newer_too]
-        done = Item.state == State.DONE
-        return [PartByVersion((done, side, *self._times), versions=(done, side)) for side in sides]
+        return [PartByVersion(State.DONE, (side, *self._times), versions=(side,)) for side in sides]
+
+    def _limited(self, part: Part) -> Part:
+        return LimitedPart(part.state, part.where, part=part, rows=self)
 
     def set_tried(self, rows: int) -> None:
         """Take the number of rows tried so far: a hook of the run."""
@@ -126,7 +118,5 @@ class ScopedRows(Rows):
 
     def count_by_state(self, connection: Connection) -> dict[str, int]:
         """Count what a run can claim, by state."""
-        counts, one = {}, Rows()
-        for state, one.parts in self.by_state.items():
-            counts[state.value] = min(one.count(connection), self.max_rows)
-        return counts
+        kinds = self.by_state.items()
+        return {state.value: min(Rows(parts).count(connection), self.max_rows) for state, parts in kinds}

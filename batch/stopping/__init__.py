@@ -1,4 +1,4 @@
-"""A run ends between two chunks and prints its summary when SIGTERM or Ctrl-C asks for it.
+"""A run ends between two chunks or while it waits, and prints its summary, when SIGTERM or Ctrl-C asks for it.
 
 Protects from: the loss of a chunk's work and of the summary each time a pod is moved or a machine is shut down.
 Costs: a run goes on for the rest of its chunk, 5 s at most.

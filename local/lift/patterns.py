@@ -45,6 +45,7 @@ PATTERNS = {
         services={"batch-seed": "seed", "batch-api": "api"},
         files={"batch-api.yaml": "api"},
         without={
+            "summary": {", --json": ""},
             "scope": {
                 ', --deadline, "3000"': "",
                 " # the job stops itself 300 s earlier and leaves the remaining rows to the next hour": "",

@@ -19,7 +19,6 @@ from batch.keys.posts import Post as Post  # the tables include it
 from batch.migrate.schema import REVISION
 from batch.policies import Policy, choose
 from batch.predictor import Predictor, load
-from batch.queries import Rows
 from batch.retry import retrying
 from batch.runner import Runner
 from batch.schemas import Result
@@ -28,6 +27,7 @@ from batch.seed import flowers as seed
 from batch.seed.load import LoadPlace as LoadPlace  # the tables include it
 from batch.settings import Settings
 from batch.status.tables import Run as Run  # the tables include it
+from batch.stopping.pauses import pausing
 from batch.tables import Base, Item, State
 from local import servers
 from local.processes import Program
@@ -91,7 +91,7 @@ def server(free_port: Callable[[], int], tmp_path: Path) -> Iterator[Callable[[]
 
 @pytest.fixture(scope="session")
 def model(artifacts: Path) -> Predictor:
-    return load(artifact.open_artifact(artifacts / "iris", keep=None))
+    return load(artifact.open_artifact(artifacts / "iris"))
 
 
 def fill(engine: Engine, count: int) -> list[list[float]]:
@@ -130,7 +130,8 @@ def new_runner(
     **options: Any,
 ) -> Runner:
     """Return a runner as the job makes it."""
-    runner = Runner(engine, model, Rows(max_attempts), **options)
+    runner = Runner(engine, model, **options)
+    runner.pause = pausing(runner)
     runner.retry = retrying(runner.pause, retry_seconds)
     choose(runner, policy, max_attempts, backoff)
     return runner

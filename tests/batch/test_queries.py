@@ -5,6 +5,7 @@ from sqlalchemy import Engine, text, update
 from sqlalchemy.exc import DBAPIError
 
 from batch import fast, queries
+from batch.policies.options import with_failed
 from batch.queries import Part, Rows
 from batch.schemas import Predicted
 from batch.tables import Item, State
@@ -14,7 +15,7 @@ ROW = [5.1, 3.5, 1.4, 0.2]
 
 
 def claimed(connection, limit=100):
-    return [row.id for row in Part((Item.state == State.PENDING,)).claim(connection, None, limit)]
+    return [row.id for row in Part(State.PENDING).claim(connection, None, limit)]
 
 
 def test_a_claim_skips_rows_that_another_transaction_has_locked(mariadb: Engine):
@@ -34,15 +35,16 @@ def test_a_claim_does_not_block_inserts(mariadb: Engine):
 
 
 def test_rows_whose_attempts_are_used_up_are_not_counted_as_work(engine: Engine):
+    rows = [with_failed(Rows(), attempts) for attempts in (3, 1, None)]
     add(engine, *[ROW] * 4)
     with engine.begin() as connection:
         connection.execute(update(Item).where(Item.id == 1).values(state=State.FAILED, attempts=3))
         connection.execute(update(Item).where(Item.id == 2).values(state=State.FAILED, attempts=2))
         connection.execute(update(Item).where(Item.id == 3).values(state=State.DONE, attempts=1))
-        failed, pending = zip(*[Rows(attempts).parts for attempts in (3, 1, None)], strict=True)
+        failed, pending = zip(*[each.parts for each in rows], strict=True)
         assert [len(part.claim(connection, None, 9)) for part in failed] == [1, 0, 2]
         assert [len(part.claim(connection, None, 9)) for part in pending] == [1, 1, 1]
-        assert [Rows(attempts).count(connection) for attempts in (3, 1, None)] == [2, 1, 3]
+        assert [each.count(connection) for each in rows] == [2, 1, 3]
 
 
 def test_on_sqlite_a_second_claim_waits_for_the_first_transaction(sqlite: Engine):

@@ -18,6 +18,7 @@ from batch import job
 from batch.database import connect
 from batch.errors import Stopped
 from batch.policies import Policy
+from batch.policies.options import with_failed
 from batch.predictor import Predictor
 from batch.queries import Rows
 from batch.runner import Runner
@@ -56,7 +57,7 @@ def run(engine: Engine, model: Predictor, scope: Scope, policy: Policy = Policy.
 
 def rows_of(scope: Scope, model_version: int) -> ScopedRows:
     newest = model_version if scope.rescore else None
-    return ScopedRows(Rows(), scope.since, scope.until, scope.max_rows, newest)
+    return ScopedRows(with_failed(Rows(), 3), scope.since, scope.until, scope.max_rows, newest)
 
 
 def age(engine: Engine, hours: dict[int, int]) -> None:
