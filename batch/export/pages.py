@@ -66,9 +66,11 @@ class Shapes:
         """Return a row's cells.
 
         Raises:
-            ExportRefused: another version predicted it, with other inputs or labels than the columns have.
+            ExportRefused: another version predicted it, with other inputs or labels than the columns have, or none did.
             ArtifactRefused: the shape of that version is neither in the database nor on disk.
         """
+        if row.prediction is None:  # somebody has written the state
+            raise ExportRefused(f"row {row.id}: it is done without a prediction; set it back to pending")
         moment = row.updated_at.replace(tzinfo=UTC)
         values = flat(row.values[name] for name in self._names) if isinstance(row.values, dict) else row.values
         cells = [row.id, row.key, *values, *self._answers(row), row.model_version, moment]

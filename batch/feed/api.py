@@ -23,7 +23,7 @@ class Completed(BaseModel):
     key: str | None
     label: str | None
     prediction: Any
-    model_version: int
+    model_version: int | None  # None: somebody else has written the state
     updated_at: Annotated[datetime, AfterValidator(lambda moment: moment.replace(tzinfo=UTC))]
 
 

@@ -1,14 +1,24 @@
 """Whether a database is this pattern's own. Others keep an `alembic_version`, or tables with the same names, too."""
 
 import re
+from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import Connection, inspect
 
 from ..errors import Exit, ServiceError
 
-REVISION = re.compile(r"\d{4}")
+REVISION = re.compile(r"[0-9]{4}")
 # Columns that tell our tables from those of others.
-COLUMNS = {"items": {"values", "state", "prediction", "attempts"}, "runs": {"outcome", "rows_done", "policy"}}
+COLUMNS = {
+    "items": {"values", "state", "prediction", "attempts"},
+    "runs": {"outcome", "rows_done", "policy"},
+    "posts": {"key", "digest", "ids"},
+    "loads": {"name", "rows_done"},
+    "completions": {"number", "ids", "first_id"},
+    "feed_position": {"id", "number"},
+    "model_versions": {"version", "shape"},
+}
 FIX = "give this pattern a database of its own"
 
 
@@ -18,17 +28,17 @@ class ForeignDatabase(ServiceError):
     exit_code, status = Exit.SCHEMA, 503
 
 
-def own_revision(stored: list[str]) -> str | None:
+def own_revision(stored: Sequence[Any]) -> str | None:
     """Return the revision that `alembic_version` holds, None if it is empty.
 
     Raises:
         ForeignDatabase: it is none of ours.
     """
-    foreign = [revision for revision in stored if not REVISION.fullmatch(revision)]
+    foreign = [revision for revision in stored if not REVISION.fullmatch(str(revision))]
     if foreign or len(stored) > 1:
         seen = ", ".join(map(repr, foreign or stored))
         raise ForeignDatabase(f"the database belongs to another application: its alembic_version holds {seen}; {FIX}")
-    return stored[0] if stored else None
+    return str(stored[0]) if stored else None
 
 
 def check_owner(connection: Connection, revision: str | None) -> None:

@@ -18,7 +18,7 @@ mix the output with that of another model, other options or changed files. In an
 cuts off stays in the bucket unseen, until a lifecycle rule removes it.
 
 Protects from: a table that outgrows one database server.
-Costs: Ray, 300 MB, and half a minute to start it; 700 lines to read.
+Costs: Ray, 300 MB, and half a minute to start it; 900 lines to read.
 Instead: `python -m batch.job` on a table; it shares the rows among any number of runners.
 Remove: delete this folder and the lines that end with "# optional: ray"
 """

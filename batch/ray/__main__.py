@@ -18,7 +18,7 @@ import typer
 from ..errors import Exit, end_on_sigterm, exit_in_one_line
 from ..progress import progress  # optional: progress
 from ..settings import load_settings
-from .environment import protect
+from .environment import check_cluster, protect
 from .places import open_place
 from .prepare import prepare
 from .run import Counts, Run
@@ -62,6 +62,7 @@ def finish(run: Run, actors: int | None) -> tuple[Counts, int]:
     left = [part for part in run.parts if part.number not in done]
     if left:
         protect()
+        check_cluster()
         from . import cluster  # Ray takes seconds to import: what is refused does not wait for it
 
         with ExitStack() as stack:

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
@@ -11,7 +11,7 @@ import ray
 import ray.data
 import ray.exceptions
 
-from ..errors import ServiceError, end_on_sigterm
+from ..errors import Exit, ServiceError, as_service_error, end_on_sigterm
 from .plan import Part
 from .score import Job, Scorer
 
@@ -20,6 +20,39 @@ OBJECT_STORE = 100 << 20  # bytes; only the descriptions of parts and their coun
 
 class RunFailed(ServiceError):
     """A part cannot be done, or the cluster cannot be reached; the parts that are done remain."""
+
+    def __init__(self, message: str, exit_code: int = Exit.BAD_USAGE) -> None:
+        super().__init__(message)
+        self.exit_code = Exit(exit_code)
+
+
+class Worker:
+    """What an actor is: a scorer that returns its errors. Ray would surround those that are raised with its own words.
+
+    A bug is raised.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self._score: Callable[[dict[str, Any]], dict[str, int]] | None = None
+        self._refused = _answer(lambda: setattr(self, "_score", Scorer(job)))
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Return the counts of a part, or why it cannot be done, with the exit code for that."""
+        counts = {"done": 0, "failed": 0}
+        score = self._score
+        refused = _answer(lambda: counts.update(score(row))) if score else self._refused
+        return counts | refused
+
+
+def _answer(call: Callable[[], object]) -> dict[str, Any]:
+    """Return why a call has failed, with the exit code; an empty text if it has not."""
+    try:
+        call()
+    except Exception as error:
+        if (known := as_service_error(error)) is None:
+            raise
+        return {"refused": " ".join(str(known).split()), "exit_code": int(known.exit_code)}
+    return {"refused": "", "exit_code": 0}
 
 
 @contextmanager
@@ -53,8 +86,11 @@ def score(job: Job, parts: Sequence[Part], actors: int) -> Iterator[dict[str, in
     ray.data.DataContext.get_current().enable_progress_bars = False
     blocks = ray.data.from_items([asdict(part) for part in parts], override_num_blocks=len(parts))
     pool = ray.data.ActorPoolStrategy(size=min(actors, len(parts)), max_tasks_in_flight_per_actor=1)
-    done = blocks.map(Scorer, fn_constructor_args=[job], compute=pool, num_cpus=1)
-    yield from done.iter_rows()
+    done = blocks.map(Worker, fn_constructor_args=[job], compute=pool, num_cpus=1)
+    for found in done.iter_rows():
+        if found["refused"]:
+            raise RunFailed(found["refused"], found["exit_code"])
+        yield found
 
 
 def _last_line(error: Exception) -> str:

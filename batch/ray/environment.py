@@ -1,7 +1,27 @@
 """What Ray reads from the environment when it is imported."""
 
 import os
+import re
 import secrets
+import socket
+
+from ..errors import ServiceError
+
+SECONDS = 10  # in which a cluster must answer
+
+
+class ClusterAway(ServiceError):
+    """Nothing answers at the address of the cluster. Ray itself would try to reach it for many minutes."""
+
+
+def check_cluster() -> None:
+    """Raise `ClusterAway` if RAY_ADDRESS is a host and a port, and nothing listens there."""
+    address = os.environ.get("RAY_ADDRESS", "")
+    if found := re.fullmatch(r"\[?([^/]+?)\]?:(\d{1,5})", address):
+        try:
+            socket.create_connection((found[1], int(found[2])), SECONDS).close()
+        except (OSError, OverflowError) as error:
+            raise ClusterAway(f"RAY_ADDRESS: no cluster answers at {address}: {error}") from None
 
 
 def protect() -> None:

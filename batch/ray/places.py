@@ -54,16 +54,21 @@ class Place:
     def files(self) -> list[Any]:
         """Return the files in and below this folder, by name; none if it does not exist."""
         found = self.system.get_file_info(fs.FileSelector(self.path, recursive=True, allow_not_found=True))
-        return sorted((each for each in found if each.type == fs.FileType.File), key=lambda each: str(each.path))
+        try:
+            return sorted((each for each in found if each.type == fs.FileType.File), key=lambda each: str(each.path))
+        except UnicodeDecodeError:
+            raise PlaceRefused(f"{self.path}: the name of a file in it is not UTF-8") from None
 
     def contains(self, other: "Place") -> bool:
         """Whether the other place is this one, or is in it."""
-        return self.system == other.system and f"{other.path}/".startswith(f"{self.path}/")
+        return self.system == other.system and f"{other.path}/".startswith(f"{self.path.rstrip('/')}/")
 
-    @property
-    def is_free(self) -> bool:
-        """Whether nothing is here but empty folders."""
-        return self.info.type != fs.FileType.File and not self.files()
+    def check_name(self) -> None:
+        """Raise `PlaceRefused` unless a local folder can get this name: nothing has it, or an empty folder."""
+        if os.path.ismount(self.path):
+            raise PlaceRefused(f"{self.path} is a mount point, which no folder can replace; name a folder in it")
+        if self.exists and (self.info.is_file or os.listdir(self.path)):
+            raise PlaceRefused(f"{self.path} is not an output of this command; choose another folder")
 
     def make_folders(self) -> None:
         """Make the folders of an output, and remove what earlier attempts have left."""
@@ -73,14 +78,23 @@ class Place:
 
 
 def open_place(address: str) -> Place:
-    """Return the place that an address names: a local path, `s3://...`, `gs://...`, or another that pyarrow knows."""
-    if "://" not in address:
-        return Place("", os.path.abspath(address))
+    """Return the place that an address names: a local path, `s3://...`, `gs://...`, or another that pyarrow knows.
+
+    Local paths are without links, so that a folder is known by one name, and the last one can be given to it.
+    """
     try:
-        _, path = fs.FileSystem.from_uri(address)
-    except (pyarrow.ArrowException, ValueError) as error:
+        address.encode()
+    except UnicodeEncodeError:
+        raise PlaceRefused(f"{address!a}: its name is not UTF-8") from None
+    if "://" not in address:
+        return Place("", os.path.realpath(address))
+    try:
+        system, path = fs.FileSystem.from_uri(address)
+    except (pyarrow.ArrowException, ValueError, OSError) as error:
         shown = address.rpartition("@")[2]  # a password may be before it
         raise PlaceRefused(f"{shown}: {' '.join(str(error).replace(address, shown).split())}") from None
+    if isinstance(system, fs.LocalFileSystem):
+        return Place("", os.path.realpath(path))
     return Place(address, path.rstrip("/"))
 
 

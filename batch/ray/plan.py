@@ -1,5 +1,6 @@
 """What a run has to do: the parts of the input, each a range of the row groups of one file."""
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -8,9 +9,12 @@ from typing import Any, TypeVar
 import pyarrow
 from pyarrow import parquet
 
+from .features import without_views
 from .places import Place, PlaceRefused
 
 READS = 16  # files that are opened at the same time
+ENDS = (".parquet", ".parq", ".pq")
+log = logging.getLogger(__name__)
 Each = TypeVar("Each")
 Result = TypeVar("Result")
 
@@ -47,9 +51,9 @@ def find_parts(source: Place, part_rows: int) -> tuple[list[Part], dict[str, Any
     Raises:
         PlaceRefused: there is no Parquet file, or one cannot be read.
     """
-    files = [source.info] if source.info.is_file else [each for each in source.files() if _is_data(source, each.path)]
+    files = [source.info] if source.info.is_file else _data_files(source)
     if not files:
-        raise PlaceRefused(f"{source.path} holds no Parquet file")
+        raise PlaceRefused(f"{source.path} {'holds no Parquet file' if source.exists else 'does not exist'}")
     parts, schemas = list[Part](), dict[str, Any]()
     for info, (schema, rows) in zip(files, in_threads(lambda info: _footer(source, info), files), strict=True):
         if not any(schema.equals(known) for known in schemas.values()):
@@ -71,9 +75,19 @@ def check_unchanged(source: Place, part: Part) -> None:
         raise InputChanged(f"{part.path} changed during the run; remove the unfinished output and start again")
 
 
-def _is_data(source: Place, path: str) -> bool:
-    names = path[len(source.path) + 1 :].split("/")
-    return names[-1].endswith((".parquet", ".pq")) and not any(name.startswith(("_", ".")) for name in names)
+def unreadable(path: str, error: Exception) -> PlaceRefused:
+    """Return the error for a file that cannot be read, in one line."""
+    return PlaceRefused(f"{path} cannot be read: {' '.join(str(error).split())}")
+
+
+def _data_files(source: Place) -> list[Any]:
+    """Return the Parquet files in a folder; those that begin with _ or . are not data, others are named."""
+    inside = {each.path[len(source.path) + 1 :]: each for each in source.files()}
+    shown = {name: each for name, each in inside.items() if not any(part[0] in "_." for part in name.split("/"))}
+    if others := [name for name in shown if not name.lower().endswith(ENDS)]:
+        more = f" and {len(others) - 5:,} more" if len(others) > 5 else ""
+        log.info("files that are not read: %s%s", ", ".join(others[:5]), more)
+    return [each for name, each in shown.items() if name not in others]
 
 
 def _footer(source: Place, info: Any) -> tuple[Any, list[int]]:
@@ -82,9 +96,9 @@ def _footer(source: Place, info: Any) -> tuple[Any, list[int]]:
         with source.system.open_input_file(info.path) as file, parquet.ParquetFile(file) as opened:
             metadata = opened.metadata
             rows = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
-            return opened.schema_arrow.remove_metadata(), rows
+            return without_views(opened.schema_arrow), rows
     except (pyarrow.ArrowException, OSError) as error:
-        raise PlaceRefused(f"{info.path} cannot be read: {' '.join(str(error).split())}") from None
+        raise unreadable(info.path, error) from None
 
 
 def _split(source: Place, info: Any, rows: Sequence[int], part_rows: int, number: int) -> Iterator[Part]:

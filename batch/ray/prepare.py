@@ -3,17 +3,19 @@
 from collections.abc import Sequence
 from typing import Any
 
+import pyarrow
+
 from ..artifact import open_artifact
 from ..predictor import load
 from ..settings import Settings
-from .features import ColumnsRefused, Feature, find_features
+from .features import ColumnsRefused, Feature, find_features, find_field
 from .places import Place, PlaceRefused
 from .plan import find_parts
 from .run import Run, make_plan
 from .score import Job
 from .tables import Tables
 
-BATCH_ROWS = 4_096  # in one run of the model
+BATCH_ROWS, BATCH_VALUES = 4_096, 1 << 24  # in one run of the model
 
 
 def prepare(
@@ -46,7 +48,8 @@ def prepare(
     # A local folder gets its name when it is complete. An object store cannot rename one: _SUCCESS is the last file.
     unfinished = output.at(f"{output.path}.unfinished") if output.is_local else output
     files = artifact.manifest["files"]
-    job = Job(source, unfinished, artifact.path.parent, artifact.version, files, features, fields, BATCH_ROWS)
+    batch_rows = max(1, min(BATCH_ROWS, BATCH_VALUES // sum(feature.width for feature in features)))
+    job = Job(source, unfinished, artifact.path.parent, artifact.version, files, features, fields, batch_rows)
     options = {"columns": list(columns), "keep": [field.name for field in fields], "part_rows": part_rows}
     return Run(job, output, make_plan(job, options, parts), parts)
 
@@ -55,11 +58,16 @@ def _kept(schema: Any, features: Sequence[Feature], keep: Sequence[str] | None) 
     """Return the fields of the columns to copy."""
     taken = {column for feature in features for column in feature.columns}
     if keep is None:
-        return [field for field in schema if field.name not in taken]
-    for name in keep:
-        if name not in schema.names:
-            raise ColumnsRefused(f"--keep: no column is called {name!r}: there are {', '.join(schema.names)}")
-    return [schema.field(name) for name in keep]
+        fields = [field for field in schema if field.name not in taken]
+    else:
+        fields = [find_field(schema, name, "--keep: ") for name in keep]
+    for field in fields:
+        try:
+            pyarrow.nulls(0, field.type).take(pyarrow.array([], pyarrow.int64()))
+        except pyarrow.ArrowNotImplementedError:
+            fix = "which Arrow cannot copy; choose what is copied with --keep"
+            raise ColumnsRefused(f"column {field.name!r} is {field.type}, {fix}") from None
+    return fields
 
 
 def _check_types(schemas: dict[str, Any], columns: Sequence[str], fields: Sequence[Any]) -> None:
@@ -67,7 +75,7 @@ def _check_types(schemas: dict[str, Any], columns: Sequence[str], fields: Sequen
     (first, schema), *others = schemas.items()
     for path, other in others:
         for name in [*columns, *(field.name for field in fields)]:
-            if name not in other.names or other.field(name).type != schema.field(name).type:
-                raise ColumnsRefused(
-                    f"{path}: column {name!r} is not there as in {first}, where it is {schema.field(name).type}"
-                )
+            kinds = [str(field.type) for field in other if field.name == name]
+            if kinds != [str(schema.field(name).type)]:
+                seen = " and ".join(kinds) or "not there"
+                raise ColumnsRefused(f"{path}: column {name!r} is {seen}, in {first} it is {schema.field(name).type}")

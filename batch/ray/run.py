@@ -39,10 +39,10 @@ class Run:
         """
         if (self.output / SUCCESS).exists:
             found = _read_json(self.output / SUCCESS)
-            self._check_same(self.output, found["plan"])
+            self._check_same(self.output, found.get("plan"))
             return dict(found["counts"])
-        if self.output != self.job.output and not self.output.is_free:
-            raise OutputRefused(f"{self.output.path} is not an output of this command; choose another folder")
+        if self.output != self.job.output:
+            self.output.check_name()
         return None
 
     def begin(self) -> dict[int, Counts]:
@@ -54,7 +54,7 @@ class Run:
         folder = self.job.output
         if (folder / PLAN).exists:
             self._check_same(folder, _read_json(folder / PLAN))
-        elif not folder.is_free:
+        elif not _is_free(folder):
             raise OutputRefused(f"{folder.path} is not an output of this command; choose another folder")
         folder.make_folders()
         with complete_file(folder, PLAN) as file:
@@ -72,7 +72,9 @@ class Run:
         if self.job.output != self.output:
             self.output.system.move(self.job.output.path, self.output.path)
 
-    def _check_same(self, folder: Place, other: dict[str, Any]) -> None:
+    def _check_same(self, folder: Place, other: Any) -> None:
+        if not isinstance(other, dict) or not other:
+            raise OutputRefused(f"{folder.path} is not an output of this command; choose another folder")
         for name, value in self.plan.items():
             if other.get(name) != value:
                 was = f"{other.get(name)}, now {value}"
@@ -99,6 +101,16 @@ def make_plan(job: Job, options: dict[str, Any], parts: Sequence[Part]) -> dict[
     return read | {"model": f"version {job.version} ({hashes})"} | options
 
 
-def _read_json(place: Place) -> Any:
+def _is_free(folder: Place) -> bool:
+    """Return whether nothing is in a folder but empty folders, and a plan that was not written to its end."""
+    return not folder.info.is_file and all(file.path.endswith(f"-{PLAN}") for file in folder.files())
+
+
+def _read_json(place: Place) -> dict[str, Any]:
+    """Return the object that a file holds; an empty one if it is of another program, as Spark's _SUCCESS."""
     with place.system.open_input_stream(place.path) as file:
-        return json.loads(file.read())
+        try:
+            found = json.loads(file.read())
+        except ValueError:
+            return {}
+    return found if isinstance(found, dict) else {}

@@ -7,16 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow
 from numpy.typing import NDArray
 from pyarrow import parquet
 from pydantic_core import from_json
 
 from ..artifact import ArtifactRefused, open_artifact
 from ..predictor import Predictor, load
-from .features import Feature, as_texts, read_features
+from .features import Feature, without_views
 from .places import FAILED, Place, attempt, complete_file
-from .plan import Part, check_unchanged
+from .plan import Part, check_unchanged, unreadable
 from .tables import Tables
+from .values import as_texts, read_features, wrong_lengths
 
 BUFFER = 8 << 20  # bytes of each column that are read at once, so that no row group is in memory as a whole
 
@@ -76,11 +78,24 @@ class Scorer:
         columns = [name for feature in self.job.features for name in feature.columns]
         columns += [field.name for field in self.job.keep if field.name not in columns]
         groups, row = range(part.first_group, part.last_group + 1), part.first_row
-        with self.job.source.system.open_input_file(part.path) as file:
-            opened = parquet.ParquetFile(file, buffer_size=BUFFER, pre_buffer=False)
-            for chunk in opened.iter_batches(self.job.batch_rows, groups, columns, use_threads=False):
-                yield row, chunk
-                row += chunk.num_rows
+        try:
+            with self.job.source.system.open_input_file(part.path) as file:
+                opened = parquet.ParquetFile(file, buffer_size=BUFFER, pre_buffer=False)
+                for chunk in opened.iter_batches(self.job.batch_rows, groups, columns, use_threads=False):
+                    yield row, _without_views(chunk)
+                    row += chunk.num_rows
+        except (pyarrow.ArrowException, OSError) as error:
+            raise unreadable(part.path, error) from error
+
+
+def _without_views(chunk: Any) -> Any:
+    schema = without_views(chunk.schema)
+    if schema.equals(chunk.schema):
+        return chunk
+    kinds = zip(chunk.columns, schema.types, strict=True)
+    return pyarrow.record_batch(
+        [column.cast(kind) if column.type != kind else column for column, kind in kinds], schema=schema
+    )
 
 
 def predict(predictor: Predictor, features: Sequence[Feature], chunk: Any, answers: NDArray[Any]) -> dict[int, str]:
@@ -94,10 +109,11 @@ def predict(predictor: Predictor, features: Sequence[Feature], chunk: Any, answe
             answers[good] = predictor.model.predict(arrays).reshape(-1, answers.shape[1])
     except Exception:  # noqa: BLE001 - whatever a model raises fails the row that it raises for: the predictor finds it
         good[:] = False
-    slow = np.flatnonzero(~good)
+    reasons = {} if good.all() else wrong_lengths(chunk, features)
+    slow = np.setdiff1d(np.flatnonzero(~good), list(reasons))
     if not slow.size:
-        return {}
+        return reasons
     found = predictor.predict(zip(slow.tolist(), as_texts(chunk.take(slow), features), strict=True))
     for row in found.done:
         answers[row.id] = np.ravel(from_json(row.prediction))
-    return found.failed
+    return reasons | found.failed

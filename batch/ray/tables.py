@@ -1,5 +1,6 @@
 """The columns of the files that a run writes."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,7 +9,8 @@ import pyarrow
 from numpy.typing import NDArray
 
 from ..model import Model
-from .features import ColumnsRefused, Feature, as_texts
+from .features import ColumnsRefused, Feature
+from .values import as_texts
 
 # Every row is known by its file, a path below the input, and by its number in the file, from 0.
 PLACE = [pyarrow.field("file", pyarrow.string()), pyarrow.field("row", pyarrow.int64())]
@@ -32,7 +34,7 @@ class Tables:
         self.done_schema = pyarrow.schema([*PLACE, *keep, *answer])
         self.failed_schema = pyarrow.schema([*PLACE, *keep, *REASON])
         for written in (self.done_schema.names, self.failed_schema.names):
-            for twice in sorted({name for name in written if written.count(name) > 1}):
+            for twice in sorted(name for name, count in Counter(written).items() if count > 1):
                 raise ColumnsRefused(f"two columns would be called {twice!r}; choose what is copied with --keep")
 
     def empty(self, rows: int) -> NDArray[Any]:

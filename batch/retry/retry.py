@@ -15,8 +15,10 @@ from ..settings import FROM_ENVIRONMENT
 log = logging.getLogger(__name__)
 
 # Codes of MySQL and MariaDB: row changed, too many connections (of all, of a user, of this user), shutting down, lock
-# wait, deadlock, interrupted, killed, no server at the socket or address, gone, lost, rolled back in a group.
-TRANSIENT = {1020, 1040, 1053, 1203, 1205, 1213, 1226, 1317, 1927, 2002, 2003, 2006, 2013, 2055, 3101}
+# wait, deadlock, interrupted, killed, no server at the socket or address, gone, lost; and where a failover is near:
+# no commit in Galera, a server in offline mode, no commit in a group, rolled back in a group, session killed.
+TRANSIENT = {1020, 1040, 1053, 1203, 1205, 1213, 1226, 1317, 1927, 2002, 2003, 2006, 2013, 2055}
+TRANSIENT |= {1180, 3032, 3100, 3101, 3169}
 
 
 class RetrySettings(BaseSettings):

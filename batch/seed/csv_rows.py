@@ -124,6 +124,8 @@ def _places(names: list[str] | None, columns: Sequence[Column], key: str | None)
 def _row(cells: Sequence[str], places: Places, columns: Sequence[Column], read_row: Read, decimal: str) -> NewRow:
     if len(cells) != places.width:
         raise ValueError(f"{len(cells)} values, there must be {places.width}")
+    if len(cells) > 1 and not any(cell.strip() for cell in cells):  # as Excel ends a table
+        raise ValueError("no cell has a value")
     row = []
     for index, name, column in zip(places.values, places.names, columns, strict=True):
         try:

@@ -1,5 +1,6 @@
 """A load that goes on where an earlier one ended: its place is stored with each chunk, in the same transaction."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,8 @@ def add_rows(connection: Any, rows: Sequence[Row]) -> None:
 def new_name(file: Path | None) -> str:
     """Return a name for a load that no other one has."""
     source = "rows" if file is None else "stdin" if str(file) == "-" else file.name
-    return f"{source}-{uuid4().hex[:8]}"
+    plain = re.sub(r"[^\w.-]+", "_", source.encode("ascii", "replace").decode())  # a word in a shell
+    return f"{plain[:200]}-{uuid4().hex[:8]}"
 
 
 class Load:

@@ -18,6 +18,13 @@ PEEKED = 4_096  # bytes
 PACKED: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
 OTHERS = {b"PK\x03\x04": "a zip archive or an Excel workbook", b"\x28\xb5\x2f\xfd": "packed with zstd"}
 OTHERS |= {b"PAR1": "a Parquet file", b"\xd0\xcf\x11\xe0": "an old Excel workbook", b"SQLite format 3": "a database"}
+OTHERS |= {
+    b"7z\xbc\xaf": "packed with 7-Zip",
+    b"\x04\x22\x4d\x18": "packed with lz4",
+    b"\x1f\x9d": "packed with compress",
+}
+OTHERS |= {b"\x1f\x8b": "packed twice", b"%PDF": "a PDF file", b"ARROW1": "an Arrow file", b"ORC": "an ORC file"}
+TAR = slice(257, 262)  # where an archive of tar says what it is
 MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32"}
 MARKS |= {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
@@ -50,9 +57,10 @@ def _peek(path: Path, raw: Any) -> bytes:
 
 
 def _as_text(path: Path, raw: Any, start: bytes, encoding: str | None) -> TextIO:
-    for mark, what in OTHERS.items():
-        if start.startswith(mark):
-            raise SourceRefused(f"{path} is {what}: unpack it, or save it as CSV")
+    found = [what for mark, what in OTHERS.items() if start.startswith(mark)]
+    found += ["a tar archive"] if start[TAR] == b"ustar" else []
+    if found:
+        raise SourceRefused(f"{path} is {found[0]}: unpack it, or save it as CSV")
     try:
         return TextIOWrapper(raw, encoding or _guess(start), newline="")
     except LookupError:

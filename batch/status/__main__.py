@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import typer
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, String, func, select, type_coerce
 
 from ..database import Call, call, connect, read
 from ..errors import end_on_sigterm, exit_in_one_line
@@ -49,14 +49,15 @@ def _checked_status(connection: Connection, runs: int) -> dict[str, Any]:
 def status(connection: Connection, runs: int) -> dict[str, Any]:
     """Return counts by state and by model version, the age of the oldest pending row in seconds, and the last runs."""
     rows, versions, waiting = dict.fromkeys((state.value for state in State), 0), {}, []
-    kind = Item.state, Item.model_version  # a row that was set back to pending keeps the version that it had
+    # A row that was set back to pending keeps its version. Without STRICT a server stores unknown states as "".
+    kind = type_coerce(Item.state, String), Item.model_version
     for state, version, count, oldest in connection.execute(
         select(*kind, func.count(), func.min(Item.created_at)).group_by(*kind).order_by(*kind)
     ):
-        rows[state.value] += count
-        if state is State.DONE:
+        rows[state] = rows.get(state, 0) + count
+        if state == State.DONE:
             versions[version] = count
-        elif state is State.PENDING:
+        elif state == State.PENDING:
             waiting.append(oldest)
     now, first = connection.execute(select(func.now())).scalar_one(), min(waiting, default=None)
     return {
@@ -73,7 +74,10 @@ def _words(found: dict[str, Any]) -> str:
         "pending": "" if oldest is None else f"the oldest for {oldest:,.0f} s",
         "done": ", ".join(f"model {version}: {count:,}" for version, count in found["model_versions"].items()),
     }
-    lines = [f"{state:<8}{count:>13,}  {notes.get(state, '')}".rstrip() for state, count in found["rows"].items()]
+    lines = [
+        f"{state or repr(state):<8}{count:>13,}  {notes.get(state, '')}".rstrip()
+        for state, count in found["rows"].items()
+    ]
     return "\n".join([*lines, *(RUN.format(**run).rstrip() for run in found["runs"])])
 
 

@@ -23,12 +23,12 @@ def fit_statements(runner: Runner) -> None:
     """Keep the statements of a run within `max_allowed_packet`; SQLite has no such limit."""
     if runner.engine.dialect.name == "sqlite":
         return
-    limit = runner.retry(read, runner.engine, read_limit) - RESERVED
+    limit = runner.retry(read, runner.engine, _limit)
     runner.chunk_rows = max(min(runner.chunk_rows, limit // OF_A_ROW), 1)
     write_done = runner.write_done
 
     def write_in_parts(connection: Connection, rows: Sequence[Predicted], model_version: int) -> None:
-        for part in parts(rows, limit):
+        for part in parts(rows, _limit(connection)):
             write_done(connection, part, model_version)
 
     runner.write_done = write_in_parts
@@ -57,6 +57,13 @@ def _bytes(value: str) -> int:
     """Return the most bytes of a text in a statement, where quotes and backslashes are escaped."""
     size = len(value.encode())
     return size if value[:1] == "[" and '"' not in value else 2 * size
+
+
+def _limit(connection: Connection) -> int:
+    """Return the most bytes for the rows of a statement. After a failover, a new connection may have another limit."""
+    if "statement_bytes" not in connection.info:
+        connection.info["statement_bytes"] = read_limit(connection) - RESERVED
+    return int(connection.info["statement_bytes"])
 
 
 def read_limit(connection: Connection) -> int:

@@ -66,7 +66,8 @@ def test_a_lock_wait_timeout_is_transient_and_a_wrong_statement_is_not(mariadb: 
 
 
 @pytest.mark.parametrize(
-    ("code", "transient"), [(1226, True), (3101, True), (3024, False), (1129, False), (1045, False)]
+    ("code", "transient"),
+    [(code, True) for code in (1226, 3101, 1180, 3032, 3100, 3169)] + [(code, False) for code in (3024, 1129, 1045)],
 )
 def test_what_another_try_may_get_past_is_transient_and_the_rest_is_one_line(code, transient):
     error = DBAPIError.instance("UPDATE", None, pymysql.OperationalError(code, "the server's words"), pymysql.Error)

@@ -182,3 +182,17 @@ def test_a_cursor_that_is_ahead_of_a_restored_table_is_refused(engine: Engine, m
 def test_a_text_that_is_not_a_cursor_is_refused(sqlite: Engine, artifacts: Path, cursor):
     refused = client_of(sqlite, artifacts).get(f"/data/predicted/feed?since={cursor}")
     assert (refused.status_code, "is not a cursor" in refused.json()["detail"]) == (422, True)
+
+
+def test_a_row_that_somebody_else_has_made_done_is_refused_by_an_export_and_shown_in_the_feed(
+    engine: Engine, artifacts: Path
+):
+    add(engine, ROW)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE items SET state = 'done', label = 'setosa'"))
+        record(connection, [1])
+    exported = run("export", engine, "-")
+    fault = "row 1: it is done without a prediction; set it back to pending\n"
+    assert (exported.returncode, exported.stderr) == (2, fault)
+    (item,) = client_of(engine, artifacts).get("/data/predicted/feed?since=0").json()["items"]
+    assert (item["id"], item["model_version"], item["prediction"]) == (1, None, None)

@@ -168,6 +168,13 @@ REVISION = "INSERT INTO alembic_version VALUES ('{}')"
             "the table items is another application's: it has no column '",
         ),
         (("CREATE TABLE runs (id INT)",), "the table runs is another application's: it has no column 'outcome'"),
+        (("CREATE TABLE posts (id INT, title TEXT)",), "the table posts is another application's: it has no column "),
+        (("CREATE TABLE loads (id INT)",), "the table loads is another application's: it has no column 'name'"),
+        (("CREATE TABLE model_versions (version INT)",), "the table model_versions is another application's: it has n"),
+        ((THEIRS, "INSERT INTO alembic_version VALUES (NULL)"), "its alembic_version holds None"),
+        ((THEIRS, REVISION.format("x" * 32)), f"its alembic_version holds '{'x' * 32}'"),
+        ((THEIRS, REVISION.format("0003"), REVISION.format("0004")), "its alembic_version holds '0003', '0004'"),
+        (("CREATE TABLE alembic_version (version_num INT)", REVISION.format(7)), "its alembic_version holds 7"),
     ],
 )
 def test_a_database_of_another_application_is_refused_and_left_as_it_is(empty: Engine, made, seen):

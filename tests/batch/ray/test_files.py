@@ -12,12 +12,13 @@ from pyarrow import parquet
 
 from batch.artifact import ArtifactRefused
 from batch.errors import ServiceError
-from batch.ray.features import ColumnsRefused, as_texts, find_features
+from batch.ray.features import ColumnsRefused, find_features
 from batch.ray.places import ATTEMPTS, TEMPORARY, PartCrashes, PlaceRefused, open_place
 from batch.ray.plan import InputChanged
 from batch.ray.run import OutputRefused
 from batch.ray.score import Scorer, predict
 from batch.ray.tables import Tables
+from batch.ray.values import as_texts
 from tests.batch.columns.test_columns import churn_dir as churn_dir
 from tests.batch.ray.conftest import NAMES, flowers, prepared, read, write
 from tests.web_single.graphs import CUSTOMERS, STAYS
@@ -147,7 +148,7 @@ def test_a_folder_with_other_files_is_refused(artifacts, tmp_path):
     for name in ("out", "out.unfinished"):
         write(tmp_path / name / "mine.parquet", flowers(3))
         run = prepared(source, tmp_path / "out", artifacts / "iris", columns=NAMES)
-        with pytest.raises(OutputRefused, match=f"{name} is not an output of this command; choose another folder$"):
+        with pytest.raises(ServiceError, match=f"{name} is not an output of this command; choose another folder$"):
             run.begin() if run.read_success() is None else None
         (tmp_path / name / "mine.parquet").unlink()
 
@@ -184,8 +185,8 @@ def test_input_that_cannot_be_read_is_refused_in_one_line(artifacts, tmp_path):
     for source, message in {
         "empty": "holds no Parquet file",
         "text.parquet": "text.parquet cannot be read: ",
-        "in": "y.parquet: column 'a' is not there as in .*x.parquet, where it is double",
-        "none": "holds no Parquet file",
+        "in": "y.parquet: column 'a' is not there, in .*x.parquet it is double",
+        "none": "none does not exist",
         "..": "are in each other",
     }.items():
         with pytest.raises(ServiceError, match=message):

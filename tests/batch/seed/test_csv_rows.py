@@ -185,4 +185,17 @@ def test_a_cell_of_another_type_is_a_bad_line(line, fault):
 def test_a_row_of_text_has_a_line_of_names_only_if_they_are_its_names():
     texts = {"inputs": [{"name": name, "dtype": "string", "shape": [None, 1]} for name in "ab"]}
     assert rows("b,a\nc,d\n", manifest=texts, names=()) == [["d", "c"]]
-    assert rows("x,y\nc,d\n", manifest=texts, names=()) == [["x", "y"], ["c", "d"]]
+    for text in ("x,y\nc,d\n", "comment\ngreat\n"):
+        with pytest.raises(
+            FormUnclear, match=r"^line 1 is (x,y|comment): names or a row\? Give --names or --no-names$"
+        ):
+            rows(text, manifest=texts, names=())
+    found = read(["x,y\n", "c,d\n"], columns_of(texts), row_reader(texts), 2, Form(names=False))
+    assert [row.values for chunk in found for row in chunk] == [["x", "y"], ["c", "d"]]
+
+
+@pytest.mark.parametrize("text", ["a;b;c;d\n1;2;3;4\n;;;\n", "a;b;c;d;\n1;2;3;4;\n;;; ;\n"])
+def test_a_line_of_empty_cells_is_not_a_row_of_missing_values(text):
+    missing = {"inputs": [{"name": "x", "dtype": "float32", "shape": [None, 4], "missing": True}]}
+    with pytest.raises(BadLine, match=r"^line 3: no cell has a value; nothing from line 2 on was added$"):
+        rows(text, manifest=missing)

@@ -1,3 +1,4 @@
+import os
 import re
 import sys
 from itertools import islice
@@ -10,7 +11,7 @@ from typer.testing import CliRunner
 
 from batch.seed.__main__ import app
 from batch.seed.flowers import CHUNK_ROWS, flowers
-from batch.seed.load import LoadBusy, add_chunk, add_rows, open_load
+from batch.seed.load import LoadBusy, add_chunk, add_rows, new_name, open_load
 from batch.seed.options import BadOption, rows_of
 from batch.settings import Settings
 from tests.batch.commands import run
@@ -79,6 +80,13 @@ def test_the_name_of_no_load_does_not_store_all_rows_again(engine: Engine):
     done = run("seed", engine, "--rows", "3", "--resume", "rows-typo")
     assert (done.returncode, done.stderr) == (2, "--resume: there is no load rows-typo\n")
     assert items(engine) == []
+
+
+@pytest.mark.parametrize("name", ["x" * 251 + ".csv", "März 2026 (1).csv", os.fsdecode(b"caf\xe9.csv")])
+def test_the_name_of_any_file_becomes_the_name_of_a_load(engine: Engine, name):
+    load = new_name(Path(name))
+    assert re.fullmatch(r"[\w.-]{12,210}", load, re.ASCII)
+    assert (open_load(engine, load), open_load(engine, load, resumed=True)) == (0, 0)
 
 
 def test_a_chunk_whose_commit_was_not_answered_is_not_stored_twice(engine: Engine):

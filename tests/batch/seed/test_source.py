@@ -2,7 +2,9 @@
 
 import bz2
 import gzip
+import io
 import lzma
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -50,6 +52,29 @@ def test_the_line_that_is_of_another_encoding_is_named(tmp_path: Path, good: int
 def test_a_file_of_another_kind_is_refused(tmp_path: Path, start):
     (tmp_path / "rows.csv").write_bytes(start + bytes(99))
     with pytest.raises(SourceRefused, match=r"rows.csv is (a zip|a Parquet|packed with zstd).*: unpack it, or save it"):
+        rows(tmp_path / "rows.csv")
+
+
+def archive() -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w:gz") as tar:
+        tar.addfile(tarfile.TarInfo("rows.csv"))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (archive(), "a tar archive"),
+        (gzip.compress(gzip.compress(GOOD.encode())), "packed twice"),
+        (b"7z\xbc\xaf\x27\x1c", "packed with 7-Zip"),
+        (b"\x04\x22\x4d\x18", "packed with lz4"),
+        (b"%PDF-1.4", "a PDF file"),
+    ],
+)
+def test_an_archive_is_not_taken_for_text_of_another_encoding(tmp_path: Path, content, what):
+    (tmp_path / "rows.csv").write_bytes(content + bytes(99))
+    with pytest.raises(SourceRefused, match=f"rows.csv is {what}: unpack it, or save it as CSV$"):
         rows(tmp_path / "rows.csv")
 
 

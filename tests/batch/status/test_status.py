@@ -196,3 +196,16 @@ def test_a_run_that_left_rows_because_others_held_them_is_not_done(mariadb: Engi
         other.execute(text("SELECT id FROM items FOR UPDATE"))
         assert run("job", mariadb).returncode == 8
     assert (last_run(mariadb)["outcome"], last_run(mariadb)["rows_held"]) == ("rows held", 1)
+
+
+def test_a_state_that_nobody_knows_is_counted_as_it_is(engine: Engine):
+    add(engine, GOOD, GOOD)
+    without_checks = "PRAGMA ignore_check_constraints = ON" if engine.dialect.name == "sqlite" else "SET sql_mode = ''"
+    with engine.connect() as connection:
+        connection.exec_driver_sql(without_checks)
+        connection.execute(text("UPDATE items SET state = '' WHERE id = 1"))
+        connection.commit()
+        connection.invalidate()
+    shown = run("status", engine)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert [line.split() for line in shown.stdout.splitlines()][-1] == ["''", "1"]

@@ -54,6 +54,20 @@ def test_a_chunk_is_written_in_statements_that_the_database_accepts(small: Engin
     assert {(item.label, len(item.prediction)) for item in items(small)} == {("label 0 'quoted'", 1000)}
 
 
+def test_a_limit_that_is_lowered_during_a_run_holds_for_its_next_connection(mariadb: Engine, wide: Predictor):
+    add(mariadb, *[ROW] * 20)
+    runner = fitted(mariadb, wide)
+    with mariadb.begin() as connection:
+        before = connection.execute(text("SELECT @@GLOBAL.max_allowed_packet")).scalar_one()
+        connection.execute(text(f"SET GLOBAL max_allowed_packet = {LIMIT}"))
+    mariadb.dispose()  # as a restart or a failover does
+    try:
+        assert finish(runner).done == 20
+    finally:
+        with mariadb.begin() as connection:
+            connection.execute(text(f"SET GLOBAL max_allowed_packet = {before}"))
+
+
 def test_the_largest_chunk_fits_into_the_smallest_limit_and_each_row_is_done_once(small: Engine):
     with small.begin() as connection:
         connection.execute(text("ALTER TABLE items AUTO_INCREMENT = 4000000000000000000"))
