@@ -61,7 +61,7 @@ class Predictor:
 
 def load_model(settings: Settings) -> Predictor:
     """Load and try the verified model that the settings name."""
-    return load(open_artifact(settings.model_dir, settings.model_version))
+    return load(open_artifact(settings.model_dir, settings.model_version, keep=None))
 
 
 def load(artifact: Artifact) -> Predictor:

@@ -1,4 +1,7 @@
-"""Find a model version on disk and verify that it is the one that was built."""
+"""Find a model version on disk and verify that it is the one that was built.
+
+Twin: web_single, serving and batch hold this file byte for byte, so that each folder can be copied alone.
+"""
 
 import hashlib
 import json
@@ -22,10 +25,10 @@ class Artifact:
     files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
-def open_artifact(model_dir: Path, version: int | None = None, keep: Collection[str] = ()) -> Artifact:
+def open_artifact(model_dir: Path, version: int | None = None, keep: Collection[str] | None = ()) -> Artifact:
     """Return `version` of the model in `model_dir`, or its highest version, with every sha256 verified.
 
-    `keep` names the files whose bytes are returned as they were verified, if the manifest has them.
+    `keep` names the files whose bytes are returned as they were verified, if the manifest has them; None means all.
 
     Raises:
         ArtifactRefused: there is no such folder or version, no readable manifest, or a file differs from it.
@@ -37,7 +40,7 @@ def open_artifact(model_dir: Path, version: int | None = None, keep: Collection[
         hashes = {name: (entry if isinstance(entry, str) else entry["sha256"]).lower() for name, entry in entries}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ArtifactRefused(f"{path}/manifest.json cannot be read: {type(error).__name__}: {error}") from error
-    files = {name: _verify(path / name, expected, name in keep) for name, expected in hashes.items()}
+    files = {name: _verify(path / name, expected, keep is None or name in keep) for name, expected in hashes.items()}
     return Artifact(path, int(path.name), manifest, {name: read for name, read in files.items() if read is not None})
 
 

@@ -15,7 +15,7 @@ from local.processes import ROOT
 PATTERNS = ("web_single", "synchronous", "asynchronous", "batch")
 # The only files that are identical in several folders: the contract between patterns. The docstrings list the folders.
 TWINS = {
-    "artifact.py": {"web_single", "batch"},
+    "artifact.py": {"web_single", "serving", "batch"},
     "model.py": {"web_single", "batch"},
     "rows.py": {"web_single", "batch"},
     "columns.py": {"web_single/columns", "batch/columns"},
@@ -55,7 +55,7 @@ ROLES = {
     "batch": "job runner queries tables database model artifact schemas settings errors",
 }
 # Non-blank lines of Python, without those that are marked as optional: they belong to the folders, and go with them.
-LARGEST_ROOT = {"web_single": 400, "synchronous": 300, "asynchronous": 750, "batch": 598}
+LARGEST_ROOT = {"web_single": 400, "synchronous": 300, "asynchronous": 750, "batch": 602}
 LARGEST_SCRIPT = 200  # non-blank lines of asynchronous/job_queue.lua
 LARGEST_MODULE, LARGEST_FUNCTION, LARGEST_README = 150, 40, 80  # lines
 LARGEST_FILE = 300_000  # bytes

@@ -47,7 +47,7 @@ def exit_in_one_line() -> Iterator[None]:
 def load_model(settings: Settings, artifact: Artifact | None = None) -> Model:
     """Return the model that the settings name, or the one in a verified artefact: loaded and tried."""
     artifact = artifact or kept_artifact()  # optional: workers
-    artifact = artifact or open_artifact(settings.model_dir, settings.model_version)
+    artifact = artifact or open_artifact(settings.model_dir, settings.model_version, keep=None)
     row_format = RowFormat
     row_format = Columns  # optional: columns
     model = Model(artifact, settings.onnx_threads, row_format)

@@ -1,27 +1,23 @@
 """Find a model version on disk and verify that it is the one that was built.
 
-Twin: web_single and batch hold this file byte for byte, so that each folder can be copied alone.
+Twin: web_single, serving and batch hold this file byte for byte, so that each folder can be copied alone.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .errors import ServiceError
 
-
-class ArtifactRefused(ServiceError):
-    """The artefact is missing, incomplete, altered or of no use; the message is for the operator."""
-
-    status = 503
+class ArtifactRefused(Exception):
+    """The artefact is missing, incomplete or altered; the message is one line for the operator."""
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """One verified model version: its folder, its `manifest.json`, and the bytes of each file that it lists."""
+    """One verified model version: its folder, its `manifest.json`, and the bytes of the files that were asked for."""
 
     path: Path
     version: int
@@ -29,8 +25,10 @@ class Artifact:
     files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
-def open_artifact(model_dir: Path, version: int | None = None) -> Artifact:
+def open_artifact(model_dir: Path, version: int | None = None, keep: Collection[str] | None = ()) -> Artifact:
     """Return `version` of the model in `model_dir`, or its highest version, with every sha256 verified.
+
+    `keep` names the files whose bytes are returned as they were verified, if the manifest has them; None means all.
 
     Raises:
         ArtifactRefused: there is no such folder or version, no readable manifest, or a file differs from it.
@@ -42,8 +40,8 @@ def open_artifact(model_dir: Path, version: int | None = None) -> Artifact:
         hashes = {name: (entry if isinstance(entry, str) else entry["sha256"]).lower() for name, entry in entries}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ArtifactRefused(f"{path}/manifest.json cannot be read: {type(error).__name__}: {error}") from error
-    files = {name: _read(path / name, expected) for name, expected in hashes.items()}
-    return Artifact(path, int(path.name), manifest, files)
+    files = {name: _verify(path / name, expected, keep is None or name in keep) for name, expected in hashes.items()}
+    return Artifact(path, int(path.name), manifest, {name: read for name, read in files.items() if read is not None})
 
 
 def _find(model_dir: Path, version: int | None) -> Path:
@@ -58,12 +56,14 @@ def _find(model_dir: Path, version: int | None) -> Path:
     return model_dir / (names[0] if names else str(wanted))
 
 
-def _read(path: Path, expected: str) -> bytes:
-    """Return the bytes of a file with the expected sha256."""
+def _verify(path: Path, expected: str, keep: bool) -> bytes | None:
+    """Return the file's bytes if they are to be kept, else None: a large model is read only piece by piece."""
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read() if keep else None
+            digest = hashlib.file_digest(file, "sha256") if content is None else hashlib.sha256(content)
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
         raise ArtifactRefused(f"{path} cannot be read: {getattr(error, 'strerror', error)}") from error
-    if (actual := hashlib.sha256(content).hexdigest()) != expected:
+    if (actual := digest.hexdigest()) != expected:
         raise ArtifactRefused(f"{path} is not what was built: sha256 {actual}, manifest says {expected}")
     return content

@@ -20,6 +20,12 @@ MODEL_FILE = "model.onnx"
 Run = Callable[[list[str], Arrays], list[NDArray[Any]]]
 
 
+class ModelRefused(ArtifactRefused, ServiceError):
+    """The graph does not answer rows, or no longer does."""
+
+    status = 503
+
+
 class NoAnswer(ServiceError):
     """The model has no answer for the values of a row. The message names the row."""
 
@@ -65,21 +71,21 @@ class Model:
         """Return probabilities [n, labels], or values [n] or [n, k]; raise `NoAnswer` if a row has none."""
         (result,) = self.run([self.output], rows)
         if result.shape[:1] != (count := len(next(iter(rows.values()))),):
-            raise ArtifactRefused(f"{MODEL_FILE} answers {count} rows with shape {result.shape}")
+            raise ModelRefused(f"{MODEL_FILE} answers {count} rows with shape {result.shape}")
         # A sum of squares is finite only if each number is, and takes half the time of testing each.
         if not isfinite(np.vdot(result, result)):
             check_finite("value" if self.task == "regression" else "probability", result)
         return result.ravel() if self.task == "regression" and result.shape[1:] == (1,) else result
 
     def check(self) -> None:
-        """Raise `ArtifactRefused` unless two rows in give two answers out, with a number for each label."""
+        """Raise `ModelRefused` unless two rows in give two answers out, with a number for each label."""
         try:
             shape = self.run([self.output], self.row_format.arrays([self.sample] * 2))[0].shape
         except Exception as error:
             fix = f"name a row that it takes as `sample` in manifest.json, in place of {str(self.sample)[:99]}"
-            raise ArtifactRefused(f"{MODEL_FILE} fails on two rows; {fix}: {error}") from error
+            raise ModelRefused(f"{MODEL_FILE} fails on two rows; {fix}: {error}") from error
         if shape != (2, len(self.labels)) if self.task == "classification" else shape != (2, *shape[1:2]):
-            raise ArtifactRefused(f"{MODEL_FILE} answers two rows with shape {shape}; the labels are {self.labels}")
+            raise ModelRefused(f"{MODEL_FILE} answers two rows with shape {shape}; the labels are {self.labels}")
 
 
 def check_finite(name: str, result: NDArray[Any]) -> None:

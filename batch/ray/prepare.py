@@ -37,7 +37,7 @@ def prepare(
     """
     if source.contains(output) or output.contains(source):
         raise PlaceRefused(f"{output.path} and {source.path} are in each other; choose another folder")
-    artifact = open_artifact(settings.model_dir.absolute(), settings.model_version)
+    artifact = open_artifact(settings.model_dir.absolute(), settings.model_version, keep=None)
     model = load(artifact).model
     parts, schemas = find_parts(source, part_rows)
     schema = next(iter(schemas.values()))

@@ -42,7 +42,7 @@ class Scorer:
 
     def __init__(self, job: Job) -> None:
         """Raise `ArtifactRefused` unless this machine has the model of the run and it gives its golden answers."""
-        artifact = open_artifact(job.model_dir, job.version)
+        artifact = open_artifact(job.model_dir, job.version, keep=None)
         if artifact.manifest["files"] != job.hashes:
             raise ArtifactRefused(f"{artifact.path} is not the model that the run began with")
         self.job, self.predictor = job, load(artifact)

@@ -91,7 +91,7 @@ def server(free_port: Callable[[], int], tmp_path: Path) -> Iterator[Callable[[]
 
 @pytest.fixture(scope="session")
 def model(artifacts: Path) -> Predictor:
-    return load(artifact.open_artifact(artifacts / "iris"))
+    return load(artifact.open_artifact(artifacts / "iris", keep=None))
 
 
 def fill(engine: Engine, count: int) -> list[list[float]]:

@@ -21,7 +21,7 @@ def answer(parts: Iterable[str]) -> bytes:
 
 def check(folder: Path, rows: list[Any]) -> None:
     """Compare what a job stores for rows with what the service answers for them."""
-    stored = load(open_artifact(folder)).predict(enumerate(map(json.dumps, rows))).done
+    stored = load(open_artifact(folder, keep=None)).predict(enumerate(map(json.dumps, rows))).done
     client, body = serve(folder), {"data": rows}
     assert client.post("/predict", json=body).content == answer(row.prediction for row in stored)
     if stored[0].label:

@@ -32,7 +32,7 @@ def hooks(app: Any) -> tuple[Hook, Hook, Hook]:
 
     def load(server: Any) -> None:
         settings = Settings()
-        artifact = open_artifact(settings.model_dir, settings.model_version)
+        artifact = open_artifact(settings.model_dir, settings.model_version, keep=None)
         model = app.load_model(settings, artifact)
         keep(artifact)
         server.log.info("Serving %s, version %d", model.name, model.version)

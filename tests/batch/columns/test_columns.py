@@ -27,7 +27,7 @@ INPUTS = [
 
 
 def opened(folder: Path) -> Predictor:
-    return load(open_artifact(folder))
+    return load(open_artifact(folder, keep=None))
 
 
 @pytest.fixture(scope="module")

@@ -53,4 +53,4 @@ def test_a_model_without_golden_answers_predicts_with_a_warning(sqlite: Engine, 
 def test_raw_scores_are_refused(tmp_path: Path):
     folder = save(tmp_path / "scores", exported(Perceptron()), list("abc"))
     with pytest.raises(ArtifactRefused, match="'probabilities' holds no probabilities that sum to 1"):
-        load(open_artifact(folder))
+        load(open_artifact(folder, keep=None))

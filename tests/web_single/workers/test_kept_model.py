@@ -14,7 +14,7 @@ def test_the_kept_model_is_served_whatever_happens_to_its_files(
 ) -> None:
     monkeypatch.setattr(kept_model, "_kept", [])
     settings = Settings(model_dir=model_dir())
-    kept_model.keep(open_artifact(settings.model_dir))
+    kept_model.keep(open_artifact(settings.model_dir, keep=None))
     (settings.model_dir / "3" / "model.onnx").write_bytes(b"altered")
     assert load_model(settings).version == 3
     with pytest.raises(ArtifactRefused, match="is not what was built"):
@@ -23,4 +23,6 @@ def test_the_kept_model_is_served_whatever_happens_to_its_files(
 
 def test_the_bytes_that_were_verified_are_returned(model_dir: Callable[..., Path]) -> None:
     folder = model_dir()
-    assert open_artifact(folder).files["model.onnx"] == (folder / "3" / "model.onnx").read_bytes()
+    graph = (folder / "3" / "model.onnx").read_bytes()
+    assert open_artifact(folder, keep=["model.onnx"]).files == {"model.onnx": graph}
+    assert open_artifact(folder).files == {}
