@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple
 
 import ray
 import ray.data
@@ -26,33 +26,35 @@ class RunFailed(ServiceError):
         self.exit_code = Exit(exit_code)
 
 
-class Worker:
-    """What an actor is: a scorer that returns its errors. Ray would surround those that are raised with its own words.
+class Refusal(NamedTuple):
+    """Why a part cannot be done, and the exit code for that."""
 
-    A bug is raised.
-    """
+    refused: str = ""
+    exit_code: int = 0
+
+
+class Worker:
+    """An actor. It returns the errors that can be corrected; Ray would put its own words around a raised one."""
 
     def __init__(self, job: Job) -> None:
-        self._score: Callable[[dict[str, Any]], dict[str, int]] | None = None
-        self._refused = _answer(lambda: setattr(self, "_score", Scorer(job)))
+        self._scorer = _call(Scorer, job)
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        """Return the counts of a part, or why it cannot be done, with the exit code for that."""
-        counts = {"done": 0, "failed": 0}
-        score = self._score
-        refused = _answer(lambda: counts.update(score(row))) if score else self._refused
-        return counts | refused
+        """Return the counts of a part and the fields of a `Refusal`, which are empty if the part is done."""
+        found = self._scorer if isinstance(self._scorer, Refusal) else _call(self._scorer, row)
+        if isinstance(found, Refusal):
+            return {"done": 0, "failed": 0, **found._asdict()}
+        return {**found, **Refusal()._asdict()}
 
 
-def _answer(call: Callable[[], object]) -> dict[str, Any]:
-    """Return why a call has failed, with the exit code; an empty text if it has not."""
+def _call(function: Callable[[Any], Any], argument: Any) -> Any:
+    """Return what a function returns, or a `Refusal` in place of an error that can be corrected."""
     try:
-        call()
+        return function(argument)
     except Exception as error:
         if (known := as_service_error(error)) is None:
             raise
-        return {"refused": " ".join(str(known).split()), "exit_code": int(known.exit_code)}
-    return {"refused": "", "exit_code": 0}
+        return Refusal(" ".join(str(known).split()), int(known.exit_code))
 
 
 @contextmanager
