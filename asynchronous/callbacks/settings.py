@@ -23,7 +23,7 @@ class CallbackSettings(BaseSettings):
 
 
 def _has_secrets(file: Path) -> Path:
-    """Return a file with a secret; with several, as while receivers change from an old one to a new one."""
+    """Return a file that holds at least one secret. It holds several while receivers change to a new one."""
     try:
         words = file.read_text().split()
         secrets = [base64.b64decode(word.removeprefix("whsec_"), validate=True) for word in words]

@@ -97,7 +97,7 @@ def _named(sample: list[list[str]], columns: Sequence[Column], decimal: str) -> 
     if not sample or _holds_names(sample[:1], columns):
         return bool(sample)
     first, rest = sample[0], sample[1:]
-    if all(column.kind is str for column in columns):  # names look as rows do
+    if all(column.kind is str for column in columns):  # a line of names looks like a row
         raise FormUnclear(f"line 1 is {','.join(first)[:200]}: names or a row? Give --names or --no-names")
     if not any(is_number(cell.replace(decimal, ".")) for cell in first):
         return True

@@ -107,7 +107,7 @@ def sentinel(tmp_path):
 
 
 def until_redis_answers(step):
-    """Return what a step returns. A Sentinel without CPU time for two seconds names no master for half a minute."""
+    """Return what a step returns. A Sentinel that gets no CPU time names no master for a while."""
     end = time.monotonic() + 60
     while True:
         try:
