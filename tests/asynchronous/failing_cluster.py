@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import redis
 from redis.crc import key_slot
@@ -67,18 +68,31 @@ class FailingCluster:
         return None
 
     def kill(self) -> int:
-        """Kill the owner; return the id of its process."""
-        wait_until(lambda: self.owner() is not None and self._has_replica(), 60, "a master with a replica")
+        """Kill the owner when its replica has confirmed what it had written; return the id of its process.
+
+        A replica that is still copying cannot take over. One that has just copied gets later writes only after its
+        first confirmation, although the owner already calls it online.
+        """
+        written: list[int] = []
+        wait_until(lambda: self._is_confirmed(written), 60, "a replica that has confirmed all writes")
         self.killed = self.owner()
         assert self.killed
         self._programs[self.killed].kill()
         return self._programs[self.killed].pid
 
-    def _has_replica(self) -> bool:
+    def _is_confirmed(self, written: list[int]) -> bool:
+        """Return whether a replica has confirmed what was written at the first call; `written` holds the offsets."""
+        if not (found := self._replication()):
+            return False
+        written.append(found["master_repl_offset"])
+        replicas = [found[f"slave{number}"] for number in range(NODES) if f"slave{number}" in found]
+        return any(each["state"] == "online" and each["offset"] >= written[0] for each in replicas)
+
+    def _replication(self) -> dict[str, Any]:
+        """Return what the owner knows about its replicas; nothing if there is no owner now."""
         with suppress(redis.RedisError), redis.Redis(port=self.owner() or 0, socket_timeout=1) as owner:
-            found = owner.info("replication")  # a replica that still gets its first copy cannot take over
-            return any(found.get(f"slave{number}", {}).get("state") == "online" for number in range(NODES))
-        return False
+            return dict(owner.info("replication"))
+        return {}
 
     def stop(self) -> None:
         for program in self._programs.values():
