@@ -1,8 +1,9 @@
 """The worker's side of the queue: claim jobs, finish or release them."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .connection import ERRORS, connect, explain
 from .keys import GROUP, Script, milliseconds
@@ -11,12 +12,11 @@ from .settings import Settings
 Entry = tuple[bytes, dict[bytes, bytes]]
 
 
-@dataclass(frozen=True)
-class Claim:
+class Claim(NamedTuple):
     """A claimed job, with its entry and its times in milliseconds. A job whose lease had lapsed comes alone."""
 
     job_id: str
-    entry: bytes
+    entry: str
     accepted_at: int
     expires_at: int
     image: bytes
@@ -60,11 +60,16 @@ class Consumer:
         """Claim up to `count` jobs, in order of arrival; wait up to `seconds` for the first one."""
         lapsed = self._claim_lapsed()
         entries = lapsed or self.read(">", count, max(1, milliseconds(seconds)))  # 0 would wait forever
-        pairs: list[Any] = [value for entry, fields in entries for value in (fields[b"job_id"].decode(), entry)]
-        started: list[Any] = self.run("start", int(bool(lapsed)), *pairs, jobs=pairs[::2]) if pairs else []
-        images = self.call(lambda: self.redis.mget([key for *_, key in started])) if started else []
-        found = [(*job[:-1], image or b"") for job, image in zip(started, images, strict=True)]
-        return [Claim(job.decode(), entry, start, end, image, bool(lapsed)) for job, entry, start, end, image in found]
+        found = [(fields[b"job_id"].decode(), entry.decode()) for entry, fields in entries]
+        ids = [job_id for job_id, _ in found]
+        started: list[Any] = self.run("start", int(bool(lapsed)), json.dumps(found), jobs=ids) if found else []
+        names = [self._keys.image(ids[place - 1]) for place, *_ in started]
+        images: list[Any] = self.call(lambda: self.redis.mget(names)) if names else []
+        pairs = zip(started, images, strict=True)
+        jobs = [Claim(*found[int(place) - 1], start, end, image, bool(lapsed)) for (place, start, end), image in pairs]
+        if gone := [job for job in jobs if job.image is None]:
+            self.finish(gone, [Result(refused="its image is no longer in Redis")] * len(gone))
+        return [job for job in jobs if job.image is not None]
 
     def _claim_lapsed(self) -> list[Entry]:
         """Claim one entry whose lease has lapsed. It runs alone: an image that kills its worker harms no other."""
@@ -80,11 +85,12 @@ class Consumer:
 
     def finish(self, jobs: list[Claim], results: list[Result]) -> None:
         """End each job with its result and acknowledge it. A job that has already ended stays as it is."""
-        flat: list[Any] = []
+        ended = []
         for job, result in zip(jobs, results, strict=True):
-            flat += job.job_id, job.entry, job.accepted_at, job.expires_at
-            flat += ("failed", result.refused, "") if result.refused else ("done", result.label, result.probability)
-        self.run("finish", *flat, jobs=[job.job_id for job in jobs])
+            label, probability = result.label, str(float(result.probability))
+            end = ("failed", result.refused, "") if result.refused else ("done", label, probability)
+            ended.append((job.job_id, job.entry, job.accepted_at, job.expires_at, *end))
+        self.run("finish", json.dumps(ended), jobs=[job.job_id for job in jobs])
 
     def release(self, reason: str, *, counted: bool) -> None:
         """Release all jobs that this consumer has claimed; if not `counted`, this attempt is not one of the job's."""

@@ -125,31 +125,29 @@ local function start(id, entry, lapsed)
   return job
 end
 
--- Starts jobs that a consumer has claimed; takes an id and an entry for each. Returns {id, entry, times, image's key} of
--- those that may run. To read the images here would cost three times as much of Redis's time for large ones.
-function steps.start(lapsed, ...)
-  local names, batch, args = {}, {}, {...}
-  for i = 1, #args, 2 do names[#names + 1] = image_of(args[i]) end
-  local all_there = redis.call('EXISTS', unpack(names)) == #names
-  for i = 1, #args, 2 do
-    local job = start(args[i], args[i + 1], lapsed == '1')
-    if job and not all_there and redis.call('EXISTS', image_of(job.id)) == 0 then
-      finish(job, 'failed', 'reason', 'its image is no longer in Redis')
-    elseif job then
-      batch[#batch + 1] = {job.id, job.entry, job.accepted_at, job.expires_at, image_of(job.id)}
+-- Starts jobs that a consumer has claimed; takes a JSON list of {id, entry}. Returns {place in the list, times} of those
+-- that may run. To read the images here would cost three times as much of Redis's time for large ones.
+function steps.start(lapsed, claimed)
+  local batch, answer = {}, {}
+  for place, pair in ipairs(cjson.decode(claimed)) do
+    local job = start(pair[1], pair[2], lapsed == '1')
+    if job then
+      batch[#batch + 1] = job
+      answer[#answer + 1] = {place, job.accepted_at, job.expires_at}
     end
   end
   if #batch > 0 then notify('claimed', batch, lapsed == '1') end
-  return batch
+  return answer
 end
 
--- Takes seven values for each job: id, entry, two times; status; label and probability (done), or reason and ''.
-function steps.finish(...)
-  local jobs, held, args = {}, {}, {...}
-  for i = 1, #args, 7 do
-    jobs[#jobs + 1] = {id = args[i], acknowledged = true, accepted_at = tonumber(args[i + 2]),
-      expires_at = tonumber(args[i + 3]), status = args[i + 4], first = args[i + 5], second = args[i + 6]}
-    held[#held + 1] = args[i + 1]
+-- Takes a JSON list of jobs: id, entry, two times; status; label and probability (done), or reason and ''.
+function steps.finish(ended)
+  local jobs, held = {}, {}
+  for i, values in ipairs(cjson.decode(ended)) do
+    local id, entry, accepted_at, expires_at, status, first, second = unpack(values)
+    jobs[i] = {id = id, acknowledged = true, accepted_at = accepted_at, expires_at = expires_at, status = status,
+      first = first, second = second}
+    held[i] = entry
   end
   if #held == 0 then return end
   -- An entry leaves the group's pending list when its job ends. So if all are acknowledged now, all jobs are open.

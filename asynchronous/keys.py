@@ -36,6 +36,10 @@ class Keys:
         """Return the whole name of an optional folder's key; `_x` follows the name of the queue."""
         return (self.stream if key.startswith("_") else self.prefix) + key
 
+    def image(self, job_id: str) -> str:
+        """Return the name of a job's image."""
+        return f"{self.prefix}{job_id}{IMAGE}"
+
     def of_step(self, job_ids: Sequence[str]) -> list[str]:
         """Return all keys that a step may touch that changes these jobs."""
         return self._shared + [f"{self.prefix}{job_id}{part}" for job_id in job_ids for part in (RECORD, IMAGE)]

@@ -10,7 +10,7 @@ on('accepted', function(record)
 end)
 
 on('claimed', function(batch, was_lapsed)
-  if not was_lapsed then claimed = redis.call('HGET', record_of(batch[#batch][1]), 'number') end
+  if not was_lapsed then claimed = redis.call('HGET', record_of(batch[#batch].id), 'number') end
 end)
 
 on('step_over', function()

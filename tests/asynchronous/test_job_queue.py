@@ -66,6 +66,27 @@ def test_a_blocked_claim_returns_as_soon_as_there_is_a_job(make):
     assert ids(claimed) == [job_id]
 
 
+def test_a_job_whose_image_was_evicted_fails_and_the_rest_of_its_batch_runs(make, store):
+    queue, consumer = make()
+    jobs = [queue.put() for _ in range(3)]
+    store.delete(f"{jobs[0]}_image", f"{jobs[2]}_image")
+    assert ids(consumer().claim(1)) == [jobs[1]]
+    assert [queue.read(job_id).status for job_id in jobs] == ["failed", "running", "failed"]
+    assert queue.read(jobs[0]).reason == "its image is no longer in Redis"
+    assert store.xlen("jobs") == 1
+
+
+def test_a_result_is_stored_as_the_model_gave_it(make, store):
+    queue, consumer = make()
+    jobs = [queue.put() for _ in range(3)]
+    one = consumer()
+    label, reason = 'caf\u00e9 "\\" \U0001f600\x00\n', "it's [not] {an} image\t"
+    one.finish(one.claim(1), [Result(label, 0.1 + 0.2), Result(refused=reason), Result("", 5e-324)])
+    assert store.hget(f"{jobs[0]}_job", "label") == label
+    assert [store.hget(f"{jobs[number]}_job", "probability") for number in (0, 2)] == [repr(0.1 + 0.2), "5e-324"]
+    assert queue.read(jobs[1]).reason == reason
+
+
 def test_a_finished_job_leaves_only_its_result(make, store):
     queue, consumer = make()
     job_id = queue.put()

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -85,10 +86,10 @@ def test_a_job_that_ends_while_the_subscription_is_broken_ends_the_wait(make, st
             await asyncio.to_thread(wait_until, lambda: store.pubsub_numsub(ENDED)[0][1])
             with store.pipeline() as both:
                 both.client_kill_filter(_type="pubsub")
-                script, times = keys.Script(settings()), (claim.accepted_at, claim.expires_at)
+                script = keys.Script(settings())
                 declared = script.keys.of_step([claim.job_id])
-                step = ["finish", claim.job_id, claim.entry, *times, "done", "7", "0.9"]
-                both.eval(script.text, len(declared), *declared, *step)
+                end = claim.job_id, claim.entry, claim.accepted_at, claim.expires_at, "done", "7", "0.9"
+                both.eval(script.text, len(declared), *declared, "finish", json.dumps([end]))
                 both.execute()
             return await wait
 
