@@ -11,7 +11,11 @@ from local.lift.parts import COPYABLE, copy_without, optional_folders
 from local.processes import ROOT
 
 EACH = [(folder, (part,)) for folder in COPYABLE for part in optional_folders(folder)]
-ALL = [(folder, tuple(optional_folders(folder))) for folder in COPYABLE]
+SLOW = ("synchronous", "serving")  # TensorFlow must be loaded
+ALL = [
+    pytest.param(folder, tuple(optional_folders(folder)), marks=[pytest.mark.exhaustive] if folder in SLOW else [])
+    for folder in COPYABLE
+]
 MODELS = {"web_single": "iris", "batch": "iris", "synchronous": "digits", "serving": "digits", "asynchronous": "digits"}
 
 

@@ -68,6 +68,7 @@ def test_a_comparison_gives_its_figures_and_nothing_is_left_running(benchmark, c
     wait_until(lambda: not running(mark), what="the end of all that it started")
 
 
+@pytest.mark.exhaustive
 def test_told_to_stop_it_stops_what_it_started(benchmark):
     process, mark = benchmark("--only=http", "--seconds=120")
     wait_until(lambda: any("wrk" in line for line in running(mark)), 120, "the load")

@@ -4,9 +4,12 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from local.processes import ROOT
 
 
+@pytest.mark.exhaustive
 def test_one_image_is_measured_for_the_bare_model_and_for_the_server():
     argv = [sys.executable, "-m", "benchmarks.synchronous", "--only=single", "--rounds=1", "--calls=5"]
     done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False, timeout=280)

@@ -27,6 +27,7 @@ def test_each_kind_of_load_is_measured_for_the_baseline_and_for_ours():
     assert all(one["per_second"] > 0 and one["cpu"] > 0 for [one] in loads)
 
 
+@pytest.mark.exhaustive
 def test_an_overload_is_refused_and_what_is_admitted_is_timed():
     found = run("benchmarks.web_single.overload", "--rounds=1", "--seconds=6", "--limit=4")
     [calm], [overload] = found["rounds"].values()

@@ -64,6 +64,7 @@ def test_ctrl_c_and_a_closed_terminal_leave_no_process_behind(tmp_path, number, 
     wait_until(lambda: not demo.running(), what="the last process to end")
 
 
+@pytest.mark.exhaustive
 def test_the_demo_does_not_use_an_http_proxy_from_the_environment(tmp_path):
     proxy = f"http://127.0.0.1:{free_port()}"
     demo = Demo(tmp_path, "web_single", http_proxy=proxy, no_proxy="", NO_PROXY="")
@@ -78,6 +79,7 @@ def test_the_output_names_a_pattern_that_fails(tmp_path):
     wait_until(lambda: not demo.running(), what="the last process to end")
 
 
+@pytest.mark.exhaustive
 def test_the_demo_uses_a_database_that_is_already_running(tmp_path, database_url):
     demo = Demo(tmp_path, "batch", DATABASE_URL=database_url)
     assert demo.process.wait(400) == 0, demo.output.read_text()

@@ -182,16 +182,16 @@ def infer_bodies(draw: st.DrawFn) -> list[bytes]:
     return eight(draw, right, spoiled, draw(st.just(wrong) | anything), "inputs")
 
 
-# Eight bodies in each of 625 examples.
-five_thousand = examples(
-    max_examples=625,
+# Eight bodies in each of 250 examples.
+two_thousand = examples(
+    max_examples=250,
     deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.large_base_example],
 )
 
 
-@five_thousand
+@two_thousand
 @given(bodies=predict_bodies())
 def test_predict_answers_each_row_or_says_why(call: Call, model: Model, bodies: list[bytes]) -> None:
     for body in bodies:
@@ -201,7 +201,7 @@ def test_predict_answers_each_row_or_says_why(call: Call, model: Model, bodies: 
         check(status, content, "detail", direct, lambda answer: np.array(answer["prediction"], np.float32))
 
 
-@five_thousand
+@two_thousand
 @given(bodies=infer_bodies())
 def test_infer_answers_each_row_or_says_why(call: Call, model: Model, bodies: list[bytes]) -> None:
     for body in bodies:
@@ -215,7 +215,7 @@ def tables(elements: dict[str, object]) -> st.SearchStrategy[np.ndarray]:
     return st_numpy.arrays(np.float32, st.tuples(st.integers(1, MAX_ROWS + 1), st.just(4)), elements=elements)
 
 
-@examples(max_examples=1000, deadline=None, database=None)
+@examples(max_examples=400, deadline=None, database=None)
 @given(
     table=tables({"min_value": -1e6, "max_value": 1e6}) | tables({}),
     shifts=st.tuples(*[st.sampled_from([0, 0, 0, 0, 1, -1, 16, -16, 10**6])] * 3),

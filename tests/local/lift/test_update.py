@@ -62,6 +62,7 @@ def test_the_patch_brings_a_change_into_a_copy_that_was_changed_itself(repositor
     assert lift(repository, "--update", str(copy)).stderr == "lift: nothing has changed\n"
 
 
+@pytest.mark.exhaustive
 def test_the_patch_of_a_copy_with_a_serving_program_changes_that_too(repository, tmp_path):
     copy = tmp_path / "churn"
     argv = ["--pattern", "asynchronous", "--to", str(copy), "--model", str(ROOT / "models" / "artifacts" / "digits")]
