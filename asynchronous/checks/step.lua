@@ -7,11 +7,10 @@ local function need(commands, key)
   for command in commands:gmatch('%S+') do
     local words = {}
     for word in command:gmatch('[^|]+') do words[#words + 1] = word end
-    local known, allowed, first = false, false, #words
-    for _, count in ipairs({2, 1, 3, 4, 5}) do -- Redis 8 takes only as many arguments as the command does
-      for i = 1, 5 do words[first + i] = i <= count and key or nil end
-      known, allowed = pcall(redis.acl_check_cmd, unpack(words, 1, first + count))
-      if known then break end
+    local first, known, allowed = #words, false, false
+    for i = 1, 5 do words[first + i] = key end
+    for _, count in ipairs({2, 1, 3, 4, 5}) do -- some servers fail unless the command takes so many arguments
+      if not known then known, allowed = pcall(redis.acl_check_cmd, unpack(words, 1, first + count)) end
     end
     if not known then error({err = 'ERR unknown command ' .. command}) end
     if not allowed then error({err = 'NOPERM this user may not run ' .. command .. ' on ' .. key}) end
