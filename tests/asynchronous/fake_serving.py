@@ -31,13 +31,18 @@ def order(image: bytes) -> tuple[str, str]:
     return (found[1].decode(), found[2].decode()) if found else ("", "")
 
 
-def process_at(port: int) -> int:
-    """Return the id of the process whose end of a connection on 127.0.0.1 has this port."""
+def process_at(port: int, server: int) -> int:
+    """Return the id of the process that is connected from `port` to port `server` on 127.0.0.1.
+
+    A connection to another server may have the same `port`, in a process that must not be killed.
+    """
     tables = Path("/proc/net/tcp").read_text() + Path("/proc/net/tcp6").read_text()
-    inodes = re.findall(rf"^\s*\d+: [0-9A-F]+:{port:04X} (?:\S+ ){{7}}\s*(\d+) ", re.sub(" +", " ", tables), re.M)
+    rows = map(str.split, tables.splitlines())
+    ends = f":{port:04X}", f":{server:04X}"
+    sockets = {f"socket:[{row[9]}]" for row in rows if (row[1][-5:], row[2][-5:]) == ends}
     for link in Path("/proc").glob("[0-9]*/fd/*"):
         try:
-            if any(os.readlink(link) == f"socket:[{inode}]" for inode in inodes):
+            if os.readlink(link) in sockets:
                 return int(link.parts[2])
         except OSError:
             continue
@@ -45,8 +50,8 @@ def process_at(port: int) -> int:
 
 
 class FakeModel(prediction_service_pb2_grpc.PredictionServiceServicer):
-    def __init__(self, seen: Path, away: Path, held: Path) -> None:
-        self.seen, self.away, self.held, self.blamed = seen, away, held, Counter()
+    def __init__(self, port: int, seen: Path, away: Path, held: Path) -> None:
+        self.port, self.seen, self.away, self.held, self.blamed = port, seen, away, held, Counter()
 
     def Predict(self, request, context):  # noqa: N802  the protocol's name
         images = list(request.inputs["image"].string_val)
@@ -71,7 +76,8 @@ class FakeModel(prediction_service_pb2_grpc.PredictionServiceServicer):
                 case "die":
                     os._exit(9)
                 case "kill":
-                    os.kill(process_at(int(context.peer().rpartition(":")[2])), signal.SIGKILL)
+                    caller = int(context.peer().rpartition(":")[2])
+                    os.kill(process_at(caller, self.port), signal.SIGKILL)
         return answer(images, labels)
 
     def wait_while_held(self):
@@ -98,7 +104,7 @@ if __name__ == "__main__":
     arguments = parser.parse_args()
     options = [("grpc.max_receive_message_length", -1), ("grpc.so_reuseport", 0)]
     server = grpc.server(ThreadPoolExecutor(16), options=options)
-    model = FakeModel(arguments.seen, arguments.away, arguments.held)
+    model = FakeModel(arguments.port, arguments.seen, arguments.away, arguments.held)
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(model, server)
     server.add_insecure_port(f"127.0.0.1:{arguments.port}")
     server.start()
