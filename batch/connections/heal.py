@@ -9,6 +9,7 @@ from sqlalchemy import Engine, ExceptionContext, event
 
 from ..errors import DatabaseUnavailable
 from ..settings import FROM_ENVIRONMENT
+from .session import set_up_session
 
 # Codes of MySQL and MariaDB: a Galera node outside its cluster, --read-only, a read-only transaction, read-only mode.
 READ_ONLY = {1047, 1290, 1792, 1836}
@@ -27,6 +28,8 @@ def heal(engine: Engine) -> None:
     """Let connections be replaced that no longer serve, by ones that may."""
     file = ConnectionSettings().database_password_file
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)  # tracebacks of connections that were lost
+
+    event.listen(engine, "connect", set_up_session, insert=True)  # before SQLAlchemy asks for the mode and its quotes
 
     @event.listens_for(engine, "do_connect")
     def use_password(_: Any, __: Any, ___: Any, parameters: dict[str, Any]) -> None:
