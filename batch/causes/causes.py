@@ -1,13 +1,15 @@
 """What an error of another library means for the operator."""
 
 from pydantic import ValidationError
-from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DatabaseError, DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError
 
 from ..artifact import ArtifactRefused
 from ..errors import DatabaseUnavailable, Exit, ServiceError, first_error
 from ..migrate.schema import SchemaTooOld
 
 MISSING = {1054, 1146, 1176}  # codes of MySQL and MariaDB: no such column, table, index
+DENIED = {1044, 1142, 1143, 1227, 1370}  # a right is missing: of a database, table, column, server, routine
+REFUSED = {1364, 1644, 3819, 4025}  # by the table's owner: a column without a default, a trigger, a constraint
 
 
 class ArtefactUnusable(ServiceError):
@@ -29,5 +31,9 @@ def find_cause(error: BaseException) -> ServiceError | None:
         return None
     if "no such" in str(cause) or MISSING & {*cause.args[:1]}:
         return SchemaTooOld(f"the database lacks a table or an index, run `python -m batch.migrate`: {cause}")
+    if DENIED & {*cause.args[:1]}:
+        return DatabaseUnavailable(f"the database's user lacks a right, grant it: {cause}")
+    if isinstance(error, IntegrityError | DataError) or REFUSED & {*cause.args[:1]}:
+        return DatabaseUnavailable(f"the database refuses what is written, see the table's own rules: {cause}")
     known = type(error) in (OperationalError, InterfaceError, DatabaseError)
     return DatabaseUnavailable(f"database unavailable: {cause}") if known else None
