@@ -30,6 +30,7 @@ _REMEDIES = {
     "'SENTINEL'": "REDIS_URL must name Sentinels after redis+sentinel://",
     "(?i)wrong number of arg": _OLD,
     "(?i)unknown (redis )?command": f"this Redis, or a proxy before it, has a command turned off or lacks it: {_OLD}",
+    "invalid bulk length": "the image is larger than proto-max-bulk-len of this Redis: raise that limit",
     "(?i)Permission denied": "the program may not open the socket in REDIS_URL",
 }
 

@@ -21,7 +21,7 @@ from redis.asyncio.sentinel import Sentinel as AsyncSentinel
 from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.sentinel import Sentinel
 
-from .pools import HealingPool, HealingSentinelPool, Pool
+from .pools import Cluster, HealingPool, HealingSentinelPool, Pool
 from .settings import with_password
 from .url_check import check_url
 
@@ -74,7 +74,7 @@ def connect_async_by_form(url: str, **options: Any) -> Any:
         return found.master_for(name, connection_pool_class=HealingSentinelPool)
     if url.startswith(CLUSTER):
         nodes = [redis.asyncio.cluster.ClusterNode(*address) for address in _addresses(url)]
-        return redis.asyncio.RedisCluster(startup_nodes=nodes, **_options(url), **options)
+        return Cluster(startup_nodes=nodes, **_options(url), **options)
     return redis.asyncio.Redis.from_pool(HealingPool.from_url(url, **options))
 
 

@@ -1,6 +1,7 @@
 """Pools whose connections break when their Redis is demoted, and which use a broken connection last.
 
 So the next connection may lead to the new master, and good connections are used while Redis refuses new ones.
+A connection that was reset while it was idle is replaced.
 """
 
 from typing import Any, Self
@@ -37,7 +38,15 @@ class _Leaving:
             raise ConnectionError(f"this Redis is no longer the master: {error}") from error
 
 
-class _LeavingAsync:
+class _Replaced:
+    async def send_packed_command(self, *args: Any, **options: Any) -> None:
+        try:
+            await super().send_packed_command(*args, **options)  # type: ignore[misc]
+        except RuntimeError as error:  # of uvloop, where asyncio's own loop raises an OSError
+            raise ConnectionError(f"the connection was reset: {error}") from error
+
+
+class _LeavingAsync(_Replaced):
     async def read_response(self, *args: Any, **options: Any) -> Any:
         try:
             return await super().read_response(*args, **options)  # type: ignore[misc]
@@ -69,8 +78,23 @@ class HealingPool(_Healing, redis.asyncio.ConnectionPool):
 class HealingSentinelPool(_Healing, SentinelConnectionPool):
     """For the master that the Sentinels name."""
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)  # type: ignore[no-untyped-call]
+        self.connection_class = type("Replaced", (_Replaced, self.connection_class), {})
+
     async def disconnect(self, inuse_connections: bool = True) -> None:
         await super().disconnect(inuse_connections)
         if inuse_connections:  # the end
             for sentinel in self.sentinel_manager.sentinels:
                 await sentinel.aclose()
+
+
+class Cluster(redis.asyncio.RedisCluster):
+    """For the nodes of a cluster."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        kind = type("Replaced", (_Replaced, self.connection_kwargs["connection_class"]), {})
+        self.connection_kwargs["connection_class"] = kind
+        for node in self.nodes_manager.startup_nodes.values():
+            node.connection_class = kind

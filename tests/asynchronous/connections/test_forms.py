@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import redis
+import uvloop
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -157,6 +158,35 @@ def test_a_sentinel_that_refuses_the_password_is_named_by_proxy_and_worker(senti
             use()
     allowed = Settings(redis_url=f"redis+sentinel://127.0.0.1:{port}/main/0?sentinel_password=hunter2")
     assert Queue(allowed).put()
+
+
+@pytest.mark.parametrize("form", ["redis", "redis+sentinel", "redis+cluster"])
+def test_a_connection_that_redis_has_reset_is_replaced(form, redis_port, request):
+    ports, url = [redis_port], f"redis://127.0.0.1:{redis_port}/0"
+    if form == "redis+cluster":
+        ports = request.getfixturevalue("cluster")
+        url = f"redis+cluster://127.0.0.1:{ports[0]}"
+    elif form == "redis+sentinel":
+        port, _, replica = request.getfixturevalue("sentinel")
+        ports, url = [replica.info("replication")["master_port"]], f"redis+sentinel://127.0.0.1:{port}/main/0"
+
+    async def run():
+        queue = JobQueue(Settings(redis_url=url, queue="{jobs}"))
+        async with queue.redis:
+            for _ in range(3):
+                with pytest.raises(RedisAway):
+                    await queue.submit(uuid.uuid4().hex, bytes(2**21))
+                await asyncio.sleep(0.5)  # Redis closes without reading the rest, which resets the connection
+                assert await queue.submit(uuid.uuid4().hex, b"image")
+
+    clients = [redis.Redis(port=port) for port in ports]
+    for client in clients:
+        client.config_set("proto-max-bulk-len", 2**20)
+    try:
+        uvloop.run(run())  # uvicorn's loop, whose error is of another kind
+    finally:
+        for client in clients:
+            client.config_set("proto-max-bulk-len", 2**29)
 
 
 def test_while_redis_refuses_new_connections_those_that_work_are_used(proxy, store):
