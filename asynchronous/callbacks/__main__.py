@@ -52,7 +52,9 @@ async def manage(settings: Settings, arguments: argparse.Namespace) -> int:
 
 def main() -> None:
     """Exit with 1 without Redis, or if a job cannot be scheduled again."""
-    parser = argparse.ArgumentParser(prog="python -m asynchronous.callbacks", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m asynchronous.callbacks", description=(__doc__ or "").partition("\n")[0]
+    )
     commands = parser.add_subparsers(dest="command")
     commands.add_parser("list", help="print each job that was given up as one line of JSON, oldest first")
     again = commands.add_parser("retry", help="schedule them again").add_mutually_exclusive_group(required=True)

@@ -15,7 +15,9 @@ from .stream import DeadLetters
 
 def main() -> None:
     """Exit with 1 if a job is not a dead letter, if a dead letter cannot be replayed, or without Redis."""
-    parser = argparse.ArgumentParser(prog="python -m asynchronous.dead_letters", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m asynchronous.dead_letters", description=(__doc__ or "").partition("\n")[0]
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="print each as one line of JSON, oldest first")
     for name, meaning in {"replay": "make new jobs of their images", "drop": "delete them and their images"}.items():
