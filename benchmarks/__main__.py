@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from local.processes import ROOT, exit_on_signals
+from local.processes import ROOT, exit_on_signals, started
 
 from . import machine, markdown, picture, results
 
@@ -43,8 +43,7 @@ def printed(argv: Sequence[str]) -> str:
     """
     command = [sys.executable, "-m", *argv]
     # In a session of its own, it gets one signal and not a second one that would end its cleaning up.
-    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "text": True, "start_new_session": True}
-    with subprocess.Popen(command, cwd=ROOT, **pipes) as process:
+    with started(command, cwd=ROOT, stdout=subprocess.PIPE, start_new_session=True) as process:
         try:
             output, _ = process.communicate()
         except BaseException:  # the program stops what it has started, which takes a while

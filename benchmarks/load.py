@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from local.processes import started
 from local.servers import executable
 
 SCRIPT = Path(__file__).with_name("load.lua")
@@ -59,11 +60,12 @@ def run(
     argv = [wrk(), "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", *SLOW, "-s", str(SCRIPT), url]
     env = os.environ | ({"LOAD_BODY": str(body), "LOAD_TYPE": kind} if body else {})
     before = cpu_seconds(*pids)
-    done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
+    with started(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        printed, said = process.communicate()
     used = cpu_seconds(*pids) - before
-    if done.returncode:
-        raise LoadFailed(f"wrk: {(done.stderr or done.stdout).strip()}")
-    found = json.loads(done.stdout.splitlines()[-1])
+    if process.returncode:
+        raise LoadFailed(f"wrk: {(said or printed).strip()}")
+    found = json.loads(printed.splitlines()[-1])
     if found["refused"] or found["broken"] or not found["requests"]:
         raise LoadFailed(f"{url}: {found['refused']} of {found['requests']} refused, {found['broken']} broke")
     answered = found["requests"]

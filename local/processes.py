@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -46,6 +46,16 @@ def uninterrupted() -> Iterator[None]:
             signal.signal(number, handler)
         for arrived in caught:
             signal.raise_signal(arrived)
+
+
+@contextlib.contextmanager
+def started(argv: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[str]]:
+    """Start a process with the options of `subprocess.Popen`; it is killed if it still runs when the block ends."""
+    with contextlib.ExitStack() as ending:
+        with uninterrupted():
+            process = ending.enter_context(subprocess.Popen(argv, text=True, **options))
+            ending.callback(process.kill)
+        yield process
 
 
 def last_lines(text: str) -> str:

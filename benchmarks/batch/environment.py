@@ -94,7 +94,8 @@ class Environment:
         with self.connect(database) as holder:
             holder.cursor().execute("LOCK TABLES items WRITE")
             for _ in range(runners):
-                self._runners.append(subprocess.Popen(argv, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True))
+                with uninterrupted():
+                    self._runners.append(subprocess.Popen(argv, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True))
             wait_until(lambda: self._waiting() == runners, 60, "the runners to start")
             holder.cursor().execute("UNLOCK TABLES")
             began = time.monotonic()

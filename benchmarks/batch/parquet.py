@@ -27,7 +27,7 @@ from batch.ray.prepare import prepare
 from batch.ray.score import Scorer
 from batch.seed.flowers import flowers
 from batch.settings import Settings
-from local.processes import ROOT
+from local.processes import ROOT, started
 from local.stack import ARTIFACTS
 
 from ..report import Figure, table
@@ -80,10 +80,10 @@ def with_ray(source: Path, output: Path, actors: int) -> tuple[float, float, flo
     """Return the seconds of the whole command, those from the first part to the last, and the megabytes of an actor."""
     argv = [sys.executable, "-m", "batch.ray", str(source), str(output), "--columns", ",".join(NAMES)]
     began, megabytes = time.monotonic(), 0.0
-    program = subprocess.Popen([*argv, "--actors", str(actors)], cwd=ROOT, stdout=subprocess.DEVNULL)
-    while program.poll() is None:
-        megabytes = max([megabytes, *resident("ray::MapWorker")])
-        time.sleep(0.1)
+    with started([*argv, "--actors", str(actors)], cwd=ROOT, stdout=subprocess.DEVNULL) as program:
+        while program.poll() is None:
+            megabytes = max([megabytes, *resident("ray::MapWorker")])
+            time.sleep(0.1)
     seconds, parts = time.monotonic() - began, [path.stat().st_mtime for path in output.glob("part-*")]
     if program.returncode or len(parts) < 1:
         raise RuntimeError(f"batch.ray ended with {program.returncode}")
