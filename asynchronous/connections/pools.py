@@ -39,10 +39,12 @@ class _Leaving:
 
 
 class _Replaced:
+    """Reports a reset connection as an error that makes redis-py connect again."""
+
     async def send_packed_command(self, *args: Any, **options: Any) -> None:
         try:
             await super().send_packed_command(*args, **options)  # type: ignore[misc]
-        except RuntimeError as error:  # of uvloop, where asyncio's own loop raises an OSError
+        except RuntimeError as error:  # uvloop raises it where asyncio's own loop raises an OSError
             raise ConnectionError(f"the connection was reset: {error}") from error
 
 

@@ -29,11 +29,12 @@ def find_cause(error: BaseException) -> ServiceError | None:
         return ServiceError(str(error))
     if not isinstance(error, DBAPIError) or not (cause := error.orig):
         return None
-    if "no such" in str(cause) or MISSING & {*cause.args[:1]}:
+    codes = {*cause.args[:1]}
+    if "no such" in str(cause) or MISSING & codes:
         return SchemaTooOld(f"the database lacks a table or an index, run `python -m batch.migrate`: {cause}")
-    if DENIED & {*cause.args[:1]}:
+    if DENIED & codes:
         return DatabaseUnavailable(f"the database's user lacks a right, grant it: {cause}")
-    if isinstance(error, IntegrityError | DataError) or REFUSED & {*cause.args[:1]}:
+    if isinstance(error, IntegrityError | DataError) or REFUSED & codes:
         return DatabaseUnavailable(f"the database refuses what is written, see the table's own rules: {cause}")
     known = type(error) in (OperationalError, InterfaceError, DatabaseError)
     return DatabaseUnavailable(f"database unavailable: {cause}") if known else None

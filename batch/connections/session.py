@@ -1,4 +1,4 @@
-"""What a session needs, whatever the server's defaults are: a server's owner may change the defaults at any time."""
+"""The settings that each session needs. The server's defaults may be others, and its owner may change them."""
 
 from typing import Any
 
