@@ -12,7 +12,14 @@ from .conftest import check_code, check_dockerfiles, check_kubernetes, check_nam
 
 pytestmark = pytest.mark.timeout(600)
 CHOICES = ("all", "none", "some")
-_names = (f"churn{number}" for number in itertools.count())  # one run of mypy takes no name twice
+
+
+def names(pattern):
+    """Yield names for copies, each once: one run of mypy takes no name twice.
+
+    They are as long as the pattern's name, because the format of a line depends on its length.
+    """
+    return (f"{pattern[0]}{number:0{len(pattern) - 1}}" for number in itertools.count())
 
 
 def removed_parts(pattern, choice, seed=0):
@@ -31,10 +38,10 @@ def place(tmp_path_factory):
 @pytest.fixture(scope="module")
 def copies(lift_without, place):
     """Return a copy of each pattern with all parts, with none and with some, without their smoke tests."""
-    wanted = {(pattern, choice): removed_parts(pattern, choice) for pattern in PATTERNS for choice in CHOICES}
     return {
-        case: lift_without(case[0], removed, name=name, place=place)
-        for name, (case, removed) in zip(_names, wanted.items(), strict=False)
+        (pattern, choice): lift_without(pattern, removed_parts(pattern, choice), name=name, place=place)
+        for pattern in PATTERNS
+        for choice, name in zip(CHOICES, names(pattern), strict=False)
     }
 
 
@@ -54,7 +61,7 @@ def test_the_code_of_the_copies_is_linted_and_typed(copies, tmp_path):
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_a_copy_with_any_choice_of_parts_is_complete(pattern, lift_without, tmp_path):
-    choices = {name: removed_parts(pattern, "some", name) for name in (f"churn{number}" for number in range(20))}
+    choices = {name: removed_parts(pattern, "some", name) for name in itertools.islice(names(pattern), 20)}
     for name, removed in choices.items():
         project = lift_without(pattern, removed, name=name, place=tmp_path)
         check_names(project, pattern, removed)
