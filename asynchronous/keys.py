@@ -79,7 +79,4 @@ def _constants(settings: Settings, keys: Keys) -> Mapping[str, object]:
 
 
 def _declare(constants: Mapping[str, object]) -> str:
-    def literal(value: object) -> str:
-        return f"{{{', '.join(map(repr, value))}}}" if isinstance(value, tuple) else repr(value)
-
-    return "".join(f"local {name} = {literal(value)}\n" for name, value in constants.items())
+    return "".join(f"local {name} = {value!r}\n" for name, value in constants.items())

@@ -1,11 +1,9 @@
 """The settings of the proxy and the worker: environment variables, read once when a program starts."""
 
-import logging
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, TypeVar
 
 from pydantic import Field, PositiveInt, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from pythonjsonlogger.json import JsonFormatter
 
 S = TypeVar("S", bound=BaseSettings)
 Seconds = Annotated[float, Field(ge=0.001, le=1e9)]  # Redis counts whole milliseconds
@@ -23,8 +21,6 @@ class Settings(BaseSettings):
     redis_url: str = "redis://127.0.0.1:6379/0"
     redis_connections: int = Field(default=64, ge=1, le=10_000)
     queue: str = Field(default=QUEUE, pattern=f"^(?!{_TAKEN}$)(\\{{{_NAME}\\}}|{_NAME})$")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    log_format: Literal["text", "json"] = "text"
 
     max_queued_jobs: PositiveInt = 10_000
     job_lifetime: Seconds = 300
@@ -50,10 +46,9 @@ def read_environment(kind: type[S]) -> S:
 
 
 def load_settings() -> Settings:
-    """Read the environment, and send every log line to stderr in the form that LOG_FORMAT names."""
+    """Read the environment."""
     settings = read_environment(Settings)
-    fields = "%(asctime)s %(levelname)s %(name)s %(message)s"
-    handler = logging.StreamHandler()
-    handler.setFormatter(JsonFormatter(fields) if settings.log_format == "json" else logging.Formatter(fields))
-    logging.basicConfig(level=settings.log_level, handlers=[handler])
+    from .logs import set_up_logs  # optional: logs
+
+    set_up_logs()  # optional: logs
     return settings

@@ -12,7 +12,6 @@ import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from types import FrameType
 from typing import Any
 
 from .checks.dangers import look_at_redis  # optional: checks
@@ -87,7 +86,7 @@ def main() -> None:
     heartbeats = [SPAWN.RawValue(Heartbeat) for _ in range(settings.worker_processes)]
     names = [f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}" for _ in heartbeats]
 
-    def stop(_signal: int = 0, _frame: FrameType | None = None) -> None:
+    def stop(*_: Any) -> None:
         for heartbeat in heartbeats:
             heartbeat.stop = True
 

@@ -50,7 +50,7 @@ GIVEN += [item for service in containers.SERVICES.values() for item in service.g
 def settings_of(monkeypatch):
     """Build the Settings of a container's program from its variables, without files that exist only in the cluster."""
 
-    def settings_of(name):
+    def settings_of(name, of_logs=False):
         container = CONTAINERS[name][1]
         for variable, value in environment(container).items():
             if not variable.endswith("_PASSWORD_FILE"):
@@ -58,8 +58,8 @@ def settings_of(monkeypatch):
         pattern = containers.PATTERNS[container["image"].split("/")[1].split(":")[0]]
         if pattern == "web_single":
             return importlib.import_module("web_single.telemetry.settings").TelemetrySettings()
-        if pattern == "batch":
-            return importlib.import_module("batch.logs.logs").LogSettings()
+        if of_logs:
+            return importlib.import_module(f"{pattern}.logs.logs").LogSettings()
         return importlib.import_module(f"{pattern}.settings").Settings()
 
     return settings_of
@@ -176,7 +176,7 @@ def test_a_container_has_the_image_ports_and_variables_of_its_program(name):
 
 @pytest.mark.parametrize("name", WITH_SETTINGS)
 def test_a_program_accepts_the_variables_of_its_container(name, settings_of):
-    assert settings_of(name).log_format == "json"
+    assert settings_of(name, of_logs=True).log_format == "json"
 
 
 def test_every_config_map_is_used():

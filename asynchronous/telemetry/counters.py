@@ -13,10 +13,17 @@ LATENCY_BOUNDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 
 BATCH_BOUNDS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)  # jobs
 
 
+class Numbers(tuple[int, ...]):
+    """A table as Lua writes it."""
+
+    def __repr__(self) -> str:
+        return f"{{{', '.join(map(str, self))}}}"
+
+
 def constants() -> Mapping[str, object]:
     """Return the constants of `counters.lua`, besides KEYS."""
     return {
         "COUNTERS_LIFETIME": milliseconds(COUNTERS_LIFETIME),
-        "LATENCY_BOUNDS": tuple(map(milliseconds, LATENCY_BOUNDS)),
-        "BATCH_BOUNDS": BATCH_BOUNDS,
+        "LATENCY_BOUNDS": Numbers(map(milliseconds, LATENCY_BOUNDS)),
+        "BATCH_BOUNDS": Numbers(BATCH_BOUNDS),
     }

@@ -1,11 +1,5 @@
 """Wrong settings, those of the optional folders included."""
 
-import json
-import logging
-import os
-import subprocess
-import sys
-
 import pytest
 
 from asynchronous.app import create_app
@@ -39,11 +33,3 @@ def test_a_wrong_setting_is_named_in_one_line(monkeypatch, name, value):
 def test_settings_cannot_be_changed():
     with pytest.raises(ValueError, match="frozen"):
         Settings().lease = 3
-
-
-def test_log_lines_can_be_json():
-    code = "import logging, asynchronous.settings as s; s.load_settings(); logging.getLogger('x').warning('hello')"
-    env = os.environ | {"LOG_FORMAT": "json"}
-    ran = subprocess.run([sys.executable, "-c", code], env=env, check=True, capture_output=True)
-    line = json.loads(ran.stderr)
-    assert (line["message"], line["levelname"], line["name"]) == ("hello", logging.getLevelName(30), "x")

@@ -1,0 +1,24 @@
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+
+def log(code: str, **settings: str) -> str:
+    """Return what a program logs that runs `code` with these settings."""
+    start = "import logging, asynchronous.settings as s; s.load_settings(); log = logging.getLogger('x'); "
+    argv, env = [sys.executable, "-c", start + code], os.environ | settings
+    return subprocess.run(argv, env=env, check=True, capture_output=True, text=True).stderr
+
+
+def test_log_lines_can_be_json():
+    line = json.loads(log("log.warning('hello')", LOG_FORMAT="json"))
+    assert (line["message"], line["levelname"], line["name"]) == ("hello", "WARNING", "x")
+
+
+@pytest.mark.parametrize("level", ["WARNING", "warning"])
+def test_a_level_may_be_written_in_small_letters(level):
+    lines = log("log.info('hidden'); log.warning('shown')", LOG_LEVEL=level)
+    assert [line.split(" ", 2)[2] for line in lines.splitlines()] == ["WARNING x shown"]
