@@ -44,10 +44,10 @@ test: test-tools install-all $(IRIS) $(DIGITS) ## lint, types and the whole suit
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy .
-	$(PY) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(PY) -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 coverage: test-tools install-all $(IRIS) $(DIGITS) ## the suite again, measuring the lines of the four patterns in every process; fails below the floor in pyproject.toml
 	@rm -rf .coverage && mkdir .coverage
-	$(PY) -m coverage run -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(PY) -m coverage run -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 	@$(PY) -m coverage combine --quiet && $(PY) -m coverage report
 exhaustive: test-tools install-all $(IRIS) $(DIGITS) ## what takes too long for `make test`: each optional part removed alone, many choices of parts lifted, killed Ray clusters, all benchmarks, InceptionV3
 	$(PY) -m pytest --numprocesses 2 -m exhaustive
