@@ -88,6 +88,7 @@ def test_a_copy_of_asynchronous_finishes_a_job(lift, start, free_port, artifacts
     start("proxy", argv, lambda: answers(f"{url}/ready"), env, copy.place)
     start("worker", [copy.python, "-m", "my_service.worker"], None, env, copy.place)
     accepted = httpx.post(f"{url}/predict", content=image.data, headers={"content-type": "image/png"}, timeout=60)
+    assert accepted.status_code == 202, accepted.text
     job = f"{url}/job/{accepted.json()['job_id']}"
     wait_until(lambda: httpx.get(job, params={"wait": 10}, timeout=60).json().get("status") == "done", 120, "the job")
     assert httpx.get(job, timeout=60).json()["label"] == image.label

@@ -4,7 +4,7 @@ import io
 import time
 import warnings
 
-from PIL import Image
+from PIL import Image, MpoImagePlugin  # noqa: F401  with TiffImagePlugin, which reads EXIF
 
 from ..api import MAX_IMAGE_BYTES, ImageTooLarge
 from ..errors import InvalidValue
@@ -12,6 +12,9 @@ from ..errors import InvalidValue
 MAX_PIXELS = 50_000_000
 FORMATS = ("JPEG", "PNG", "GIF", "BMP")
 MAX_CPU_SECONDS = 0.1  # a header takes less than a hundredth of it, unless it consists of a million parts
+
+# Pillow would import its readers at the first image, which can take longer than MAX_CPU_SECONDS.
+Image.preinit()
 
 
 class _BoundedReads(io.BytesIO):

@@ -1,6 +1,8 @@
 import contextlib
 import io
 import struct
+import subprocess
+import sys
 import zlib
 
 import pytest
@@ -26,6 +28,33 @@ ALL = [("JPEG", "L"), ("JPEG", "RGB"), ("PNG", "1"), ("PNG", "RGBA"), ("PNG", "P
 @pytest.mark.parametrize(("kind", "mode"), ALL)
 def test_each_format_that_the_model_reads_is_accepted(kind, mode):
     check(picture(kind, mode))
+
+
+def with_exif() -> bytes:
+    """Return a JPEG as telephones write it: with an orientation, without a density, and with a second picture."""
+    file, exif = io.BytesIO(), Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (20, 10)).save(file, "MPO", exif=exif, save_all=True, append_images=[Image.new("RGB", (20, 10))])
+    return file.getvalue()
+
+
+def test_the_first_images_of_a_process_import_nothing(tmp_path):
+    """An import may take longer than a header may."""
+    images = [with_exif(), *(picture(*which) for which in ALL)]
+    for number, image in enumerate(images):
+        (tmp_path / str(number)).write_bytes(image)
+    code = """
+import pathlib, sys
+from asynchronous.app import create_app
+from asynchronous.uploads.header import check
+create_app()
+before = set(sys.modules)
+for path in pathlib.Path(sys.argv[1]).iterdir():
+    check(path.read_bytes())
+print(*set(sys.modules) - before)
+"""
+    ran = subprocess.run([sys.executable, "-c", code, tmp_path], check=True, capture_output=True, text=True)
+    assert ran.stdout.split() == []
 
 
 @pytest.mark.parametrize("kind", ["WEBP", "TIFF", "ICO", "PPM", "PDF"])
