@@ -1,5 +1,6 @@
 """Addresses of servers, and a gRPC channel to one of them."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -13,6 +14,7 @@ RECONNECT_SOON = [("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconne
 # quarter of an hour. A ping is sent every 5 minutes, and only during a call: a server with gRPC's defaults closes
 # connections that ping more often (ENHANCE_YOUR_CALM, too_many_pings).
 KEEPALIVE = [("grpc.keepalive_time_ms", 300_000), ("grpc.keepalive_timeout_ms", 10_000)]
+THIS_MACHINE = ("localhost", "127.0.0.1", "[::1]")
 OPTIONS: list[tuple[str, Any]] = [*NO_SIZE_LIMIT, *RECONNECT_SOON, *KEEPALIVE]
 
 
@@ -24,7 +26,13 @@ def open_channel(target: str, options: Sequence[tuple[str, Any]] = ()) -> grpc.C
     """
     if target.startswith("https://"):
         raise ValueError(f"{target} needs TLS, and this client has none: add the folder tls/")
-    return grpc.insecure_channel(target.removeprefix("http://"), options=[*OPTIONS, *options])
+    return grpc.insecure_channel(target.removeprefix("http://"), options=[*OPTIONS, *direct(target), *options])
+
+
+def direct(target: str) -> list[tuple[str, Any]]:
+    """Return the options for a target on this machine: a proxy in the environment does not lead to it."""
+    host = re.sub(r":\d+$", "", target.rpartition("/")[2])
+    return [("grpc.enable_http_proxy", 0)] if host in THIS_MACHINE else []
 
 
 def grpc_target(address: str, port: int = 8500) -> str:

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -40,7 +41,8 @@ def api() -> Iterator[httpx.Client]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = str(listener.getsockname()[1])
     proxy = start("uvicorn", "--factory", f"{FOLDER.name}.app:create_app", "--port", port)
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=40, headers={"content-type": "image/png"}) as client:
+    options: dict[str, Any] = {"timeout": 40, "headers": {"content-type": "image/png"}, "trust_env": False}
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", **options) as client:
         wait_until_ready(client)
         yield client
     proxy.terminate()

@@ -54,12 +54,13 @@ def ports():
 def test_grpc_answers_predict(ports):
     request = predict_pb2.PredictRequest(inputs={"image": bytes_tensor([IMAGE])})
     request.model_spec.name = MODEL.name
-    with grpc.insecure_channel(f"127.0.0.1:{ports[0]}") as channel:
+    with grpc.insecure_channel(f"127.0.0.1:{ports[0]}", [("grpc.enable_http_proxy", 0)]) as channel:
         response = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict(request, timeout=30)
     assert tensor_values(response.outputs["label"]) == [b"7"]
 
 
 def test_rest_answers_predict(ports):
     body = {"instances": [{"b64": base64.b64encode(IMAGE).decode()}]}
-    answer = httpx.post(f"http://127.0.0.1:{ports[1]}/v1/models/{MODEL.name}:predict", json=body, timeout=30)
+    url = f"http://127.0.0.1:{ports[1]}/v1/models/{MODEL.name}:predict"
+    answer = httpx.post(url, json=body, timeout=30, trust_env=False)
     assert [row["label"] for row in answer.json()["predictions"]] == ["7"]

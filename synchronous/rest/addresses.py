@@ -9,6 +9,8 @@ import urllib.request
 from dataclasses import dataclass
 from urllib.parse import SplitResult
 
+from ..channel import THIS_MACHINE
+
 RENEW_SECONDS = 20.0
 REST_SECONDS = 2.0
 
@@ -60,7 +62,8 @@ class Addresses:
 async def _servers(url: SplitResult) -> list[Server]:
     host, port = url.hostname or "", url.port or {"http": 80, "https": 443}[url.scheme]
     proxies = urllib.request.getproxies()
-    if (url.scheme in proxies or "all" in proxies) and not urllib.request.proxy_bypass(host):
+    bypassed = _netloc(host, 0).removesuffix(":0") in THIS_MACHINE or urllib.request.proxy_bypass(host)
+    if (url.scheme in proxies or "all" in proxies) and not bypassed:
         return [Server(url.geturl(), url.netloc)]  # the proxy looks the name up
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     hosts = dict.fromkeys(str(address[0]) for *_, address in found)

@@ -12,6 +12,7 @@ from urllib.parse import SplitResult
 
 import httpx
 
+from ..channel import THIS_MACHINE
 from ..transport import Prediction, ServingError, refusal
 from .addresses import Addresses, Server
 
@@ -36,6 +37,7 @@ class RestTransport:
         self._explain = options.pop("explain", lambda address, encrypted, details: None)
         # httpx limits each read and each write, but not their sum. asyncio limits the whole call.
         try:
+            options["mounts"] = {f"all://{host}": None for host in THIS_MACHINE}  # a proxy does not lead to it
             self._http = httpx.AsyncClient(timeout=httpx.Timeout(None, connect=CONNECT_SECONDS), **options)
             for url in urls:
                 httpx.URL(url.geturl())

@@ -11,6 +11,7 @@ from typing import Any
 
 import grpc
 
+from ..channel import direct
 from .credentials import read_security
 from .handshake import explain
 from .secure_channel import SecureChannel, secure_channel
@@ -25,7 +26,7 @@ def secure(open_plain: Callable[..., grpc.Channel], options: Sequence[tuple[str,
     security = read_security()
 
     def open_channel(target: str, more: Sequence[tuple[str, Any]] = ()) -> SecureChannel:
-        return secure_channel(open_plain, security, target, options, more)
+        return secure_channel(open_plain, security, target, [*options, *direct(target)], more)
 
     return open_channel
 

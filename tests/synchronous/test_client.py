@@ -26,6 +26,30 @@ def test_many_images_in_one_call_get_their_labels_in_order(client, digit_images)
     assert all(0 < answer.probability <= 1 for answer in answers)
 
 
+@pytest.fixture(params=["127.0.0.1", "localhost"])
+def behind_a_proxy(request, monkeypatch):
+    """A name of this machine, while the environment names a proxy that leads nowhere and no exceptions."""
+    for name in ("http_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "")
+    return request.param
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "rest"])
+def test_a_server_on_this_machine_is_reached_without_a_proxy(protocol, digits, behind_a_proxy, digit_images):
+    target = getattr(digits, protocol).replace("127.0.0.1", behind_a_proxy)
+    with connect(protocol, target) as client:
+        assert client.predict([digit_images[0].data], 30)[0].label == digit_images[0].label
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "rest"])
+def test_another_server_is_reached_through_the_proxy(protocol, behind_a_proxy):
+    with connect(protocol, "server.invalid:80") as client, pytest.raises(ServingError, match="UNAVAILABLE") as error:
+        client.predict([b"image"], 1)
+    assert "resol" not in str(error.value).lower()  # the proxy looks names up
+
+
 def test_grpc_and_rest_give_the_same_answers(digits, digit_images, photographs):
     images = [image.data for image in digit_images[:8]] + photographs
     with connect("grpc", digits.grpc) as one, connect("rest", digits.rest) as other:

@@ -48,6 +48,17 @@ def test_https_or_an_authority_means_tls(protocol, scheme, authority, monkeypatc
 
 
 @BOTH
+def test_a_server_on_this_machine_is_reached_without_a_proxy(protocol, authority, monkeypatch):
+    monkeypatch.setenv("SERVING_CA", str(authority.file))
+    for name in ("http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "")
+    with fakes.serving(protocol, seven, pair=authority.sign("server")) as target:
+        assert ask(protocol, target) == "7"
+
+
+@BOTH
 def test_a_server_that_the_authority_did_not_sign_is_not_talked_to(protocol, authority, tmp_path, monkeypatch):
     with fakes.serving(protocol, seven, pair=authority.sign("server")) as target:
         assert "SERVING_CA did not sign it" in refusal(protocol, f"https://{target}")
