@@ -60,6 +60,7 @@ def test_a_copy_of_synchronous_answers(lift, serving, protocol):
     assert json.loads(printed)["label"] == image.label
 
 
+@pytest.mark.exhaustive  # half a minute of processor time, in which TensorFlow's modules are compiled
 def test_a_copy_of_serving_answers(lift, start, free_port, artifacts):
     copy, grpc, rest = lift("serving"), free_port(), free_port()
     flags = [f"--port={grpc}", f"--rest_api_port={rest}", "--model_name=digits"]
