@@ -14,7 +14,6 @@ RECONNECT_SOON = [("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconne
 # quarter of an hour. A ping is sent every 5 minutes, and only during a call: a server with gRPC's defaults closes
 # connections that ping more often (ENHANCE_YOUR_CALM, too_many_pings).
 KEEPALIVE = [("grpc.keepalive_time_ms", 300_000), ("grpc.keepalive_timeout_ms", 10_000)]
-THIS_MACHINE = ("localhost", "127.0.0.1", "[::1]")
 OPTIONS: list[tuple[str, Any]] = [*NO_SIZE_LIMIT, *RECONNECT_SOON, *KEEPALIVE]
 
 
@@ -30,9 +29,14 @@ def open_channel(target: str, options: Sequence[tuple[str, Any]] = ()) -> grpc.C
 
 
 def direct(target: str) -> list[tuple[str, Any]]:
-    """Return the options for a target on this machine: a proxy in the environment does not lead to it."""
-    host = re.sub(r":\d+$", "", target.rpartition("/")[2])
-    return [("grpc.enable_http_proxy", 0)] if host in THIS_MACHINE else []
+    """Return the options for a target that is near: calls to it do not take the environment's proxy."""
+    host = re.sub(r":\d+$", "", target.rpartition("/")[2]).strip("[]")
+    return [("grpc.enable_http_proxy", 0)] if is_near(host) else []
+
+
+def is_near(host: str) -> bool:
+    """Return whether a host is reached without a proxy: this machine, or a name without a dot, as Docker gives it."""
+    return host in ("127.0.0.1", "::1") or not set(host) & set(".:")
 
 
 def grpc_target(address: str, port: int = 8500) -> str:

@@ -9,7 +9,7 @@ import urllib.request
 from dataclasses import dataclass
 from urllib.parse import SplitResult
 
-from ..channel import THIS_MACHINE
+from ..channel import is_near
 
 RENEW_SECONDS = 20.0
 REST_SECONDS = 2.0
@@ -21,6 +21,7 @@ class Server:
 
     url: str
     name: str
+    proxied: bool = False  # a proxy looks the name up
 
 
 class Addresses:
@@ -59,12 +60,18 @@ class Addresses:
         self._rest_until[server] = time.monotonic() + REST_SECONDS
 
 
+def is_proxied(url: SplitResult) -> bool:
+    """Return whether the environment names a proxy for a URL."""
+    host, proxies = url.hostname or "", urllib.request.getproxies()
+    return not (is_near(host) or urllib.request.proxy_bypass(host)) and not proxies.keys().isdisjoint(
+        {url.scheme, "all"}
+    )
+
+
 async def _servers(url: SplitResult) -> list[Server]:
     host, port = url.hostname or "", url.port or {"http": 80, "https": 443}[url.scheme]
-    proxies = urllib.request.getproxies()
-    bypassed = _netloc(host, 0).removesuffix(":0") in THIS_MACHINE or urllib.request.proxy_bypass(host)
-    if (url.scheme in proxies or "all" in proxies) and not bypassed:
-        return [Server(url.geturl(), url.netloc)]  # the proxy looks the name up
+    if is_proxied(url):
+        return [Server(url.geturl(), url.netloc, proxied=True)]
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     hosts = dict.fromkeys(str(address[0]) for *_, address in found)
     return [Server(url._replace(netloc=_netloc(address, port)).geturl(), url.netloc) for address in hosts]

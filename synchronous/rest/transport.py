@@ -12,13 +12,14 @@ from urllib.parse import SplitResult
 
 import httpx
 
-from ..channel import THIS_MACHINE
 from ..transport import Prediction, ServingError, refusal
-from .addresses import Addresses, Server
+from .addresses import Addresses, Server, is_proxied
 
 T = TypeVar("T")
 Body = Callable[[], Any]
 CONNECT_SECONDS = 2.0  # then the next server is asked: one whose machine is gone refuses nothing
+# httpx would look for a proxy by the URL that it is given, which has an IP address in place of the name.
+NO_PROXY: dict[str, None] = dict.fromkeys(("http://", "https://", "all://"))
 _JSON = {"Content-Type": "application/json"}
 _CODES = {400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND"}
 _CODES |= {429: "RESOURCE_EXHAUSTED", 500: "INTERNAL", 501: "UNIMPLEMENTED"}
@@ -37,8 +38,10 @@ class RestTransport:
         self._explain = options.pop("explain", lambda address, encrypted, details: None)
         # httpx limits each read and each write, but not their sum. asyncio limits the whole call.
         try:
-            options["mounts"] = {f"all://{host}": None for host in THIS_MACHINE}  # a proxy does not lead to it
-            self._http = httpx.AsyncClient(timeout=httpx.Timeout(None, connect=CONNECT_SECONDS), **options)
+            options["timeout"] = httpx.Timeout(None, connect=CONNECT_SECONDS)
+            self._direct = self._proxied = httpx.AsyncClient(mounts=NO_PROXY, **options)
+            if any(map(is_proxied, urls)):
+                self._proxied = httpx.AsyncClient(**options)
             for url in urls:
                 httpx.URL(url.geturl())
         except (httpx.InvalidURL, ImportError) as error:  # a SOCKS proxy needs another package
@@ -76,7 +79,8 @@ class RestTransport:
         await asyncio.gather(*calls, return_exceptions=True)
         # An answer that could not be decoded leaves half-read generators, which only this loop can close.
         await self._loop.shutdown_asyncgens()
-        await self._http.aclose()
+        for http in {self._direct, self._proxied}:
+            await http.aclose()
 
     async def _exchange(self, method: str, path: str, body: Body | None, deadline: float) -> httpx.Response:
         async with asyncio.timeout_at(deadline):
@@ -94,7 +98,8 @@ class RestTransport:
         host, encrypted = server.name.rpartition(":")[0].strip("[]"), server.url.startswith("https")
         headers, extensions = {"Host": server.name, **_JSON}, {"sni_hostname": host}
         try:
-            return await self._http.request(
+            http = self._proxied if server.proxied else self._direct
+            return await http.request(
                 method, server.url + path, content=content, headers=headers, extensions=extensions
             )
         except (httpx.TransportError, ssl.SSLError) as error:  # httpx does not translate each error of TLS

@@ -1,4 +1,5 @@
 import os
+import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.synchronous import imports
+from synchronous.channel import direct
 from synchronous.client import Client, Prediction, ServingError, connect
 
 from .fakes import requests_to
@@ -26,28 +28,47 @@ def test_many_images_in_one_call_get_their_labels_in_order(client, digit_images)
     assert all(0 < answer.probability <= 1 for answer in answers)
 
 
-@pytest.fixture(params=["127.0.0.1", "localhost"])
-def behind_a_proxy(request, monkeypatch):
-    """A name of this machine, while the environment names a proxy that leads nowhere and no exceptions."""
+@pytest.fixture
+def proxy(monkeypatch):
+    """Let the environment name a proxy that leads nowhere; return a function that sets the exceptions."""
     for name in ("http_proxy", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
-    for name in ("no_proxy", "NO_PROXY"):
-        monkeypatch.setenv(name, "")
-    return request.param
+
+    def set_exceptions(hosts):
+        for name in ("no_proxy", "NO_PROXY"):
+            monkeypatch.setenv(name, hosts)
+
+    set_exceptions("")
+    return set_exceptions
 
 
 @pytest.mark.parametrize("protocol", ["grpc", "rest"])
-def test_a_server_on_this_machine_is_reached_without_a_proxy(protocol, digits, behind_a_proxy, digit_images):
-    target = getattr(digits, protocol).replace("127.0.0.1", behind_a_proxy)
-    with connect(protocol, target) as client:
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_server_on_this_machine_is_reached_without_a_proxy(protocol, host, digits, proxy, digit_images):
+    with connect(protocol, getattr(digits, protocol).replace("127.0.0.1", host)) as client:
         assert client.predict([digit_images[0].data], 30)[0].label == digit_images[0].label
 
 
 @pytest.mark.parametrize("protocol", ["grpc", "rest"])
-def test_another_server_is_reached_through_the_proxy(protocol, behind_a_proxy):
+def test_another_server_is_reached_through_the_proxy(protocol, proxy):
     with connect(protocol, "server.invalid:80") as client, pytest.raises(ServingError, match="UNAVAILABLE") as error:
         client.predict([b"image"], 1)
     assert "resol" not in str(error.value).lower()  # the proxy looks names up
+
+
+def test_a_name_that_is_an_exception_is_reached_without_the_proxy(digits, proxy, digit_images, monkeypatch):
+    lookup = socket.getaddrinfo
+    monkeypatch.setattr("socket.getaddrinfo", lambda host, *more, **others: lookup("127.0.0.1", *more, **others))
+    proxy("example.org")
+    with connect("rest", digits.rest.replace("127.0.0.1", "server.example.org")) as client:
+        assert client.predict([digit_images[0].data], 30)[0].label == digit_images[0].label
+
+
+def test_a_name_without_a_dot_is_a_neighbour_and_an_address_is_not():
+    assert [direct(f"{host}:8500") for host in ("serving", "localhost", "[::1]")] == [
+        [("grpc.enable_http_proxy", 0)]
+    ] * 3
+    assert [direct(f"{host}:8500") for host in ("serving.example.org", "10.0.0.1", "[2001:db8::1]")] == [[]] * 3
 
 
 def test_grpc_and_rest_give_the_same_answers(digits, digit_images, photographs):
