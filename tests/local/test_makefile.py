@@ -11,7 +11,7 @@ FAKE = """#!/bin/sh
 echo "$(basename "$0") $*" >> calls
 case "$*" in
     "-m venv "*) mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
-    *"-m pip "*) cp "$0" .venv/bin/uv ;;
+    *"-m pip "*) cp "$0" .venv/bin/uv; env | grep ^PIP_ > pip ;;
 esac
 """
 
@@ -47,6 +47,14 @@ def test_each_step_waits_for_the_previous_step_even_when_make_runs_jobs_in_paral
     assert done.returncode == 0, done.stderr
     calls = [" ".join(line.split()[:3]) for line in (tmp_path / "calls").read_text().splitlines()]
     assert calls[-3:] == ["uv pip install", "python -m models.iris", "python -m local.demo"]
+
+
+def test_pip_installs_into_the_environment_whatever_the_users_settings_of_pip_are(make, tmp_path):
+    done = make(FAKE, PIP_USER="1", PIP_TARGET="/elsewhere", PIP_PREFIX="/elsewhere", PIP_REQUIRE_HASHES="1")
+    assert done.returncode == 0, done.stderr
+    settings = set((tmp_path / "pip").read_text().splitlines())
+    assert {"PIP_USER=0", "PIP_REQUIRE_HASHES=0"} <= settings
+    assert not [setting for setting in settings if "elsewhere" in setting]
 
 
 @pytest.fixture
