@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -41,8 +40,8 @@ def api() -> Iterator[httpx.Client]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = str(listener.getsockname()[1])
     proxy = start("uvicorn", "--factory", f"{FOLDER.name}.app:create_app", "--port", port)
-    options: dict[str, Any] = {"timeout": 40, "headers": {"content-type": "image/png"}, "trust_env": False}
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", **options) as client:
+    url, headers = f"http://127.0.0.1:{port}", {"content-type": "image/png"}
+    with httpx.Client(base_url=url, timeout=40, headers=headers, trust_env=False) as client:
         wait_until_ready(client)
         yield client
     proxy.terminate()

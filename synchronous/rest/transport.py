@@ -18,8 +18,6 @@ from .addresses import Addresses, Server, is_proxied
 T = TypeVar("T")
 Body = Callable[[], Any]
 CONNECT_SECONDS = 2.0  # then the next server is asked: one whose machine is gone refuses nothing
-# httpx would look for a proxy by the URL that it is given, which has an IP address in place of the name.
-NO_PROXY: dict[str, None] = dict.fromkeys(("http://", "https://", "all://"))
 _JSON = {"Content-Type": "application/json"}
 _CODES = {400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND"}
 _CODES |= {429: "RESOURCE_EXHAUSTED", 500: "INTERNAL", 501: "UNIMPLEMENTED"}
@@ -39,7 +37,9 @@ class RestTransport:
         # httpx limits each read and each write, but not their sum. asyncio limits the whole call.
         try:
             options["timeout"] = httpx.Timeout(None, connect=CONNECT_SECONDS)
-            self._direct = self._proxied = httpx.AsyncClient(mounts=NO_PROXY, **options)
+            # A client with a transport of its own ignores the environment's proxies.
+            transport = httpx.AsyncHTTPTransport(verify=options.get("verify", True))
+            self._direct = self._proxied = httpx.AsyncClient(transport=transport, **options)
             if any(map(is_proxied, urls)):
                 self._proxied = httpx.AsyncClient(**options)
             for url in urls:

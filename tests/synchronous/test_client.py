@@ -49,6 +49,12 @@ def test_a_server_on_this_machine_is_reached_without_a_proxy(protocol, host, dig
         assert client.predict([digit_images[0].data], 30)[0].label == digit_images[0].label
 
 
+def test_a_socks_proxy_that_httpx_cannot_use_does_not_matter_on_this_machine(digits, proxy, digit_images, monkeypatch):
+    monkeypatch.setenv("all_proxy", "socks5://127.0.0.1:1")
+    with connect("rest", digits.rest) as client:
+        assert client.predict([digit_images[0].data], 30)[0].label == digit_images[0].label
+
+
 @pytest.mark.parametrize("protocol", ["grpc", "rest"])
 def test_another_server_is_reached_through_the_proxy(protocol, proxy):
     with connect(protocol, "server.invalid:80") as client, pytest.raises(ServingError, match="UNAVAILABLE") as error:

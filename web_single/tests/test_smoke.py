@@ -34,7 +34,7 @@ def start(server: str, port: int, model_dir: Path = MODEL_DIR) -> "subprocess.Po
 def client(request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False)  # without a proxy
+    client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False)  # no proxy
     with start(request.param, port) as server, client:
         for _ in range(600):
             try:
