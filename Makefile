@@ -39,11 +39,11 @@ down: ## stop what `make up` left running
 lift: install ## a tested service of your own: PATTERN=web_single TO=../churn MODEL=... [NAME= WITHOUT="a b" | ONLY="a b"], SERVING=host:port, or UPDATE=../churn
 	@exec $(PY) -m local.lift $(call given,PATTERN,pattern) $(call given,TO,to) $(call given,MODEL,model) $(call given,NAME,name) \
 		$(call given,WITHOUT,without) $(call given,ONLY,only) $(call given,GOLDEN,golden) $(call given,LABELS,labels) $(call given,SERVING,serving) $(call given,UPDATE,update)
-test: test-tools install-all $(IRIS) $(DIGITS) ## lint, types and the whole suite against real servers
+test: test-tools install-all ## lint, types and the whole suite against real servers
 	@$(PY) -m playwright --version >/dev/null # the browser's driver starts
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	.venv/bin/mypy .
+	@.venv/bin/mypy . & make $(IRIS) $(DIGITS); built=$$?; wait $$! && exit $$built # both at once
 	$(PY) -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 coverage: test-tools install-all $(IRIS) $(DIGITS) ## the suite again, measuring the lines of the four patterns in every process; fails below the floor in pyproject.toml
 	@rm -rf .coverage && mkdir .coverage

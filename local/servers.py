@@ -5,9 +5,11 @@ import shutil
 import socket
 import subprocess
 import sys
+from contextlib import closing
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
-import httpx
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -29,11 +31,15 @@ def executable(*names: str) -> str | None:
 
 
 def answers(url: str) -> bool:
-    """Return whether `url` answers 200 now."""
-    try:
-        return httpx.get(url, timeout=2).status_code == 200
-    except httpx.HTTPError:
-        return False
+    """Return whether `url`, which begins with http://, answers 200 now."""
+    # It is asked again and again until a program is ready. Other clients would load all certificates each time.
+    address = urlsplit(url)
+    with closing(HTTPConnection(address.netloc, timeout=2)) as connection:
+        try:
+            connection.request("GET", urlunsplit(("", "", address.path, address.query, "")))
+            return connection.getresponse().status == 200
+        except (OSError, HTTPException):
+            return False
 
 
 def redis_argv() -> list[str]:

@@ -80,11 +80,10 @@ def test_a_new_version_that_gives_another_answer_does_not_replace_the_old_one(
     program = start("serving", server_argv(models, free_port(), rest), lambda: answers(status))
     assert "golden" not in program.log.read_text()
     put(artifacts, models, swap_labels, version=2)
-    wait_until(lambda: "golden row 0, label" in httpx.get(status, timeout=60).text, 120)
-    assert [each["state"] for each in httpx.get(status, timeout=60).json()["model_version_status"]] == [
-        "END",
-        "AVAILABLE",
-    ]
+    with httpx.Client(timeout=60) as client:
+        wait_until(lambda: "golden row 0, label" in client.get(status).text, 120)
+        states = [each["state"] for each in client.get(status).json()["model_version_status"]]
+    assert states == ["END", "AVAILABLE"]
 
 
 def test_a_model_without_golden_answers_is_served_with_a_warning(
