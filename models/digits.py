@@ -51,7 +51,6 @@ def build_network() -> keras.Sequential:
         [
             layers.Input((SIDE, SIDE, 1)),
             layers.Conv2D(32, 3, activation="relu", padding="same"),
-            layers.Conv2D(32, 3, activation="relu", padding="same"),
             layers.MaxPooling2D(),
             layers.Conv2D(64, 3, activation="relu", padding="same"),
             layers.Conv2D(64, 3, activation="relu", padding="same"),
