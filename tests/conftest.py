@@ -5,6 +5,7 @@ import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pymysql
@@ -27,6 +28,29 @@ hypothesis.settings.load_profile("tests")
 # A shell's background job ignores SIGINT, and `nohup` ignores SIGHUP. The tests' programs must ignore neither.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, lambda *_: None)  # child processes inherit ignored signals, but not handlers
+
+
+# These share servers that load TensorFlow, which takes 5 to 10 seconds of processor time.
+SHARE_SERVERS = ("tests/serving/", "tests/synchronous/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that share servers: one process runs all of them, so they must not begin last."""
+    items.sort(key=lambda item: not item.nodeid.startswith(SHARE_SERVERS))
+
+
+@pytest.hookimpl(optionalhook=True)  # without pytest-xdist there is no such hook
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give each process whole files as `--dist loadfile` does, and all tests that share servers to one process."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "servers" if nodeid.startswith(SHARE_SERVERS) else super()._split_scope(nodeid)
+
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="session")

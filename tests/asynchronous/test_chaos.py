@@ -10,8 +10,9 @@ from .outcomes import Outcome, Outcomes
 DONE = Outcome("done", "7", finished_at=1000)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("redis", [pytest.param("acl", marks=pytest.mark.exhaustive), "cluster"])
+@pytest.mark.parametrize("redis", ["acl", "cluster"])
 def test_no_job_is_lost_changed_or_wrong_in_a_failover_or_with_few_permissions(tmp_path, redis):
     report = run(jobs=60, kills=6, seed=random.randrange(10**6), folder=tmp_path, redis=redis)
     assert (report.lost, report.changed, report.wrong, report.expired, report.never) == (0, 0, 0, 0, 0), report

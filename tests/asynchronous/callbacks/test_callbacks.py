@@ -12,9 +12,9 @@ import pytest
 from asynchronous.callbacks.hosts import is_public
 from asynchronous.dead_letters.stream import DeadLetters
 from local.processes import ROOT, wait_until
-from local.servers import accepts
+from local.servers import accepts, free_port
 
-from ..conftest import PNG, SEVEN, png, post, run_step
+from ..conftest import PNG, SEVEN, launch_proxy, png, post, run_step
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 
@@ -30,9 +30,14 @@ class Receiver:
         return [message for message in map(json.loads, lines) if message["path"].startswith(path)]
 
 
+@pytest.fixture(scope="module")
+def port():
+    return free_port()
+
+
 @pytest.fixture
-def receiver(start, free_port, tmp_path):
-    return Receiver(start, free_port(), tmp_path / "received")
+def receiver(start, port, tmp_path):
+    return Receiver(start, port, tmp_path / "received")
 
 
 @pytest.fixture
@@ -54,18 +59,27 @@ def callbacks(start, redis_url, receiver, tmp_path):
     return run
 
 
+@pytest.fixture(scope="module")
+def allowing(port, tmp_path_factory, redis_port):
+    """A client of a proxy that takes URLs of the receiver, by two names."""
+    hosts = f"http://localhost:{port},http://127.0.0.1:{port}"
+    env = {"REDIS_URL": f"redis://127.0.0.1:{redis_port}/0", "CALLBACK_HOSTS": hosts}
+    program, client = launch_proxy(tmp_path_factory.mktemp("proxy"), **env)
+    yield client
+    client.close()
+    program.stop()
+
+
 @pytest.fixture
-def submit(proxy, receiver):
+def submit(allowing, receiver, redis_url):
     """Post an image with a URL of the receiver, and return its job's id."""
-    other = receiver.url.replace("localhost", "127.0.0.1")
-    _, api = proxy(CALLBACK_HOSTS=f"{receiver.url},{other}")
 
     def submit(path, url=receiver.url, **headers):
-        answer = api.post("/predict", params={"callback_url": url + path}, content=png(), headers=PNG | headers)
+        answer = allowing.post("/predict", params={"callback_url": url + path}, content=png(), headers=PNG | headers)
         assert answer.status_code == 202, answer.text
         return answer.json()["job_id"]
 
-    submit.api, submit.other = api, other
+    submit.api, submit.other = allowing, receiver.url.replace("localhost", "127.0.0.1")
     return submit
 
 
