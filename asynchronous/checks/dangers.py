@@ -10,6 +10,7 @@ from redis.exceptions import ResponseError
 
 from ..connection import ERRORS, connect
 from ..settings import Settings, read_environment
+from .expects_tls import refuse_plain
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ def may_replay(client: Any) -> bool:
 def look_at_redis(settings: Settings) -> dict[str, str]:
     """Log what endangers accepted jobs, and return it; with STRICT_REDIS, end the program with it.
 
-    A Redis that does not answer, or may not tell, is not examined.
+    A Redis that does not answer, or may not tell, is not examined. If it expects TLS, the program ends.
     """
     try:
         client = connect(settings, socket_timeout=2, socket_connect_timeout=1)
@@ -63,6 +64,7 @@ def look_at_redis(settings: Settings) -> dict[str, str]:
         info = next((each for each in info.values() if isinstance(each, dict) and "maxmemory" in each), info)
         client.close()
     except (*ERRORS, ValueError):
+        refuse_plain(settings.redis_url)
         return {}
     found = dict(dangers(info, time.time() - seconds, replays))
     for name, text in found.items():
