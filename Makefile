@@ -43,7 +43,7 @@ test: test-tools install-all ## lint, types and the whole suite against real ser
 	@$(PY) -m playwright --version >/dev/null # the browser's driver starts
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	@.venv/bin/mypy . & make $(IRIS) $(DIGITS); built=$$?; wait $$! && exit $$built # both at once
+	@.venv/bin/mypy . & make $(IRIS) $(DIGITS); built=$$?; wait $$! && exit $$built # both at once; as a variable, make would run this under -n too
 	$(PY) -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 coverage: test-tools install-all $(IRIS) $(DIGITS) ## the suite again, measuring the lines of the four patterns in every process; fails below the floor in pyproject.toml
 	@rm -rf .coverage && mkdir .coverage

@@ -8,7 +8,7 @@ import sys
 from contextlib import closing
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import redis
 from redis.backoff import NoBackoff
@@ -32,11 +32,11 @@ def executable(*names: str) -> str | None:
 
 def answers(url: str) -> bool:
     """Return whether `url`, which begins with http://, answers 200 now."""
-    # It is asked again and again until a program is ready. Other clients would load all certificates each time.
+    # Callers poll this until a program is ready, and httpx would load all certificates for each request.
     address = urlsplit(url)
     with closing(HTTPConnection(address.netloc, timeout=2)) as connection:
         try:
-            connection.request("GET", urlunsplit(("", "", address.path, address.query, "")))
+            connection.request("GET", address._replace(scheme="", netloc="").geturl())
             return connection.getresponse().status == 200
         except (OSError, HTTPException):
             return False

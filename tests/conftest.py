@@ -30,7 +30,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, lambda *_: None)  # child processes inherit ignored signals, but not handlers
 
 
-# These share servers that load TensorFlow, which takes 5 to 10 seconds of processor time.
+# The tests in these folders share servers that load TensorFlow: 5 to 10 seconds of processor time for each start.
 SHARE_SERVERS = ("tests/serving/", "tests/synchronous/")
 
 

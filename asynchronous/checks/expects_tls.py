@@ -1,6 +1,6 @@
 """Refuse to start with a REDIS_URL without TLS for a Redis that expects it.
 
-Such a Redis resets a plain connection, and a load balancer before it does not answer. Neither passes by itself.
+Such a Redis resets a plain connection, and a load balancer before it does not answer. Neither goes away by itself.
 """
 
 import re
