@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from .connection import ERRORS, connect, explain
 from .keys import GROUP, Script, milliseconds
@@ -12,15 +12,17 @@ from .settings import Settings
 Entry = tuple[bytes, dict[bytes, bytes]]
 
 
-class Claim(NamedTuple):
+@dataclass(slots=True)
+class Claim:
     """A claimed job, with its entry and its times in milliseconds. A job whose lease had lapsed comes alone."""
 
     job_id: str
     entry: str
-    accepted_at: int
+    started_at: int
+    attempts: int
     expires_at: int
-    image: bytes
-    retried: bool  # its lease had lapsed
+    retried: bool = False  # its lease had lapsed
+    image: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -33,13 +35,17 @@ class Result:
 
 
 class Consumer:
-    """One worker process, as Redis knows it. Every method may raise RedisAway, and `join` must succeed first."""
+    """One worker process, as Redis knows it; it finishes or releases what it has claimed before it claims again.
+
+    Every method may raise RedisAway, and `join` must succeed first.
+    """
 
     def __init__(self, settings: Settings, name: str) -> None:
         self.redis, script = connect(settings), Script(settings)
         self._keys, self._script = script.keys, self.redis.register_script(script.text)
         self.name, self._lease = name, milliseconds(settings.lease)
         self.group = self._keys.stream, GROUP
+        self.start: Callable[[list[Entry], str], list[Claim]] = self._start  # an optional folder replaces it
 
     def run(self, step: str, *args: str | float | bytes, jobs: Sequence[str] = ()) -> Any:
         """Run a step that touches no other keys than those of `jobs`, and those that all jobs share."""
@@ -58,24 +64,33 @@ class Consumer:
 
     def claim(self, seconds: float, count: int) -> list[Claim]:
         """Claim up to `count` jobs, in order of arrival; wait up to `seconds` for the first one."""
-        lapsed = self._claim_lapsed()
+        lapsed, holder = self._claim_lapsed()
         entries = lapsed or self.read(">", count, max(1, milliseconds(seconds)))  # 0 would wait forever
-        found = [(fields[b"job_id"].decode(), entry.decode()) for entry, fields in entries]
-        ids = [job_id for job_id, _ in found]
-        started: list[Any] = self.run("start", int(bool(lapsed)), json.dumps(found), jobs=ids) if found else []
-        names = [self._keys.image(ids[place - 1]) for place, *_ in started]
+        jobs = self.start(entries, holder) if entries else []
+        names = [self._keys.image(job.job_id) for job in jobs]
         images: list[Any] = self.call(lambda: self.redis.mget(names)) if names else []
-        pairs = zip(started, images, strict=True)
-        jobs = [Claim(*found[int(place) - 1], start, end, image, bool(lapsed)) for (place, start, end), image in pairs]
+        for job, image in zip(jobs, images, strict=True):
+            job.image, job.retried = image, bool(lapsed)
         if gone := [job for job in jobs if job.image is None]:
             self.finish(gone, [Result(refused="its image is no longer in Redis")] * len(gone))
         return [job for job in jobs if job.image is not None]
 
-    def _claim_lapsed(self) -> list[Entry]:
-        """Claim one entry whose lease has lapsed. It runs alone: an image that kills its worker harms no other."""
+    def _claim_lapsed(self) -> tuple[list[Entry], str]:
+        """Claim one entry whose lease has lapsed, and return it and who held it; otherwise nothing.
+
+        Its job runs alone: an image that kills its worker harms no other.
+        """
         held = self.call(lambda: self.redis.xpending_range(*self.group, "-", "+", 1, idle=self._lease))
-        ids = [lease["message_id"] for lease in held]
-        return self.call(lambda: self.redis.xclaim(*self.group, self.name, self._lease, ids)) if ids else []
+        if not held:
+            return [], ""
+        ids, holder = [held[0]["message_id"]], held[0]["consumer"].decode()
+        return self.call(lambda: self.redis.xclaim(*self.group, self.name, self._lease, ids)), holder
+
+    def _start(self, entries: list[Entry], holder: str) -> list[Claim]:
+        """Start the jobs of these entries by what their records say, and return those that run."""
+        found = [(fields[b"job_id"].decode(), entry.decode()) for entry, fields in entries]
+        starts = self.run("start", self.name, holder, json.dumps(found), jobs=[job_id for job_id, _ in found])
+        return [Claim(*found[place - 1], *start) for place, *start in starts]
 
     def read(self, after: str, count: int, block: int | None = None) -> list[Entry]:
         """Return new entries (`>`), which this consumer then holds, or all that it holds (`0`)."""
@@ -87,9 +102,9 @@ class Consumer:
         """End each job with its result and acknowledge it. A job that has already ended stays as it is."""
         ended = []
         for job, result in zip(jobs, results, strict=True):
-            label, probability = result.label, str(float(result.probability))
-            end = ("failed", result.refused, "") if result.refused else ("done", label, probability)
-            ended.append((job.job_id, job.entry, job.accepted_at, job.expires_at, *end))
+            done = "done", "label", result.label, "probability", str(float(result.probability))
+            end = ("failed", "reason", result.refused) if result.refused else done
+            ended.append((job.job_id, job.entry, job.expires_at, job.started_at, job.attempts, *end))
         self.run("finish", json.dumps(ended), jobs=[job.job_id for job in jobs])
 
     def release(self, reason: str, *, counted: bool) -> None:

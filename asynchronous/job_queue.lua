@@ -1,7 +1,7 @@
 -- Every change of a job's state. One run of this script is one step, which Redis runs atomically by its own clock.
 -- keys.py puts the names in capitals before this text; after it, the optional folders' Lua files and a call of `run`.
--- A step touches no other keys than those that keys.py declares for it: record and image of each of the step's jobs,
--- and the keys that all jobs share.
+-- A step touches only the keys that keys.py declares for it: record and image of its jobs, and what all jobs share.
+-- A job runs if the consumer that holds its entry has noted it in RUNNING. Its record stays pending until the job ends.
 
 local time = redis.call('TIME')
 local NOW = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -34,10 +34,10 @@ local accepted = false -- whether this step accepts a job
 
 -- Gives an open job its terminal state. Only an open job gets one, so a terminal state never changes.
 local function finish(job, status, ...)
-  if not job.acknowledged then table.insert(entries, job.entry or redis.call('HGET', record_of(job.id), 'entry')) end
+  if not job.acknowledged then table.insert(entries, job.entry) end
   if not job.keep_image then table.insert(images, image_of(job.id)) end
-  local added = redis.call('HSET', record_of(job.id), 'status', status, 'finished_at', NOW, ...)
-  if added == 2 + select('#', ...) / 2 then return redis.call('DEL', record_of(job.id)) end -- Redis had evicted it
+  local added = redis.call('HSET', record_of(job.id), 'status', status, 'finished_at', NOW, 'attempts', job.attempts, ...)
+  if added == 3 + select('#', ...) / 2 then return redis.call('DEL', record_of(job.id)) end -- Redis had evicted it
   -- A record is stored for JOB_LIFETIME + RESULT_LIFETIME, which is enough unless the first is the longer one.
   if JOB_LIFETIME > RESULT_LIFETIME or status ~= 'done' then
     redis.call('PEXPIRE', record_of(job.id), RESULT_LIFETIME)
@@ -48,28 +48,45 @@ end
 -- Ends a job that will get no result. An action may set job.keep_image.
 local function give_up(job, status, reason)
   notify('given_up', job, status, reason)
-  finish(job, status, 'reason', reason)
+  finish(job, status, 'reason', reason, unpack(job.started_at and {'started_at', job.started_at} or {}))
 end
 
-local function is_open(status) return status == 'pending' or status == 'running' end
+local function expire(job) give_up(job, 'expired', 'no result within its lifetime') end
 
--- Returns the job if it is open, else nil. A job that has outlived its lifetime is ended first.
-local function open_job(id)
-  local status, accepted_at, expires_at, attempts, model = unpack(redis.call('HMGET', record_of(id),
-    'status', 'accepted_at', 'expires_at', 'attempts', 'model')) -- the record begins with these
-  if not is_open(status) then return nil end
+-- Starts a consumer's batch. Actions learn how many jobs it has, and whether their leases had lapsed.
+local function run_batch(consumer, ids, count, lapsed)
+  redis.call('HSET', RUNNING, consumer, NOW .. ' ' .. ids)
+  extend(RUNNING, JOB_LIFETIME + RESULT_LIFETIME)
+  notify('started', ids, count, lapsed)
+end
+
+-- Returns when the consumer that holds a job's entry has started the job; false if it has not.
+local function start_of(id, entry, holder)
+  local lease = not holder and redis.pcall('XPENDING', QUEUE, GROUP, entry, entry, 1)[1] -- an error if none has joined
+  local batch = redis.call('HGET', RUNNING, holder or lease and lease[2] or NO_CONSUMER)
+  return batch and batch:find(id, 1, true) and batch:match('%d+')
+end
+
+-- Returns the job if it is open, else nil. A job that has outlived its lifetime is ended first. `holder` held its entry
+-- until now, if another consumer has taken it.
+local function open_job(id, holder)
+  local status, accepted_at, expires_at, attempts, model, entry = unpack(redis.call('HMGET', record_of(id),
+    'status', 'accepted_at', 'expires_at', 'attempts', 'model', 'entry')) -- the record begins with these
+  if status ~= 'pending' then return nil end
   local job = {id = id, status = status, accepted_at = tonumber(accepted_at), expires_at = tonumber(expires_at),
-    attempts = tonumber(attempts), model = model}
+    attempts = tonumber(attempts), model = model, entry = entry, started_at = start_of(id, entry, holder)}
+  if job.started_at then job.status, job.attempts = 'running', job.attempts + 1 end
   if NOW < job.expires_at then return job end
-  give_up(job, 'expired', 'no result within its lifetime')
+  expire(job)
 end
 
 -- Makes a job of `image`, or of an image that is already stored. Further arguments are fields and values of its record.
 local function accept(id, image, ...)
   local lifetime = JOB_LIFETIME + RESULT_LIFETIME
-  local size = image and #image or redis.call('STRLEN', image_of(id))
-  local record = {'status', 'pending', 'accepted_at', NOW, 'expires_at', NOW + JOB_LIFETIME, 'attempts', 0, 'model', MODEL,
-    'entry', redis.call('XADD', QUEUE, '*', 'job_id', id, 'size', size), 'queue', QUEUE, ...}
+  local size, expires_at = image and #image or redis.call('STRLEN', image_of(id)), NOW + JOB_LIFETIME
+  local entry = redis.call('XADD', QUEUE, '*', 'job_id', id, 'size', size, 'expires_at', expires_at, 'model', MODEL)
+  local record = {'status', 'pending', 'accepted_at', NOW, 'expires_at', expires_at, 'attempts', 0, 'model', MODEL,
+    'entry', entry, 'queue', QUEUE, ...}
   if image then redis.call('SET', image_of(id), image, 'PX', lifetime)
   else redis.call('PEXPIRE', image_of(id), lifetime) end
   notify('accepted', record)
@@ -98,55 +115,50 @@ function steps.submit(...)
   return answers
 end
 
--- Returns the record as a list of fields and values, to which actions may add.
+-- Returns the record as a list of fields and values; what is added to the end of it counts.
 function steps.read(id)
   local job = open_job(id)
   local record = redis.call('HGETALL', record_of(id))
+  local running = job and job.started_at and {'status', job.status, 'attempts', job.attempts, 'started_at', job.started_at}
+  for _, value in ipairs(running or {}) do table.insert(record, value) end
   if job then notify('read', job, record) end
   return record
 end
 
--- Marks a job as running and returns it, or nil if it must not run.
-local function start(id, entry, lapsed)
-  local job = open_job(id)
+-- Returns the job if it may run, else nil. `holder` held its entry until now; '' if nobody did.
+local function job_to_start(id, entry, holder)
+  local job, why = open_job(id, holder), nil
   if not job then return table.insert(entries, entry) end
-  job.entry = entry
-  if job.status == 'running' and not lapsed then return nil end -- another consumer has claimed it meanwhile
-  if job.model and job.model ~= MODEL then
-    return give_up(job, 'failed', 'it is for the model ' .. job.model .. ', and its worker serves ' .. MODEL ..
-      ': set another QUEUE for each model')
+  if job.model ~= MODEL then
+    why = 'it is for the model ' .. job.model .. ', and its worker serves ' .. MODEL .. ': set another QUEUE for each model'
+  elseif job.attempts >= MAX_ATTEMPTS then
+    local last = redis.call('HGET', record_of(id), 'retry_reason') or 'its worker went away'
+    why = 'given up after ' .. job.attempts .. ' attempts: ' .. last
   end
-  if job.attempts >= MAX_ATTEMPTS then
-    local why = redis.call('HGET', record_of(id), 'retry_reason') or 'its worker went away'
-    return give_up(job, 'failed', 'given up after ' .. job.attempts .. ' attempts: ' .. why)
-  end
-  redis.call('HSET', record_of(id), 'status', 'running', 'started_at', NOW, 'attempts', job.attempts + 1)
-  notify('changed', job)
+  if why then return give_up(job, 'failed', why) end
+  redis.call('HSET', record_of(id), 'attempts', job.attempts)
   return job
 end
 
--- Starts jobs that a consumer has claimed; takes a JSON list of {id, entry}. Returns {place in the list, times} of those
--- that may run. To read the images here would cost three times as much of Redis's time for large ones.
-function steps.start(lapsed, claimed)
-  local batch, answer = {}, {}
+-- Starts jobs that a consumer has claimed, from `holder` if their leases had lapsed; takes a JSON list of {id, entry}.
+-- Returns {place in it, start, attempts, end of the lifetime} of those that run.
+function steps.start(consumer, holder, claimed)
+  local ids, answer = {}, {}
   for place, pair in ipairs(cjson.decode(claimed)) do
-    local job = start(pair[1], pair[2], lapsed == '1')
-    if job then
-      batch[#batch + 1] = job
-      answer[#answer + 1] = {place, job.accepted_at, job.expires_at}
-    end
+    local job = job_to_start(pair[1], pair[2], holder)
+    if job then ids[#ids + 1], answer[#answer + 1] = job.id, {place, NOW, job.attempts + 1, job.expires_at} end
   end
-  if #batch > 0 then notify('claimed', batch, lapsed == '1') end
+  if #ids > 0 then run_batch(consumer, table.concat(ids, ' '), #ids, holder ~= '') end
   return answer
 end
 
--- Takes a JSON list of jobs: id, entry, two times; status; label and probability (done), or reason and ''.
+-- Takes a JSON list of jobs: id, entry, end of the lifetime, start, attempts, status, and fields and values of the result.
 function steps.finish(ended)
   local jobs, held = {}, {}
   for i, values in ipairs(cjson.decode(ended)) do
-    local id, entry, accepted_at, expires_at, status, first, second = unpack(values)
-    jobs[i] = {id = id, acknowledged = true, accepted_at = accepted_at, expires_at = expires_at, status = status,
-      first = first, second = second}
+    local id, entry, expires_at, started_at, attempts = unpack(values, 1, 5)
+    jobs[i] = {id = id, acknowledged = true, accepted_at = entry:match('%d+'), expires_at = expires_at,
+      started_at = started_at, attempts = attempts, values = values}
     held[i] = entry
   end
   if #held == 0 then return end
@@ -154,10 +166,9 @@ function steps.finish(ended)
   local all_open = redis.call('XACK', QUEUE, GROUP, unpack(held)) == #held
   redis.call('XDEL', QUEUE, unpack(held))
   for _, job in ipairs(jobs) do
-    if not all_open and not is_open(redis.call('HGET', record_of(job.id), 'status')) then job.status = 'ended before' end
-    if job.status ~= 'ended before' and NOW >= job.expires_at then open_job(job.id)
-    elseif job.status == 'done' then finish(job, 'done', 'label', job.first, 'probability', job.second)
-    elseif job.status == 'failed' then finish(job, 'failed', 'reason', job.first) end
+    local open = all_open or redis.call('HGET', record_of(job.id), 'status') == 'pending'
+    if open and NOW >= job.expires_at then expire(job)
+    elseif open then finish(job, job.values[6], 'started_at', job.started_at, unpack(job.values, 7)) end
   end
 end
 
@@ -171,9 +182,9 @@ function steps.release(consumer, counted, reason, ...)
     local job = held[entry] and open_job(id)
     if job then
       redis.call('XCLAIM', QUEUE, GROUP, NO_CONSUMER, 0, entry, 'IDLE', LEASE, 'JUSTID')
-      -- A job that was delivered but not started is still pending and did not have this attempt.
-      local undone = job.status == 'running' and counted == '0' and 1 or 0
-      redis.call('HSET', record_of(id), 'status', 'pending', 'retry_reason', reason, 'attempts', job.attempts - undone)
+      local attempts = job.attempts - (job.started_at and counted == '0' and 1 or 0)
+      redis.call('HSET', record_of(id), 'retry_reason', reason, 'attempts', attempts)
+      if job.started_at then redis.call('HSET', record_of(id), 'started_at', job.started_at) end
       notify('changed', job)
     elseif held[entry] then
       table.insert(entries, entry)
@@ -189,7 +200,10 @@ function steps.join(restarted)
   notify('joined', restarted == '1')
   for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', QUEUE, GROUP)) do
     local name, leases, idle = consumer[2], consumer[4], consumer[6]
-    if leases == 0 and idle > CONSUMER_LIFETIME then redis.call('XGROUP', 'DELCONSUMER', QUEUE, GROUP, name) end
+    if leases == 0 and idle > CONSUMER_LIFETIME then
+      redis.call('XGROUP', 'DELCONSUMER', QUEUE, GROUP, name)
+      redis.call('HDEL', RUNNING, name)
+    end
   end
 end
 

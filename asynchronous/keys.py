@@ -4,6 +4,7 @@
     {job_id}_image    the image's bytes, as they were sent           until the job has ended
     {job_id}_job      hash: status, attempts, times, result          RESULT_LIFETIME or longer after the job's end
     jobs              stream: an entry for each job that is open     longer than any job in it; every new job renews it
+    jobs_running      hash: start and jobs of a consumer's batch     as long as the stream; every batch renews it
 
 The stream has the name QUEUE. If that is not `jobs`, all other names begin with it: `cats:{job_id}_image`.
 The stream's length is the number of jobs queued or in flight. An entry in a consumer's pending list is a lease: when
@@ -28,9 +29,10 @@ class Keys:
 
     def __init__(self, settings: Settings) -> None:
         self.stream = settings.queue
+        self.running = f"{settings.queue}_running"
         self.prefix = "" if settings.queue == QUEUE else f"{settings.queue}:"
         parts = (getattr(module, "KEYS", {}) for _, module in _parts())
-        self._shared = [self.stream, *(self.name(key) for keys in parts for key in keys.values())]
+        self._shared = [self.stream, self.running, *(self.name(key) for keys in parts for key in keys.values())]
 
     def name(self, key: str) -> str:
         """Return the whole name of an optional folder's key; `_x` follows the name of the queue."""
@@ -74,7 +76,7 @@ def _constants(settings: Settings, keys: Keys) -> Mapping[str, object]:
     seconds |= {"JOB_LIFETIME": settings.job_lifetime, "RESULT_LIFETIME": settings.result_lifetime}
     limits = {"MAX_ATTEMPTS": settings.max_attempts, "MAX_QUEUED_JOBS": settings.max_queued_jobs}
     texts = {"GROUP": GROUP, "NO_CONSUMER": NO_CONSUMER, "RECORD": RECORD, "IMAGE": IMAGE}
-    texts |= {"PREFIX": keys.prefix, "QUEUE": keys.stream, "MODEL": settings.model_name}
+    texts |= {"PREFIX": keys.prefix, "QUEUE": keys.stream, "RUNNING": keys.running, "MODEL": settings.model_name}
     return {name: milliseconds(value) for name, value in seconds.items()} | limits | texts
 
 

@@ -10,7 +10,7 @@ Seconds = Annotated[float, Field(ge=0.001, le=1e9)]  # Redis counts whole millis
 _ADDRESSES = r"^((https://|dns://[^/\s,]*/)?[^/\s,]+:\d+(,|$))+$"
 QUEUE = "jobs"  # the default; its other keys have no prefix
 _NAME = "[A-Za-z0-9][A-Za-z0-9_.-]*"
-_TAKEN = ".*_(ended|callbacks|undelivered|changed|letters|counters|positions|job|image|key)"  # other keys' names
+_TAKEN = ".*_(running|ended|callbacks|undelivered|changed|letters|counters|positions|job|image|key)"  # of other keys
 
 
 class Settings(BaseSettings):

@@ -56,6 +56,7 @@ def run_child(number: int, settings: Settings, burst: bool, name: str, starts: i
     from .renewing.renewal import renew_leases  # optional: renewing
     from .sharing.claims import share_claims  # optional: sharing
     from .spread import spread  # optional: spread
+    from .throughput.quick_start import start_quickly  # optional: throughput
 
     load_settings()  # for its logging
     connect: Callable[..., Any] = open_channel
@@ -65,6 +66,7 @@ def run_child(number: int, settings: Settings, burst: bool, name: str, starts: i
     wait_for_model(loop, settings, connect)  # optional: outages
     renew_leases(loop, settings)  # optional: renewing
     share_claims(loop, settings)  # optional: sharing
+    start_quickly(loop, settings)  # optional: throughput
     loop.run(starts, burst)
 
 

@@ -15,9 +15,9 @@ end
 
 on('accepted', function() count('accepted', 1) end)
 
-on('claimed', function(batch)
-  count('attempts', #batch)
-  observe('batch', BATCH_BOUNDS, #batch)
+on('started', function(_, jobs)
+  count('attempts', jobs)
+  observe('batch', BATCH_BOUNDS, jobs)
 end)
 
 on('ended', function(job, status)

@@ -7,6 +7,8 @@ on('ended', function(job)
   table.insert(changed, job.id)
 end)
 
+on('started', function(ids) table.insert(changed, ids) end)
+
 on('changed', function(job) table.insert(changed, job.id) end)
 
 on('step_over', function()

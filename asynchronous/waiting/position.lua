@@ -1,7 +1,7 @@
 -- A pending job's place in the queue. Jobs have numbers in the order of their acceptance, and POSITIONS holds the last
--- number and the number of the job that was claimed last.
+-- number and the number of the job that was started last.
 
-local claimed, last_number
+local started, last_number
 
 on('accepted', function(record)
   last_number = (last_number or redis.call('HGET', POSITIONS, 'number') or 0) + 1
@@ -9,14 +9,14 @@ on('accepted', function(record)
   table.insert(record, last_number)
 end)
 
-on('claimed', function(batch, was_lapsed)
-  if not was_lapsed then claimed = redis.call('HGET', record_of(batch[#batch].id), 'number') end
+on('started', function(ids, _, was_lapsed)
+  if not was_lapsed then started = redis.call('HGET', record_of(ids:match('.* (.*)') or ids), 'number') end
 end)
 
 on('step_over', function()
-  if claimed then redis.call('HSET', POSITIONS, 'claimed', claimed) end
+  if started then redis.call('HSET', POSITIONS, 'started', started) end
   if last_number then redis.call('HSET', POSITIONS, 'number', last_number) end
-  if claimed or last_number then extend(POSITIONS, JOB_LIFETIME + RESULT_LIFETIME) end
+  if started or last_number then extend(POSITIONS, JOB_LIFETIME + RESULT_LIFETIME) end
 end)
 
 on('needed', function(need)
@@ -32,10 +32,9 @@ end
 
 on('read', function(job, record)
   if job.status ~= 'pending' then return end
-  local number, entry = unpack(redis.call('HMGET', record_of(job.id), 'number', 'entry'))
-  number = tonumber(number or 0)
-  local last = tonumber(redis.call('HGET', POSITIONS, 'claimed') or 0)
-  local place = number > last and number - last + lapsed('+') or lapsed(entry)
+  local number = tonumber(redis.call('HGET', record_of(job.id), 'number') or 0)
+  local last = tonumber(redis.call('HGET', POSITIONS, 'started') or 0)
+  local place = number > last and number - last + lapsed('+') or lapsed(job.entry)
   table.insert(record, 'queue_position')
   table.insert(record, math.min(place, redis.call('XLEN', QUEUE))) -- jobs that expired in the queue have left it
 end)

@@ -26,6 +26,7 @@ from asynchronous.renewing.renewal import renew
 from asynchronous.settings import Settings
 from asynchronous.sharing.batches import BoundedConsumer
 from asynchronous.telemetry.metrics import measure
+from asynchronous.throughput.quick_start import QuickStart
 from asynchronous.waiting.subscription import Subscription
 from local.processes import Program, wait_until
 from local.servers import accepts, answers, free_port
@@ -182,9 +183,11 @@ class Queue:
 class Consumer(BoundedConsumer):
     """A worker's side of the queue, which has joined it; its batches are as large as the settings say."""
 
-    def __init__(self, settings: Settings, name: str) -> None:
+    def __init__(self, settings: Settings, name: str, *, quick: bool = True) -> None:
         super().__init__(settings, name)
         self._batch_size = settings.batch_size
+        if quick:
+            self.start = QuickStart(self, settings.model_name).start
         self.join()
 
     def claim(self, seconds: float, count: int = 0) -> list[Claim]:
@@ -212,7 +215,8 @@ def ids(jobs):
 def lapse(store, job_id):
     """Let the lease of a job lapse without waiting for it."""
     entry = store.hget(job_id + keys.RECORD, "entry")
-    store.xclaim("jobs", "workers", "gone", 0, [entry], idle=10**6, justid=True)
+    [held] = store.xpending_range("jobs", "workers", entry, entry, 1)
+    store.xclaim("jobs", "workers", held["consumer"], 0, [entry], idle=10**6, justid=True)
 
 
 @pytest.fixture

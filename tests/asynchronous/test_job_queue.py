@@ -20,7 +20,18 @@ from asynchronous.sharing import batches
 from asynchronous.worker import Heartbeat
 from local.processes import wait_until
 
-from .conftest import SEVEN, ids, lapse, opened
+from .conftest import SEVEN, Consumer, Queue, ids, lapse, opened
+
+
+@pytest.fixture(params=[True, False], ids=["quick", "by_record"])
+def make(settings, request):
+    """Return a queue and a function that makes consumers, which start jobs in one of two ways."""
+
+    def make(**changes):
+        chosen = settings(**changes)
+        return Queue(chosen), lambda name="a": Consumer(chosen, name, quick=request.param)
+
+    return make
 
 
 def test_a_job_is_stored_whole_and_its_image_unchanged(make, store, redis_url):
@@ -118,8 +129,8 @@ def test_everything_in_redis_has_a_lifetime(make, store):
     store.hset(f"{jobs[2]}_job", "expires_at", 0)
     assert queue.read(jobs[2]).status == "expired"
     names = store.keys()
-    # Records; the images of a claimed job and of a dead letter; three streams, totals and positions.
-    assert len(names) == 4 + 2 + 5
+    # Records; the images of a claimed job and of a dead letter; three streams, batches, totals and positions.
+    assert len(names) == 4 + 2 + 6
     assert all(store.ttl(key) > 0 for key in names)
 
 
@@ -183,6 +194,17 @@ def test_a_lapsed_job_is_claimed_alone_and_before_new_jobs(make, store):
     assert [claim[0].retried for claim in claims] == [True, True, False]
 
 
+def test_an_own_lease_that_lapsed_is_another_attempt(make, store):
+    queue, consumer = make()
+    job_id, one = queue.put(b"slow"), consumer()
+    attempts = []
+    while claims := one.claim(0.01):
+        attempts.append(claims[0].attempts)
+        lapse(store, job_id)
+    assert attempts == [1, 2, 3]
+    assert (queue.read(job_id).status, queue.read(job_id).attempts) == ("failed", 3)
+
+
 def test_after_three_attempts_a_job_fails_and_its_image_is_kept_with_the_reason(make, store):
     queue, consumer = make()
     job_id, one = queue.put(b"poison"), consumer()
@@ -206,19 +228,50 @@ def test_an_attempt_that_failed_for_another_reason_than_the_job_is_not_counted(m
         one.release("the serving program is away", counted=False)
         one.release("said twice", counted=False)
     assert (queue.read(jobs[0]).status, queue.read(jobs[0]).attempts) == ("pending", 0)
-    assert [ids(one.claim(1)), ids(one.claim(1))] == [[jobs[0]], [jobs[1]]]
-    assert queue.read(jobs[0]).attempts == 1
+    assert ids(one.claim(1)) == [jobs[0]]
+    assert (queue.read(jobs[0]).status, queue.read(jobs[0]).attempts) == ("running", 1)
+    assert ids(one.claim(1)) == [jobs[1]]
 
 
 def test_a_job_that_has_outlived_its_lifetime_is_not_claimed(make, store):
     queue, consumer = make()
-    jobs = [queue.put(b"late") for _ in range(3)]
-    for job_id in jobs:
-        store.hset(f"{job_id}_job", "expires_at", 0)
-    assert consumer().claim(0.01) == []
-    assert store.xlen("jobs") == 0
-    assert [queue.read(job_id).status for job_id in jobs] == ["expired"] * 3
-    assert [letter["status"] for _, letter in store.xrange("dead_letters")] == ["expired"] * 3
+    late, _ = make(job_lifetime=0.001)
+    jobs = [late.put(b"late"), queue.put(), late.put(b"late")]
+    time.sleep(0.01)  # two are over their lifetime now
+    assert ids(consumer().claim(1)) == [jobs[1]]
+    assert store.xlen("jobs") == 1
+    found = [queue.read(job_id) for job_id in jobs]
+    assert [(job.status, job.attempts) for job in found] == [("expired", 0), ("running", 1), ("expired", 0)]
+    assert [letter["status"] for _, letter in store.xrange("dead_letters")] == ["expired"] * 2
+
+
+def test_a_result_that_comes_after_the_jobs_lifetime_is_not_kept(make, store):
+    queue, consumer = make(job_lifetime=0.2)
+    job_id, one = queue.put(b"late"), consumer()
+    claims = one.claim(1)
+    time.sleep(0.25)  # it is over its lifetime now
+    one.finish(claims, [SEVEN])
+    job = queue.read(job_id)
+    assert (job.status, job.attempts, job.label, job.started_at is None) == ("expired", 1, None, False)
+    [(_, letter)] = store.xrange("dead_letters")
+    assert (letter["job_id"], letter["attempts"]) == (job_id, "1")
+
+
+def test_a_job_runs_only_while_its_consumer_has_started_it(make, store):
+    queue, consumer = make()
+    job_id = queue.put()
+    store.xgroup_create("jobs", "workers", "0", mkstream=True)
+    store.xreadgroup("workers", "a", {"jobs": ">"})  # delivered, and not started
+    assert (queue.read(job_id).status, queue.read(job_id).attempts) == ("pending", 0)
+    lapse(store, job_id)
+    claims = consumer("b").claim(1)
+    assert (ids(claims), claims[0].attempts) == ([job_id], 1)
+    lapse(store, job_id)
+    claims = consumer("c").claim(1)
+    assert (claims[0].attempts, queue.read(job_id).attempts) == (2, 2)
+    consumer("c").release("a fault", counted=False)
+    job = queue.read(job_id)
+    assert (job.status, job.attempts, job.reason, job.started_at is None) == ("pending", 1, "a fault", False)
 
 
 def test_jobs_in_a_queue_without_workers_expire_and_make_room(make, store):
@@ -238,7 +291,7 @@ def test_an_open_job_ends_the_search_for_expired_jobs(make, store):
     for job_id in (jobs[0], jobs[3]):
         store.hset(f"{job_id}_job", "expires_at", 0)
     queue.end_expired()
-    assert [store.hget(f"{job_id}_job", "status") for job_id in jobs] == ["expired", *["running"] * 3]
+    assert [store.hget(f"{job_id}_job", "status") for job_id in jobs] == ["expired", *["pending"] * 3]
 
 
 def test_an_emptied_redis_is_set_up_again(make, store):

@@ -20,12 +20,12 @@ class Jobs(RuleBasedStateMachine):
 
     claims = Bundle("claims")
 
-    def __init__(self, settings):
+    def __init__(self, settings, quick):
         super().__init__()
         self.store = redis.Redis.from_url(settings.redis_url, decode_responses=True)
         self.store.flushall()
         self.step = lambda *args, jobs: run_step(self.store, settings, *args, jobs=jobs)
-        self.workers = [Consumer(settings, name) for name in "ab"]
+        self.workers = [Consumer(settings, name, quick=quick) for name in "ab"]
         self.jobs, self.ended = [], {}
 
     @rule()
@@ -81,8 +81,8 @@ class Jobs(RuleBasedStateMachine):
         self.store.close()
 
 
-@pytest.mark.parametrize("lease", [0.001, 60])
-def test_a_terminal_state_is_final_and_no_job_is_lost(settings, lease):
+@pytest.mark.parametrize(("lease", "quick"), [(0.001, True), (60, True), (0.001, False)])
+def test_a_terminal_state_is_final_and_no_job_is_lost(settings, lease, quick):
     chosen = settings(lease=lease, batch_size=2)
     machine = limits(max_examples=10, stateful_step_count=25, deadline=None)
-    run_state_machine_as_test(lambda: Jobs(chosen), settings=machine)
+    run_state_machine_as_test(lambda: Jobs(chosen, quick), settings=machine)
