@@ -45,7 +45,7 @@ class Consumer:
         self._keys, self._script = script.keys, self.redis.register_script(script.text)
         self.name, self._lease = name, milliseconds(settings.lease)
         self.group = self._keys.stream, GROUP
-        self.start: Callable[[list[Entry], str], list[Claim]] = self._start  # an optional folder replaces it
+        self.start: Callable[[list[Entry], bool], list[Claim]] = self._start  # an optional folder replaces it
 
     def run(self, step: str, *args: str | float | bytes, jobs: Sequence[str] = ()) -> Any:
         """Run a step that touches no other keys than those of `jobs`, and those that all jobs share."""
@@ -64,9 +64,9 @@ class Consumer:
 
     def claim(self, seconds: float, count: int) -> list[Claim]:
         """Claim up to `count` jobs, in order of arrival; wait up to `seconds` for the first one."""
-        lapsed, holder = self._claim_lapsed()
+        lapsed = self.find_lapsed()
         entries = lapsed or self.read(">", count, max(1, milliseconds(seconds)))  # 0 would wait forever
-        jobs = self.start(entries, holder) if entries else []
+        jobs = self.start(entries, bool(lapsed)) if entries else []
         names = [self._keys.image(job.job_id) for job in jobs]
         images: list[Any] = self.call(lambda: self.redis.mget(names)) if names else []
         for job, image in zip(jobs, images, strict=True):
@@ -75,21 +75,24 @@ class Consumer:
             self.finish(gone, [Result(refused="its image is no longer in Redis")] * len(gone))
         return [job for job in jobs if job.image is not None]
 
-    def _claim_lapsed(self) -> tuple[list[Entry], str]:
-        """Claim one entry whose lease has lapsed, and return it and who held it; otherwise nothing.
+    def find_lapsed(self) -> list[Entry]:
+        """Return one entry whose lease has lapsed, if there is one; the step that starts its job claims it.
 
-        Its job runs alone: an image that kills its worker harms no other.
+        It runs alone: an image that kills its worker harms no other.
         """
         held = self.call(lambda: self.redis.xpending_range(*self.group, "-", "+", 1, idle=self._lease))
         if not held:
-            return [], ""
-        ids, holder = [held[0]["message_id"]], held[0]["consumer"].decode()
-        return self.call(lambda: self.redis.xclaim(*self.group, self.name, self._lease, ids)), holder
+            return []
+        stream, name = self._keys.stream, held[0]["message_id"]
+        found: list[Entry] = self.call(lambda: self.redis.xrange(stream, name, name))
+        if not found:  # somebody has deleted the entry
+            self.call(lambda: self.redis.xack(*self.group, name))
+        return found
 
-    def _start(self, entries: list[Entry], holder: str) -> list[Claim]:
+    def _start(self, entries: list[Entry], lapsed: bool) -> list[Claim]:
         """Start the jobs of these entries by what their records say, and return those that run."""
         found = [(fields[b"job_id"].decode(), entry.decode()) for entry, fields in entries]
-        starts = self.run("start", self.name, holder, json.dumps(found), jobs=[job_id for job_id, _ in found])
+        starts = self.run("start", self.name, int(lapsed), json.dumps(found), jobs=[job_id for job_id, _ in found])
         return [Claim(*found[place - 1], *start) for place, *start in starts]
 
     def read(self, after: str, count: int, block: int | None = None) -> list[Entry]:
@@ -105,7 +108,7 @@ class Consumer:
             done = "done", "label", result.label, "probability", str(float(result.probability))
             end = ("failed", "reason", result.refused) if result.refused else done
             ended.append((job.job_id, job.entry, job.expires_at, job.started_at, job.attempts, *end))
-        self.run("finish", json.dumps(ended), jobs=[job.job_id for job in jobs])
+        self.run("finish", self.name, json.dumps(ended), jobs=[job.job_id for job in jobs])
 
     def release(self, reason: str, *, counted: bool) -> None:
         """Release all jobs that this consumer has claimed; if not `counted`, this attempt is not one of the job's."""

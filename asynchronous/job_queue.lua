@@ -34,7 +34,7 @@ local accepted = false -- whether this step accepts a job
 
 -- Gives an open job its terminal state. Only an open job gets one, so a terminal state never changes.
 local function finish(job, status, ...)
-  if not job.acknowledged then table.insert(entries, job.entry) end
+  table.insert(entries, job.entry)
   if not job.keep_image then table.insert(images, image_of(job.id)) end
   local added = redis.call('HSET', record_of(job.id), 'status', status, 'finished_at', NOW, 'attempts', job.attempts, ...)
   if added == 3 + select('#', ...) / 2 then return redis.call('DEL', record_of(job.id)) end -- Redis had evicted it
@@ -60,24 +60,27 @@ local function run_batch(consumer, ids, count, lapsed)
   notify('started', ids, count, lapsed)
 end
 
--- Returns when the consumer that holds a job's entry has started the job; false if it has not.
-local function start_of(id, entry, holder)
-  local lease = not holder and redis.pcall('XPENDING', QUEUE, GROUP, entry, entry, 1)[1] -- an error if none has joined
-  local batch = redis.call('HGET', RUNNING, holder or lease and lease[2] or NO_CONSUMER)
-  return batch and batch:find(id, 1, true) and batch:match('%d+')
-end
-
--- Returns the job if it is open, else nil. A job that has outlived its lifetime is ended first. `holder` held its entry
--- until now, if another consumer has taken it.
-local function open_job(id, holder)
+-- Returns the job if it is open, else nil. A job that has outlived its lifetime is ended first.
+local function open_job(id)
   local status, accepted_at, expires_at, attempts, model, entry = unpack(redis.call('HMGET', record_of(id),
     'status', 'accepted_at', 'expires_at', 'attempts', 'model', 'entry')) -- the record begins with these
   if status ~= 'pending' then return nil end
+  local lease = redis.pcall('XPENDING', QUEUE, GROUP, entry, entry, 1)[1] or {} -- an error if no worker has ever joined
   local job = {id = id, status = status, accepted_at = tonumber(accepted_at), expires_at = tonumber(expires_at),
-    attempts = tonumber(attempts), model = model, entry = entry, started_at = start_of(id, entry, holder)}
-  if job.started_at then job.status, job.attempts = 'running', job.attempts + 1 end
+    attempts = tonumber(attempts), model = model, entry = entry, holder = lease[2], idle = lease[3]}
+  local batch = job.holder and redis.call('HGET', RUNNING, job.holder)
+  if batch and batch:find(id, 1, true) then
+    job.status, job.attempts, job.started_at = 'running', job.attempts + 1, batch:match('%d+')
+  end
   if NOW < job.expires_at then return job end
   expire(job)
+end
+
+-- Returns a table whose keys are the entries that a consumer holds, from `first` to `last`.
+local function leases_of(consumer, first, last)
+  local held = {}
+  for _, lease in ipairs(redis.call('XPENDING', QUEUE, GROUP, first, last, SCAN, consumer)) do held[lease[1]] = true end
+  return held
 end
 
 -- Makes a job of `image`, or of an image that is already stored. Further arguments are fields and values of its record.
@@ -125,10 +128,10 @@ function steps.read(id)
   return record
 end
 
--- Returns the job if it may run, else nil. `holder` held its entry until now; '' if nobody did.
-local function job_to_start(id, entry, holder)
-  local job, why = open_job(id, holder), nil
-  if not job then return table.insert(entries, entry) end
+-- Returns the job if it may run, else nil. The consumer holds its entry, or claims it now that its lease has lapsed.
+local function job_to_start(id, consumer, lapsed)
+  local job, why = open_job(id), nil
+  if not job or not lapsed and job.holder ~= consumer or lapsed and (job.idle or 0) < LEASE then return nil end
   if job.model ~= MODEL then
     why = 'it is for the model ' .. job.model .. ', and its worker serves ' .. MODEL .. ': set another QUEUE for each model'
   elseif job.attempts >= MAX_ATTEMPTS then
@@ -137,46 +140,43 @@ local function job_to_start(id, entry, holder)
   end
   if why then return give_up(job, 'failed', why) end
   redis.call('HSET', record_of(id), 'attempts', job.attempts)
+  if lapsed then redis.call('XCLAIM', QUEUE, GROUP, consumer, 0, job.entry, 'JUSTID') end
   return job
 end
 
--- Starts jobs that a consumer has claimed, from `holder` if their leases had lapsed; takes a JSON list of {id, entry}.
--- Returns {place in it, start, attempts, end of the lifetime} of those that run.
-function steps.start(consumer, holder, claimed)
+-- Starts jobs of new entries, or one whose lease has lapsed; takes a JSON list of {id, entry}. Returns {place in the list,
+-- start, attempts, end of the lifetime} of those that run.
+function steps.start(consumer, lapsed, claimed)
   local ids, answer = {}, {}
   for place, pair in ipairs(cjson.decode(claimed)) do
-    local job = job_to_start(pair[1], pair[2], holder)
-    if job then ids[#ids + 1], answer[#answer + 1] = job.id, {place, NOW, job.attempts + 1, job.expires_at} end
+    local id, entry = unpack(pair)
+    local job = job_to_start(id, consumer, lapsed == '1')
+    if job then ids[#ids + 1], answer[#answer + 1] = id, {place, NOW, job.attempts + 1, job.expires_at}
+    elseif redis.call('HGET', record_of(id), 'status') ~= 'pending' then table.insert(entries, entry) end
   end
-  if #ids > 0 then run_batch(consumer, table.concat(ids, ' '), #ids, holder ~= '') end
+  if #ids > 0 then run_batch(consumer, table.concat(ids, ' '), #ids, lapsed == '1') end
   return answer
 end
 
 -- Takes a JSON list of jobs: id, entry, end of the lifetime, start, attempts, status, and fields and values of the result.
-function steps.finish(ended)
-  local jobs, held = {}, {}
-  for i, values in ipairs(cjson.decode(ended)) do
+function steps.finish(consumer, ended)
+  local results = cjson.decode(ended)
+  local held = #results > 0 and leases_of(consumer, results[1][2], results[#results][2])
+  for _, values in ipairs(results) do
     local id, entry, expires_at, started_at, attempts = unpack(values, 1, 5)
-    jobs[i] = {id = id, acknowledged = true, accepted_at = entry:match('%d+'), expires_at = expires_at,
-      started_at = started_at, attempts = attempts, values = values}
-    held[i] = entry
-  end
-  if #held == 0 then return end
-  -- An entry leaves the group's pending list when its job ends. So if all are acknowledged now, all jobs are open.
-  local all_open = redis.call('XACK', QUEUE, GROUP, unpack(held)) == #held
-  redis.call('XDEL', QUEUE, unpack(held))
-  for _, job in ipairs(jobs) do
-    local open = all_open or redis.call('HGET', record_of(job.id), 'status') == 'pending'
-    if open and NOW >= job.expires_at then expire(job)
-    elseif open then finish(job, job.values[6], 'started_at', job.started_at, unpack(job.values, 7)) end
+    local job = {id = id, entry = entry, accepted_at = entry:match('%d+'), expires_at = expires_at, started_at = started_at,
+      attempts = attempts}
+    -- A lease ends with its job. So the job is open, unless its lease has lapsed, and then its record tells.
+    if not held[entry] then job = open_job(id) end
+    if job and NOW >= job.expires_at then expire(job)
+    elseif job then finish(job, values[6], 'started_at', job.started_at or started_at, unpack(values, 7)) end
   end
 end
 
 -- Releases jobs that `consumer` holds, for any worker to claim at once; takes an entry and an id for each. An attempt
 -- counts only if the job may have caused its failure.
 function steps.release(consumer, counted, reason, ...)
-  local held = {}
-  for _, lease in ipairs(redis.call('XPENDING', QUEUE, GROUP, '-', '+', SCAN, consumer)) do held[lease[1]] = true end
+  local held = leases_of(consumer, '-', '+')
   for i = 1, select('#', ...), 2 do
     local entry, id = select(i, ...)
     local job = held[entry] and open_job(id)
@@ -186,9 +186,7 @@ function steps.release(consumer, counted, reason, ...)
       redis.call('HSET', record_of(id), 'retry_reason', reason, 'attempts', attempts)
       if job.started_at then redis.call('HSET', record_of(id), 'started_at', job.started_at) end
       notify('changed', job)
-    elseif held[entry] then
-      table.insert(entries, entry)
-    end
+    elseif held[entry] then table.insert(entries, entry) end
   end
 end
 
@@ -198,6 +196,7 @@ function steps.join(restarted)
   if made.err and not made.err:find('BUSYGROUP') then return made end
   extend(QUEUE, JOB_LIFETIME + RESULT_LIFETIME)
   notify('joined', restarted == '1')
+  if not made.err then redis.call('DEL', RUNNING) end -- nobody holds anything in a new group
   for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', QUEUE, GROUP)) do
     local name, leases, idle = consumer[2], consumer[4], consumer[6]
     if leases == 0 and idle > CONSUMER_LIFETIME then

@@ -4,7 +4,7 @@
     {job_id}_image    the image's bytes, as they were sent           until the job has ended
     {job_id}_job      hash: status, attempts, times, result          RESULT_LIFETIME or longer after the job's end
     jobs              stream: an entry for each job that is open     longer than any job in it; every new job renews it
-    jobs_running      hash: start and jobs of a consumer's batch     as long as the stream; every batch renews it
+    jobs_running      hash: start and jobs of a consumer's batch     longer than any batch; every batch renews it
 
 The stream has the name QUEUE. If that is not `jobs`, all other names begin with it: `cats:{job_id}_image`.
 The stream's length is the number of jobs queued or in flight. An entry in a consumer's pending list is a lease: when

@@ -21,7 +21,7 @@ on('needed', function(_, id)
   need('HSET HGET HMGET HGETALL EXISTS DEL PEXPIRE', record_of(id))
   need('SET MGET EXISTS DEL PEXPIRE', image_of(id))
   need('XADD XLEN XDEL XACK XPENDING XCLAIM XRANGE PEXPIRE', QUEUE)
-  need('HSET HGET HDEL PEXPIRE', RUNNING)
+  need('HSET HGET HDEL DEL PEXPIRE', RUNNING)
   need('XGROUP|CREATE XGROUP|DELCONSUMER XINFO|CONSUMERS XREADGROUP|GROUP|' .. GROUP .. '|name|STREAMS', QUEUE)
   redis.call('HGET', RUNNING, '') -- fails if it is of another type
 end)

@@ -1,6 +1,8 @@
--- Starts the jobs of new entries, unless one has expired: `first_end` is when the first one does. All that must be known
--- is in the entries, so that no record is read or changed. Returns the time.
-function steps.start_new(consumer, first_end, count, ids)
-  if NOW < tonumber(first_end) then run_batch(consumer, ids, tonumber(count), false) end
+-- Starts a batch of new entries if the consumer still holds all of them, and no job has expired: the first one ends at
+-- `first_end`. All that must be known is in the entries, so that no record is read or changed. Returns the time, or nil.
+function steps.start_new(consumer, first_end, first, last, count, ids)
+  local held = redis.call('XPENDING', QUEUE, GROUP, first, last, count, consumer)
+  if #held < tonumber(count) or NOW >= tonumber(first_end) then return nil end
+  run_batch(consumer, ids, #held, false)
   return NOW
 end

@@ -20,7 +20,7 @@ from asynchronous.sharing import batches
 from asynchronous.worker import Heartbeat
 from local.processes import wait_until
 
-from .conftest import SEVEN, Consumer, Queue, ids, lapse, opened
+from .conftest import SEVEN, Consumer, Queue, ids, lapse, opened, run_step
 
 
 @pytest.fixture(params=[True, False], ids=["quick", "by_record"])
@@ -194,6 +194,89 @@ def test_a_lapsed_job_is_claimed_alone_and_before_new_jobs(make, store):
     assert [claim[0].retried for claim in claims] == [True, True, False]
 
 
+def take(consumer):
+    """Read new entries as `consumer` does, before it starts their jobs."""
+    return consumer.read(">", 10)
+
+
+def test_a_consumer_that_lost_its_lease_before_it_started_a_job_does_not_start_it(make, store):
+    queue, consumer = make()
+    jobs, one, other = [queue.put() for _ in range(2)], consumer("a"), consumer("b")
+    entries = take(one)
+    lapse(store, jobs[0])
+    assert ids(other.claim(1)) == [jobs[0]]
+    assert ids(one.start(entries, False)) == [jobs[1]]
+    other.release("its worker process died", counted=True)
+    assert [queue.read(job_id).attempts for job_id in jobs] == [1, 1]
+
+
+def test_a_consumer_that_found_a_lapsed_lease_too_late_starts_nothing_and_loses_nothing(make, store):
+    queue, consumer = make()
+    job_id, one, other = queue.put(), consumer("a"), consumer("b")
+    one.claim(1)
+    lapse(store, job_id)
+    found = other.find_lapsed()
+    one.release("a fault", counted=False)
+    third = consumer("c").claim(1)
+    assert (ids(third), third[0].attempts) == ([job_id], 1)
+    assert other.start(found, True) == []
+    assert (queue.read(job_id).status, queue.read(job_id).attempts, store.xlen("jobs")) == ("running", 1, 1)
+
+
+def test_a_consumer_that_dies_before_it_starts_a_lapsed_job_hides_no_attempt(make, store):
+    queue, consumer = make()
+    job_id = queue.put(b"poison")
+    for name in "abc":
+        consumer(name).claim(1)
+        lapse(store, job_id)
+        assert consumer("x").find_lapsed()  # and it dies
+        assert queue.read(job_id).status == "running"
+    assert consumer("d").claim(0.01) == []
+    assert (queue.read(job_id).status, queue.read(job_id).attempts) == ("failed", 3)
+
+
+def test_attempts_are_those_of_the_record_when_the_first_consumer_finishes_after_all(make, store):
+    queue, consumer = make()
+    for released in (False, True):
+        job_id, one, other = queue.put(), consumer("a"), consumer("b")
+        claims = one.claim(1)
+        lapse(store, job_id)
+        assert other.claim(1)[0].attempts == 2
+        if released:
+            other.release("a fault", counted=True)
+        one.finish(claims, [SEVEN])
+        assert (queue.read(job_id).status, queue.read(job_id).attempts) == ("done", 2)
+        assert store.xlen("jobs") == store.xpending("jobs", "workers")["pending"] == 0
+
+
+def test_a_job_that_is_cancelled_before_it_starts_does_not_run(make, store, settings):
+    queue, consumer = make()
+    jobs, one = [queue.put() for _ in range(2)], consumer()
+    entries = take(one)
+    assert run_step(store, settings(), "cancel", jobs[0], jobs=jobs[:1]) == "pending"
+    assert ids(one.start(entries, False)) == [jobs[1]]
+    assert int(store.hget("job_counters", "attempts")) == 1
+
+
+def test_a_deleted_entry_does_not_hide_other_lapsed_leases(make, store):
+    queue, consumer = make()
+    jobs = [queue.put() for _ in range(2)]
+    consumer("a").claim(1)
+    [lapse(store, job_id) for job_id in jobs]
+    store.xdel("jobs", store.hget(f"{jobs[0]}_job", "entry"))
+    assert consumer("b").claim(0.01) == []
+    assert ids(consumer("b").claim(0.01)) == [jobs[1]]
+
+
+def test_a_new_group_forgets_what_consumers_ran(make, store):
+    queue, consumer = make()
+    queue.put()
+    consumer("a").claim(1)
+    store.delete("jobs")
+    consumer("b")
+    assert store.hgetall("jobs_running") == {}
+
+
 def test_an_own_lease_that_lapsed_is_another_attempt(make, store):
     queue, consumer = make()
     job_id, one = queue.put(b"slow"), consumer()
@@ -246,10 +329,10 @@ def test_a_job_that_has_outlived_its_lifetime_is_not_claimed(make, store):
 
 
 def test_a_result_that_comes_after_the_jobs_lifetime_is_not_kept(make, store):
-    queue, consumer = make(job_lifetime=0.2)
+    queue, consumer = make()
     job_id, one = queue.put(b"late"), consumer()
     claims = one.claim(1)
-    time.sleep(0.25)  # it is over its lifetime now
+    claims[0].expires_at = 0
     one.finish(claims, [SEVEN])
     job = queue.read(job_id)
     assert (job.status, job.attempts, job.label, job.started_at is None) == ("expired", 1, None, False)
