@@ -115,7 +115,7 @@ def _figures(both: Sequence[tuple[Side, Side]], batch_size: int) -> list[Figure]
         return Figure(name, unit, ours, limit, bar)
 
     drain = [
-        figure(f"drain, batches of {batch_size}", "jobs/s", "drained", 0.4),
+        figure(f"drain, batches of {batch_size}", "jobs/s", "drained", 0.6 if batch_size == 64 else 0.4),
         figure(f"worker's CPU, batches of {batch_size}", "s/1,000 jobs", "worker"),
         figure(f"Redis's CPU, batches of {batch_size}", "s/1,000 jobs", "redis"),
     ]
