@@ -79,7 +79,8 @@ end
 -- Returns a table whose keys are the entries that a consumer holds, from `first` to `last`.
 local function leases_of(consumer, first, last)
   local held = {}
-  for _, lease in ipairs(redis.call('XPENDING', QUEUE, GROUP, first, last, SCAN, consumer)) do held[lease[1]] = true end
+  local leases = redis.pcall('XPENDING', QUEUE, GROUP, first, last, SCAN, consumer) -- an error if Redis was emptied
+  for _, lease in ipairs(leases) do held[lease[1]] = true end
   return held
 end
 
@@ -129,9 +130,10 @@ function steps.read(id)
 end
 
 -- Returns the job if it may run, else nil. The consumer holds its entry, or claims it now that its lease has lapsed.
-local function job_to_start(id, consumer, lapsed)
+local function job_to_start(id, entry, consumer, lapsed)
   local job, why = open_job(id), nil
-  if not job or not lapsed and job.holder ~= consumer or lapsed and (job.idle or 0) < LEASE then return nil end
+  if not job or job.entry ~= entry then return table.insert(entries, entry) end
+  if not lapsed and job.holder ~= consumer or lapsed and (job.idle or 0) < LEASE then return nil end
   if job.model ~= MODEL then
     why = 'it is for the model ' .. job.model .. ', and its worker serves ' .. MODEL .. ': set another QUEUE for each model'
   elseif job.attempts >= MAX_ATTEMPTS then
@@ -140,7 +142,7 @@ local function job_to_start(id, consumer, lapsed)
   end
   if why then return give_up(job, 'failed', why) end
   redis.call('HSET', record_of(id), 'attempts', job.attempts)
-  if lapsed then redis.call('XCLAIM', QUEUE, GROUP, consumer, 0, job.entry, 'JUSTID') end
+  if lapsed then redis.call('XCLAIM', QUEUE, GROUP, consumer, 0, entry, 'JUSTID') end
   return job
 end
 
@@ -149,10 +151,8 @@ end
 function steps.start(consumer, lapsed, claimed)
   local ids, answer = {}, {}
   for place, pair in ipairs(cjson.decode(claimed)) do
-    local id, entry = unpack(pair)
-    local job = job_to_start(id, consumer, lapsed == '1')
-    if job then ids[#ids + 1], answer[#answer + 1] = id, {place, NOW, job.attempts + 1, job.expires_at}
-    elseif redis.call('HGET', record_of(id), 'status') ~= 'pending' then table.insert(entries, entry) end
+    local job = job_to_start(pair[1], pair[2], consumer, lapsed == '1')
+    if job then ids[#ids + 1], answer[#answer + 1] = job.id, {place, NOW, job.attempts + 1, job.expires_at} end
   end
   if #ids > 0 then run_batch(consumer, table.concat(ids, ' '), #ids, lapsed == '1') end
   return answer

@@ -36,5 +36,6 @@ on('read', function(job, record)
   local last = tonumber(redis.call('HGET', POSITIONS, 'started') or 0)
   local place = number > last and number - last + lapsed('+') or lapsed(job.entry)
   table.insert(record, 'queue_position')
-  table.insert(record, math.min(place, redis.call('XLEN', QUEUE))) -- jobs that expired in the queue have left it
+  place = math.min(place, redis.call('XLEN', QUEUE)) -- jobs that expired in the queue have left it
+  table.insert(record, math.max(1, place)) -- a consumer may have read it and started others first
 end)

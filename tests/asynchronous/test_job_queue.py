@@ -268,6 +268,17 @@ def test_a_deleted_entry_does_not_hide_other_lapsed_leases(make, store):
     assert ids(consumer("b").claim(0.01)) == [jobs[1]]
 
 
+def test_a_second_entry_for_a_job_does_not_hide_other_lapsed_leases(make, store):
+    queue, consumer = make()
+    job_id = queue.put()
+    one = consumer("a")
+    store.xreadgroup("workers", "b", {"jobs": ">"})
+    store.hset(f"{job_id}_job", "entry", "1-1")  # as if the job had been made again
+    [(entry, _)] = store.xrange("jobs")
+    store.xclaim("jobs", "workers", "b", 0, [entry], idle=10**6, justid=True)
+    assert (one.claim(0.01), store.xlen("jobs")) == ([], 0)
+
+
 def test_a_new_group_forgets_what_consumers_ran(make, store):
     queue, consumer = make()
     queue.put()
@@ -386,6 +397,18 @@ def test_an_emptied_redis_is_set_up_again(make, store):
     job_id = queue.put()
     with pytest.raises(RedisAway):
         one.claim(0.01)
+    one.release("Redis went away", counted=False)
+    assert ids(one.claim(1)) == [job_id]
+
+
+def test_a_worker_goes_on_if_redis_is_emptied_while_it_predicts(make, store):
+    queue, consumer = make()
+    queue.put()
+    one = consumer()
+    claims = one.claim(1)
+    store.flushall()
+    one.finish(claims, [SEVEN])
+    job_id = queue.put()
     one.release("Redis went away", counted=False)
     assert ids(one.claim(1)) == [job_id]
 

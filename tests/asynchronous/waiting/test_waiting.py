@@ -37,6 +37,15 @@ def test_jobs_that_expired_in_the_queue_have_no_place(make, store):
     assert [queue.read(job_id).queue_position for job_id in [*late, queue.put()]] == [None, None, None, 1]
 
 
+def test_a_job_that_is_read_and_not_started_is_next(make, store):
+    queue, consumer = make()
+    jobs = [queue.put() for _ in range(2)]
+    one = consumer("a")
+    store.xreadgroup("workers", "b", {"jobs": ">"}, count=1)
+    one.claim(1)
+    assert [queue.read(job_id).queue_position for job_id in jobs] == [1, None]
+
+
 def test_a_follower_sees_each_state_of_a_job(make):
     queue, consumer = make()
     job_id, one = queue.put(), consumer()
