@@ -198,12 +198,18 @@ class Consumer(BoundedConsumer):
 
 
 @pytest.fixture
-def make(settings):
+def quick():
+    """Whether consumers start new jobs without their records; tests of both ways override it."""
+    return True
+
+
+@pytest.fixture
+def make(settings, quick):
     """Return a queue and a function that makes consumers, all with the same settings."""
 
     def make(**changes):
         chosen = settings(**changes)
-        return Queue(chosen), lambda name="a": Consumer(chosen, name)
+        return Queue(chosen), lambda name="a": Consumer(chosen, name, quick=quick)
 
     return make
 

@@ -20,18 +20,12 @@ from asynchronous.sharing import batches
 from asynchronous.worker import Heartbeat
 from local.processes import wait_until
 
-from .conftest import SEVEN, Consumer, Queue, ids, lapse, opened, run_step
+from .conftest import SEVEN, ids, lapse, opened, run_step
 
 
 @pytest.fixture(params=[True, False], ids=["quick", "by_record"])
-def make(settings, request):
-    """Return a queue and a function that makes consumers, which start jobs in one of two ways."""
-
-    def make(**changes):
-        chosen = settings(**changes)
-        return Queue(chosen), lambda name="a": Consumer(chosen, name, quick=request.param)
-
-    return make
+def quick(request):
+    return request.param
 
 
 def test_a_job_is_stored_whole_and_its_image_unchanged(make, store, redis_url):
