@@ -3,12 +3,12 @@
 import logging
 import time
 from collections.abc import Callable
+from ctypes import c_bool
 
 from .consumer import Claim, Consumer
 from .errors import RedisAway
 from .model import Model, ServingUnavailable
 from .settings import Settings
-from .worker import Heartbeat
 
 log = logging.getLogger(__name__)
 
@@ -18,11 +18,12 @@ _RETRY_SECONDS = 0.3  # between two tries while Redis or TensorFlow Serving is u
 class Loop:
     """Claims one batch at a time."""
 
-    def __init__(self, settings: Settings, name: str, heartbeat: Heartbeat, model: Model) -> None:
-        self._heartbeat, self._warning = heartbeat, ""
-        # Optional folders replace these three, and add functions that return what must be waited for before a claim.
+    def __init__(self, settings: Settings, name: str, stopping: c_bool, model: Model) -> None:
+        self._stopping, self._warning = stopping, ""
+        # Optional folders replace these four, and add functions that return what must be waited for before a claim.
         self.queue, self.predict = Consumer(settings, name), model.predict
         self.batch_size: Callable[[], int] = lambda: settings.batch_size
+        self.pause: Callable[[float], None] = time.sleep
         self.obstacles: list[Callable[[], str]] = []
 
     def run(self, starts: int, burst: bool) -> None:
@@ -30,8 +31,7 @@ class Loop:
         self._retry_until_redis_answers(lambda: self.queue.join(restarted=starts > 0), at_start=True)
         if starts > 0:  # so many processes had this consumer's name before
             self._release("its worker process died", counted=True)
-        while not self._heartbeat.stop:
-            self._heartbeat.beat()
+        while not self._stopping.value:
             if problem := next(filter(None, (obstacle() for obstacle in self.obstacles)), ""):
                 self._wait_for(problem)
                 continue
@@ -45,7 +45,6 @@ class Loop:
                 continue
             self._warning = ""
             if jobs:
-                self._heartbeat.has_claimed = True
                 self._work(jobs)
         self._release("its worker stopped", counted=False)  # an optional folder may have read more than it started
 
@@ -53,17 +52,16 @@ class Loop:
         if str(problem) != self._warning:  # once
             log.warning("%s; waiting for it", problem)
         self._warning = str(problem)
-        time.sleep(_RETRY_SECONDS)
+        self.pause(_RETRY_SECONDS)
 
     def _work(self, jobs: list[Claim]) -> None:
-        self._heartbeat.beat()
         try:
             results = self.predict([job.image for job in jobs])
         except ServingUnavailable as error:
             log.warning("serving program: %s", error)
             # The jobs are not the cause, except perhaps one that ran alone when the serving program went down.
             self._release(str(error), counted=error.lost and jobs[0].retried)
-            time.sleep(_RETRY_SECONDS)  # it may be overloaded, and an immediate retry would make that worse
+            self.pause(_RETRY_SECONDS)  # it may be overloaded, and an immediate retry would make that worse
         except Exception as error:  # noqa: BLE001  whatever a batch causes, the next batch must run
             log.warning("batch of %d: %s: %s", len(jobs), type(error).__name__, error)
             self._release(f"{type(error).__name__}: {error}", counted=True)
@@ -81,7 +79,6 @@ class Loop:
             except RedisAway as error:
                 if at_start and not error.passes:
                     raise  # there is nothing to lose yet
-                if self._heartbeat.stop:
+                if self._stopping.value:
                     return log.error("%s; stopping nevertheless", error)
-                self._heartbeat.beat()
                 self._wait_for(error)

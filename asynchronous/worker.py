@@ -7,7 +7,6 @@ import multiprocessing
 import signal
 import socket
 import sys
-import time
 import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -26,29 +25,17 @@ log = logging.getLogger(__name__)
 SPAWN = multiprocessing.get_context("spawn")  # gRPC does not survive a fork
 
 
-class Heartbeat(ctypes.Structure):
-    """Memory shared by parent and child, without locks that a killed process could leave locked."""
-
-    _fields_ = (("beat_at", ctypes.c_double), ("has_claimed", ctypes.c_bool), ("stop", ctypes.c_bool))
-    beat_at: float  # when the child last showed that it does not hang, in monotonic seconds
-    has_claimed: bool  # the child has claimed a job
-    stop: bool  # the child is to finish its batch and end
-
-    def beat(self) -> None:
-        self.beat_at = time.monotonic()
+_inherited: list[ctypes.c_bool] = []
 
 
-_inherited: list[Heartbeat] = []
-
-
-def prepare_child(heartbeats: Sequence[Heartbeat]) -> None:
-    """Set up a new process. Only its parent decides when it ends."""
+def prepare_child(stopping: ctypes.c_bool) -> None:
+    """Set up a new process. Only its parent decides when it ends: it sets `stopping`, which both share."""
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, signal.SIG_IGN)
-    _inherited.extend(heartbeats)
+    _inherited.append(stopping)
 
 
-def run_child(number: int, settings: Settings, burst: bool, name: str, starts: int = 0) -> None:
+def run_child(settings: Settings, burst: bool, name: str, starts: int = 0) -> None:
     """Work in the child process as consumer `name`, a name that `starts` processes had before; see `Loop.run`."""
     from .loop import Loop  # these are imported here, because the parent does not need gRPC
     from .model import CHANNEL_OPTIONS, Model, open_channel
@@ -56,24 +43,26 @@ def run_child(number: int, settings: Settings, burst: bool, name: str, starts: i
     from .renewing.renewal import renew_leases  # optional: renewing
     from .sharing.claims import share_claims  # optional: sharing
     from .spread import spread  # optional: spread
+    from .supervision.child import show_life  # optional: supervision
     from .throughput.quick_start import start_quickly  # optional: throughput
 
     load_settings()  # for its logging
     connect: Callable[..., Any] = open_channel
     connect = secure(connect, CHANNEL_OPTIONS)  # optional: tls
     connect = spread(connect)  # optional: spread
-    loop = Loop(settings, name, _inherited[number], Model(settings, connect))
+    loop = Loop(settings, name, _inherited[0], Model(settings, connect))
     wait_for_model(loop, settings, connect)  # optional: outages
     renew_leases(loop, settings)  # optional: renewing
     share_claims(loop, settings)  # optional: sharing
+    show_life(loop)  # optional: supervision
     start_quickly(loop, settings)  # optional: throughput
     loop.run(starts, burst)
 
 
-def run_all(settings: Settings, burst: bool, names: Sequence[str], heartbeats: Sequence[Heartbeat]) -> None:
+def run_all(settings: Settings, burst: bool, names: Sequence[str], stopping: ctypes.c_bool) -> None:
     """Run one child for each name in one pool, which ends with the first child that dies; leases return its jobs."""
-    with ProcessPoolExecutor(len(names), SPAWN, prepare_child, (heartbeats,)) as pool:
-        for work in [pool.submit(run_child, number, settings, burst, name) for number, name in enumerate(names)]:
+    with ProcessPoolExecutor(len(names), SPAWN, prepare_child, (stopping,)) as pool:
+        for work in [pool.submit(run_child, settings, burst, name) for name in names]:
             work.result()
 
 
@@ -85,12 +74,11 @@ def main() -> None:
     check_security()  # optional: tls
     Script(settings)  # a wrong setting of an optional folder ends the program here, not its children one by one
     look_at_redis(settings)  # optional: checks
-    heartbeats = [SPAWN.RawValue(Heartbeat) for _ in range(settings.worker_processes)]
-    names = [f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}" for _ in heartbeats]
+    names = [f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}" for _ in range(settings.worker_processes)]
+    stopping = SPAWN.RawValue(ctypes.c_bool)  # without a lock, which a killed process could leave locked
 
     def stop(*_: Any) -> None:
-        for heartbeat in heartbeats:
-            heartbeat.stop = True
+        stopping.value = True
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
@@ -98,7 +86,7 @@ def main() -> None:
     run = run_all
     run = watched(SPAWN, prepare_child, run_child)  # optional: supervision
     try:
-        run(settings, burst, names, heartbeats)
+        run(settings, burst, names, stopping)
     except (BrokenProcessPool, RedisAway) as error:
         sys.exit(f"{type(error).__name__}: {error}")
     finally:

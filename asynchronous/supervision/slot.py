@@ -1,5 +1,6 @@
 """One child process of the worker at a time, and its replacement when it dies."""
 
+import ctypes
 import logging
 import multiprocessing
 import time
@@ -9,6 +10,7 @@ from multiprocessing.context import SpawnContext
 from typing import Any
 
 from ..errors import RedisAway
+from .heartbeat import Heartbeat
 from .parent import prepare_with_parent
 
 log = logging.getLogger(__name__)
@@ -24,8 +26,9 @@ class Slot:
     succession before they had claimed a job or lived for SETTLED_SECONDS.
     """
 
-    def __init__(self, name: str, heartbeat: Any, context: SpawnContext, prepare: Callable[..., None]) -> None:
-        self.name, self.heartbeat, self._context, self._prepare = name, heartbeat, context, prepare
+    def __init__(self, name: str, stopping: ctypes.c_bool, context: SpawnContext, prepare: Callable[..., None]) -> None:
+        self.name, self._stopping, self._context, self._prepare = name, stopping, context, prepare
+        self._heartbeat = context.RawValue(Heartbeat)
         self.starts = self.deaths = 0
         self.start_at = 0.0  # when the next child starts, if there is none now
 
@@ -35,10 +38,10 @@ class Slot:
         self._start()
 
     def _start(self) -> None:
-        self.heartbeat.beat()
-        self.heartbeat.has_claimed, self.start_at, self._started_at = False, 0.0, time.monotonic()
+        self._heartbeat.beat()
+        self._heartbeat.has_claimed, self.start_at, self._started_at = False, 0.0, time.monotonic()
         others = set(multiprocessing.active_children())
-        prepare = self._prepare, [self.heartbeat]
+        prepare = self._prepare, self._stopping, self._heartbeat
         self._pool = ProcessPoolExecutor(1, self._context, prepare_with_parent, prepare)
         self.work: Future[None] = self._pool.submit(self._work, *self._arguments, self.starts)
         self._process = next(iter(set(multiprocessing.active_children()) - others), None)  # None: it is already dead
@@ -55,12 +58,12 @@ class Slot:
             RedisAway: a child cannot work, and that will not change by itself.
         """
         if self.start_at:
-            if time.monotonic() >= self.start_at and not self.heartbeat.stop:
+            if time.monotonic() >= self.start_at and not self._stopping.value:
                 self._start()
-            return not self.heartbeat.stop
+            return not self._stopping.value
         if self.work.done():
             return self._replace(self.work.exception())
-        silent = time.monotonic() - self.heartbeat.beat_at
+        silent = time.monotonic() - self._heartbeat.beat_at
         if self._process and silent > hang_after:
             log.error("%s: no heartbeat for %.0f s, killing it", self.name, silent)
             self._process.kill()
@@ -68,12 +71,12 @@ class Slot:
 
     def _replace(self, error: BaseException | None) -> bool:
         self._pool.shutdown()
-        if error is None or self.heartbeat.stop:
+        if error is None or self._stopping.value:
             return False
         if isinstance(error, RedisAway) and not error.passes:
             raise error  # another child would meet the same error
         lived = time.monotonic() - self._started_at
-        self.deaths = 0 if self.heartbeat.has_claimed or lived > SETTLED_SECONDS else self.deaths + 1
+        self.deaths = 0 if self._heartbeat.has_claimed or lived > SETTLED_SECONDS else self.deaths + 1
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** (self.deaths - 2)) if self.deaths > 1 else 0
         said = f"{type(error).__name__}: {error}"
         log.error("%s: its process ended: %s; starting another%s", self.name, said, f" in {pause:.0f} s" * (pause > 0))

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 import uuid
+from ctypes import c_bool
 
 import pytest
 import redis
@@ -17,7 +18,6 @@ from asynchronous.job_queue import JobQueue, QueueFull
 from asynchronous.loop import Loop
 from asynchronous.model import Model
 from asynchronous.sharing import batches
-from asynchronous.worker import Heartbeat
 from local.processes import wait_until
 
 from .conftest import SEVEN, ids, lapse, opened, run_step
@@ -424,7 +424,7 @@ def test_a_worker_that_starts_drops_consumers_that_left_long_ago(make, store, mo
     consumer("left").join()
     store.xgroup_createconsumer("jobs", "workers", "left")
     time.sleep(0.01)  # idle for longer than the lifetime above
-    Loop(queue.settings, "new", Heartbeat(), Model(queue.settings)).run(0, burst=True)
+    Loop(queue.settings, "new", c_bool(), Model(queue.settings)).run(0, burst=True)
     assert "left" not in [entry["name"] for entry in store.xinfo_consumers("jobs", "workers")]
 
 

@@ -1,12 +1,12 @@
 """A slow model, and a quick one."""
 
 import itertools
+from ctypes import c_bool
 from types import SimpleNamespace
 
 from asynchronous.loop import Loop
 from asynchronous.model import Model
 from asynchronous.sharing import batches, claims
-from asynchronous.worker import Heartbeat
 
 from ..conftest import SEVEN, Consumer, ids, png
 
@@ -30,7 +30,7 @@ def test_a_quick_models_batches_are_full(put, fake, settings, monkeypatch):
     monkeypatch.setattr(claims, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     put(*(png() for _ in range(65)))
     chosen = settings(serving_grpc=fake.target, batch_size=32)
-    loop = Loop(chosen, "test", Heartbeat(), Model(chosen))
+    loop = Loop(chosen, "test", c_bool(), Model(chosen))
     claims.share_claims(loop, chosen)
     loop.run(0, burst=True)
     assert [len(batch) for batch in fake.batches()] == [1, 32, 32]
@@ -39,12 +39,12 @@ def test_a_quick_models_batches_are_full(put, fake, settings, monkeypatch):
 def test_a_worker_that_stops_releases_what_it_has_read_and_not_started(put, record, settings, monkeypatch):
     monkeypatch.setattr(batches, "MAX_BATCH_BYTES", 1)
     first, second, _ = put(*(png() for _ in range(3)))
-    chosen, heartbeat = settings(), Heartbeat()
-    loop = Loop(chosen, "test", heartbeat, Model(chosen))
+    chosen, stopping = settings(), c_bool()
+    loop = Loop(chosen, "test", stopping, Model(chosen))
     loop.queue = batches.BoundedConsumer(chosen, "test")
 
     def predict(_):
-        heartbeat.stop = True
+        stopping.value = True
         return [SEVEN]
 
     loop.predict = predict
