@@ -1,7 +1,7 @@
 """TensorFlow Serving's official messages, without the TensorFlow framework.
 
 The generated modules in `tensorflow-serving-api` import message modules of `tensorflow.core`. Importing one of those
-normally runs all of TensorFlow, which takes seconds and hundreds of megabytes. They need nothing of it but the folder
+normally runs all of TensorFlow, which takes seconds and hundreds of megabytes. The message modules need only the folder
 that they are in. So an empty module with that search path replaces `tensorflow` while they are imported.
 
 Twin: synchronous, asynchronous and serving hold this file byte for byte, so that each folder can be copied alone.

@@ -21,7 +21,7 @@ Run = Callable[[list[str], Arrays], list[NDArray[Any]]]
 
 
 class ModelRefused(ArtifactRefused, ServiceError):
-    """The graph does not answer rows, or no longer does."""
+    """The graph does not give an answer for each row, or no longer does."""
 
     status = 503
 
@@ -37,7 +37,7 @@ class NoAnswer(ServiceError):
 
 
 class Description(BaseModel):
-    """What a manifest says about a model and its graph does not."""
+    """What a manifest says about a model that the graph does not."""
 
     name: Annotated[str, Field(pattern="^[A-Za-z0-9][A-Za-z0-9._-]*$")]  # a part of a URL
     task: Literal["classification", "regression"] = "classification"
@@ -52,7 +52,7 @@ class Model:
     """Maps rows to the output `output`: a probability for each of `labels`, or the values of a regressor."""
 
     def __init__(self, artifact: Artifact, threads: int = 1, row_format: type[RowFormat] = RowFormat) -> None:
-        """Load the graph, whose inputs `rows` describes; raise `ArtifactRefused` if that fails. `check` tries it."""
+        """Load the graph, or raise `ArtifactRefused`. `row_format` describes its inputs, and `check` tries it."""
         try:
             described = Description.model_validate(artifact.manifest)
         except ValidationError as error:
@@ -68,7 +68,7 @@ class Model:
         self.sample = described.sample or self.row_format.example
 
     def predict(self, rows: Arrays) -> NDArray[Any]:
-        """Return probabilities [n, labels], or values [n] or [n, k]; raise `NoAnswer` if a row has none."""
+        """Return probabilities [n, labels], or values [n] or [n, k]; raise `NoAnswer` if a row has no answer."""
         (result,) = self.run([self.output], rows)
         if result.shape[:1] != (count := len(next(iter(rows.values()))),):
             raise ModelRefused(f"{MODEL_FILE} answers {count} rows with shape {result.shape}")
@@ -78,11 +78,11 @@ class Model:
         return result.ravel() if self.task == "regression" and result.shape[1:] == (1,) else result
 
     def check(self) -> None:
-        """Raise `ModelRefused` unless two rows in give two answers out, with a number for each label."""
+        """Raise `ModelRefused` unless two rows get two answers, each with a number for each label."""
         try:
             shape = self.run([self.output], self.row_format.arrays([self.sample] * 2))[0].shape
         except Exception as error:
-            fix = f"name a row that it takes as `sample` in manifest.json, in place of {str(self.sample)[:99]}"
+            fix = f"set `sample` in manifest.json to a row that it takes, not {str(self.sample)[:99]}"
             raise ModelRefused(f"{MODEL_FILE} fails on two rows; {fix}: {error}") from error
         if shape != (2, len(self.labels)) if self.task == "classification" else shape != (2, *shape[1:2]):
             raise ModelRefused(f"{MODEL_FILE} answers two rows with shape {shape}; the labels are {self.labels}")
@@ -96,7 +96,7 @@ def check_finite(name: str, result: NDArray[Any]) -> None:
 
 
 def _load(artifact: Artifact, threads: int) -> Any:
-    """Return a session from the bytes that were verified: the graph, and each file that holds weights of it."""
+    """Return a session from the bytes that were verified: the graph, and each file that holds its weights."""
     options, files = onnxruntime.SessionOptions(), artifact.files
     if MODEL_FILE not in files:
         fix = "list it under `files`, as `python -m models.package` does"

@@ -13,15 +13,15 @@ from pydantic import ConfigDict, Field
 
 from .artifact import ArtifactRefused
 
-STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)  # as a list of numbers must be validated
+STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)  # how rows are validated
 Arrays = dict[str, NDArray[Any]]
 
 
 class RowFormat:
-    """The rows of a graph with one float input [null, width]; `row` is the type that validates one of them."""
+    """The rows of a graph with one float input [null, width]; `row` is the type that validates one row."""
 
     def __init__(self, inputs: list[dict[str, Any]], described: list[dict[str, Any]]) -> None:
-        """Raise `ArtifactRefused` if the graph takes anything else. An optional part uses what the manifest says."""
+        """Raise `ArtifactRefused` if the graph takes anything else. Only an optional part uses `described`."""
         match inputs:
             case [{"name": name, "dtype": "float32" | "float64" as dtype, "shape": [None, int(width)]}]:
                 self.name, self.dtype, self.width = name, dtype, width
@@ -29,7 +29,7 @@ class RowFormat:
                 raise ArtifactRefused(f"model.onnx must take one float tensor of shape [null, width], not {inputs}")
         limit = float(np.finfo(dtype).max)
         number = Annotated[float, Field(ge=-limit, le=limit)]
-        self.types: dict[str, Any] = {name: number}  # of one value of each input
+        self.types: dict[str, Any] = {name: number}  # the type of one value of each input
         self.missing: set[str] = set()  # the inputs whose values may be missing
         # The list stops at its first error, so that many wrong numbers do not become as many errors.
         self.row: Any = Annotated[list[number], Field(min_length=width, max_length=width, fail_fast=True)]

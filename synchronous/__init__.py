@@ -2,5 +2,5 @@
 
 import os
 
-# gRPC reads this when it is imported. Its lines about failed connections would stand between those of the command line.
+# gRPC reads this when it is imported. Its lines about failed connections would mix with those of the command line.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")

@@ -29,7 +29,7 @@ def open_channel(target: str, options: Sequence[tuple[str, Any]] = ()) -> grpc.C
 
 
 def direct(target: str) -> list[tuple[str, Any]]:
-    """Return the options for a target that is near: calls to it do not take the environment's proxy."""
+    """Return the options for a target that is near: calls to it do not use the environment's proxy."""
     host = re.sub(r":\d+$", "", target.rpartition("/")[2]).strip("[]")
     return [("grpc.enable_http_proxy", 0)] if is_near(host) else []
 
@@ -55,7 +55,7 @@ def grpc_target(address: str, port: int = 8500) -> str:
 
 
 def server_url(address: str, port: int) -> SplitResult:
-    """Return the URL of `address`, a host, host:port, URL or dns:///host:port, with `port` where it names none.
+    """Return the URL of `address`, a host, host:port, URL or dns:///host:port. Without a port, http:// gets `port`.
 
     Raises:
         ValueError: `address` is not a valid address.

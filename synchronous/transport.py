@@ -30,7 +30,7 @@ _WRONG_REQUEST = re.compile(
 
 
 def refusal(code: str, message: str) -> ServingError:
-    """Return the error. INVALID_ARGUMENT remains only where an image may be the cause."""
+    """Return the error. `code` remains INVALID_ARGUMENT only if an image may be the cause."""
     if code == "INVALID_ARGUMENT" and _WRONG_REQUEST.search(message):
         code = "FAILED_PRECONDITION"
     return ServingError(code, message)
@@ -45,7 +45,7 @@ class Prediction:
 
 
 class Transport(Protocol):
-    """Sends one request to a server. It raises `ServingError`, after `timeout` seconds at the latest.
+    """Sends one request to a server. A call that fails raises `ServingError` after `timeout` seconds at the latest.
 
     `close` ends the calls of other threads with CANCELLED.
     """
@@ -94,7 +94,7 @@ class GrpcTransport:
             return method(request, timeout=timeout)
         except grpc.RpcError as error:
             code, details = error.code().name, error.details() or "no details"
-            if code == "CANCELLED" and self._open:  # a server that is shutting down refuses new calls like this
+            if code == "CANCELLED" and self._open:  # a server that is shutting down refuses new calls with this code
                 code = "UNAVAILABLE"
             if "http1.x server" in details:
                 raise ServingError("FAILED_PRECONDITION", f"the server does not speak gRPC: {details}") from error

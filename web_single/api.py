@@ -62,7 +62,7 @@ Rows = Annotated[Arrays, Depends(read_rows)]
 TheModel = Annotated[Model, Depends(get_model)]
 
 
-# `async def`, because a prediction takes less time than the way to a thread and back.
+# `async def`, because a prediction takes less time than the switch to a thread and back.
 @router.post("/predict", response_model=Prediction, responses=REFUSALS)
 async def predict(rows: Rows, model: TheModel) -> Response:
     """For each row the probability of each label, or a regressor's values."""
@@ -84,7 +84,7 @@ async def health() -> dict[str, str]:
 
 @router.get("/ready", responses={503: {"model": Problem}})
 async def ready(request: Request) -> dict[str, str]:
-    """The model predicts, which each call tries. Optional parts add checks of their own."""
+    """The model predicts; each call tries it. Optional parts add checks of their own."""
     for check in request.app.state.ready_checks:
         check()
     return {"status": "ready"}

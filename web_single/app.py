@@ -64,14 +64,14 @@ def build_app(settings: Settings, model: Model) -> FastAPI:
         version=str(model.version),
         exception_handlers=dict.fromkeys(HANDLED, answer_error),
         redirect_slashes=False,
-        telemetry={"tracing": False, "metrics": False, "logs": False},  # else each request asks OpenTelemetry
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # else each request calls OpenTelemetry
     )
     app.state.model = model
     app.state.request_schema = request_for(model.row_format.row, settings.max_rows, model.sample)
     app.state.request_limits = {"max_rows": settings.max_rows}  # what /metadata shows
     app.state.ready_checks = [model.check]  # what /ready asks
     app.state.probe_paths = {"/health", "/ready"}  # what must answer in an overload
-    app.state.error_fields = {}  # the start of a path: the name that `detail` has there
+    app.state.error_fields = {}  # path prefix: the name of the field `detail` there
     app.include_router(router)
     if model.task == "classification":
         app.include_router(label_router)

@@ -31,7 +31,7 @@ def open_artifact(model_dir: Path, version: int | None = None, keep: Collection[
     `keep` names the files whose bytes are returned as they were verified, if the manifest has them; None means all.
 
     Raises:
-        ArtifactRefused: there is no such folder or version, no readable manifest, or a file differs from it.
+        ArtifactRefused: there is no such folder, version or readable manifest, or a file differs from the manifest.
     """
     path = _find(model_dir, version)
     try:
@@ -57,7 +57,7 @@ def _find(model_dir: Path, version: int | None) -> Path:
 
 
 def _verify(path: Path, expected: str, keep: bool) -> bytes | None:
-    """Return the file's bytes if they are to be kept, else None: a large model is read only piece by piece."""
+    """Return the file's bytes if `keep`, else None; a large file is then read in pieces and never held in memory."""
     try:
         with path.open("rb") as file:
             content = file.read() if keep else None

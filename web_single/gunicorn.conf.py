@@ -1,14 +1,14 @@
 # ruff: noqa: N999 - the name that gunicorn itself looks for
 """How gunicorn runs the service: gunicorn -c web_single/gunicorn.conf.py "web_single.app:create_app()"
 
-gunicorn's own flags, such as --bind and --workers, have precedence over what this file says.
+gunicorn's own flags, such as --bind and --workers, have precedence over this file.
 """
 
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-PACKAGE = Path(__file__).resolve().parent.name  # a folder that was copied and renamed runs as it is
+PACKAGE = Path(__file__).resolve().parent.name  # so that a copied and renamed folder runs unchanged
 app = import_module(f"{PACKAGE}.app")
 telemetry = import_module(f"{PACKAGE}.telemetry.master")  # optional: telemetry
 master = import_module(f"{PACKAGE}.workers.master")  # optional: workers
@@ -28,7 +28,7 @@ with app.exit_in_one_line():
 
 
 def try_model(server: Any) -> None:
-    """Try in the master what every worker will do, so that a refusal is one line and an exit code, not a loop."""
+    """Try in the master what workers will do, so that a refusal is one line and an exit code, not a restart loop."""
     with app.exit_in_one_line():
         app.load_model(app.Settings())
 

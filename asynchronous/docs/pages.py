@@ -23,7 +23,7 @@ PAGE = """<!doctype html>
 <script src="docs/start.js"></script>
 </html>
 """
-# The requests that a reader tries go to where the page came from, whatever the server believes its own address to be.
+# Requests from the page go to the server that sent it, whatever the server believes its own address to be.
 START = """fetch("openapi.json").then((answer) => answer.json()).then((spec) => SwaggerUIBundle({
   spec: { ...spec, servers: [{ url: new URL(".", location.href).pathname.replace(/\\/$/, "") || "/" }] },
   dom_id: "#page",
@@ -35,7 +35,7 @@ front, router = APIRouter(include_in_schema=False), APIRouter(include_in_schema=
 
 
 def replace_docs(app: FastAPI) -> None:
-    """Put these pages in place of FastAPI's own."""
+    """Replace FastAPI's own pages with these."""
     replaced = {app.docs_url, app.redoc_url, app.swagger_ui_oauth2_redirect_url}
     app.router.routes[:] = [route for route in app.router.routes if getattr(route, "path", "") not in replaced]
     app.include_router(router)

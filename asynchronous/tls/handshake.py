@@ -38,14 +38,14 @@ def probe(address: str) -> Literal["unknown", "tls", "certificate"]:
 
 
 def _is_refused(address: str) -> bool:
-    """Return whether the server refuses a client without a certificate: twice, for it may have been shutting down."""
+    """Return whether the server refuses a client without a certificate: twice, as it may have been shutting down."""
     return probe(address) == "certificate" and probe(address) == "certificate"
 
 
 def explain(address: str, encrypted: bool, details: str) -> str | None:
     """Return what is wrong, if `details` of gRPC or of httpx mean that no call can succeed.
 
-    A connection is `encrypted`, and the server does not speak TLS or is not accepted; or the reverse.
+    `encrypted`: the connection uses TLS. The cause is TLS on one side only, or a missing or rejected certificate.
     """
     if not encrypted:
         closed = any(word in details for word in ("Socket closed", "reset", "ReadError", "RemoteProtocolError"))

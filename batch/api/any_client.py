@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..errors import ServiceError
 
-FIRST_OF_MARKS = 0xEF  # no JSON begins with such a byte
+FIRST_OF_MARKS = 0xEF  # no JSON text begins with this byte or a higher one
 
 
 class UnreadableBody(ServiceError):
@@ -46,7 +46,7 @@ def add_any_client(app: FastAPI) -> None:
 
 
 class Cors(CORSMiddleware):
-    """Starlette's, around everything else, so that a browser may read refusals, too."""
+    """Starlette's CORS middleware, outside all other layers, so that a browser may also read refusals."""
 
     depth = -2
 
@@ -60,7 +60,7 @@ class StripPrefix:
         self._app = app
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Serve one request. It returns what to await, which costs less than one more coroutine."""
+        """Serve one request. A plain function that returns an awaitable costs less than one more coroutine."""
         prefix = scope.get("root_path")
         if prefix and scope["path"].startswith(f"{prefix}/"):
             scope["path"] = scope["path"].removeprefix(prefix)
@@ -88,7 +88,7 @@ class AnyClient:
             message = await receive()
             body = message.get("body")
             if first and body:
-                first = False  # what reads on after a refusal only discards
+                first = False  # after a refusal, the rest is only read to be discarded
                 if body[0] >= FIRST_OF_MARKS or encoding != b"identity":
                     return {**message, "body": _check(body, encoding)}
             return message
@@ -96,7 +96,7 @@ class AnyClient:
         return self._app(scope, read, send)
 
     async def _answer_head(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer as GET does. The end follows the headers at once, since a stream of events may have none."""
+        """Send the headers that GET would get. The answer ends after them, since a stream of events may never end."""
 
         as_get: dict[str, Any] = {**scope, "method": "GET"}
 

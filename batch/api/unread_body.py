@@ -8,12 +8,12 @@ from collections.abc import Awaitable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-MAX_BYTES = 64 * 2**20  # read and discarded after an answer, at most
+MAX_BYTES = 64 * 2**20  # the most that is read and discarded after an answer
 MAX_SECONDS = 5.0
 
 
 class DiscardUnreadBody:
-    """ASGI middleware, the outermost: after an early answer it reads the rest of the body before the answer ends.
+    """ASGI middleware, outside whatever answers early: it reads the rest of the body before an early answer ends.
 
     An answer such as 413 is complete before the body is. Where the client asked for `connection: close`, as Python's
     urllib does, the server would then close the connection with unread bytes in it. TCP answers those with a reset,
@@ -24,7 +24,7 @@ class DiscardUnreadBody:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
-    # Plain functions that return what to await: a coroutine more for each message would take a tenth of the time of a
+    # Plain functions that return an awaitable: one more coroutine for each message would take a tenth of the time of a
     # request with one row.
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one request."""

@@ -18,12 +18,12 @@ from typing_extensions import TypedDict
 from ..artifact import ArtifactRefused
 from ..rows import STRICT, Arrays, RowFormat
 
-typed_dict: Any = TypedDict  # with names that only the graph knows, which mypy does not accept
+typed_dict: Any = TypedDict  # its field names come from the graph, which mypy does not accept
 SERVED = re.compile(r"float(16|32|64)|u?int(8|16|32|64)|bool|string")
 
 
 class Columns(RowFormat):
-    """The rows of any graph: `row` is a list with the columns in the order of the inputs, `named` an object by name."""
+    """The rows of any graph: `row` is a list of values in the order of the inputs, `named` an object by input name."""
 
     def __init__(self, inputs: list[dict[str, Any]], described: list[dict[str, Any]]) -> None:
         """Raise `ArtifactRefused` if an input cannot be served. `described` says which values may be missing."""
@@ -76,10 +76,10 @@ class Columns(RowFormat):
         return named
 
     def _type(self, name: str, dtype: str) -> Any:
-        """Return the type of one value of an input; raise `ArtifactRefused` if it cannot be missing, but may be."""
+        """Return the type of one value of an input; raise `ArtifactRefused` if the type has no missing value."""
         if name in self.missing and not dtype.startswith("float"):
-            fix = "fill them before, or export the input as float32"
-            raise ArtifactRefused(f"manifest.json: inputs: {name!r} is not a float, so none may be missing; {fix}")
+            fix = "fill missing values first, or export the input as float32"
+            raise ArtifactRefused(f"manifest.json: inputs: {name!r} is not a float, so no value may be missing; {fix}")
         if dtype in ("bool", "string"):
             return bool if dtype == "bool" else str
         if not dtype.startswith("float"):

@@ -1,4 +1,4 @@
-"""Ask a model its golden answers, and whether its probabilities are those of its labels.
+"""Check that a model gives its golden answers, and that its probabilities are those of its labels.
 
 Twin: web_single/golden and batch/golden hold this file byte for byte.
 """
@@ -19,8 +19,8 @@ TOLERANCE = 1e-4  # of probabilities, where there are no golden answers
 def check_answers(model: Model, artifact: Artifact) -> bool:
     """Return whether the model has golden answers; raise `ArtifactRefused` if it gives other ones.
 
-    With or without golden answers, a classifier's probabilities must be probabilities, and the graph's own label must
-    be the likeliest one. The first golden row becomes the model's sample.
+    With or without golden answers, a classifier's output must hold probabilities, and the graph's own label must be
+    the likeliest one. The first golden row becomes the model's sample.
     """
     golden = read_golden(artifact)
     rows = _golden_rows(model, golden) if golden else {}

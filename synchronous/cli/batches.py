@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 def paths_on_stdin() -> Iterator[list[Path]]:
-    """Yield the paths on stdin, one per line: each time all that have arrived.
+    """Yield the paths on stdin, one per line; each list holds those that have arrived since the last.
 
     Raises:
         OSError: stdin cannot be read, or is in UTF-16.
@@ -31,7 +31,7 @@ def paths_on_stdin() -> Iterator[list[Path]]:
 
 
 def _path(line: bytes) -> Path:
-    """Return the path. White space around it, as in a list from Windows, is part of it only if there is such a file."""
+    """Return the path. White space around it, as in a list from Windows, is kept only if a file has that exact name."""
     exact = Path(os.fsdecode(line))
     return exact if os.path.exists(line) else Path(os.fsdecode(line.strip()))
 
@@ -44,7 +44,7 @@ def batches_of(size: int, sources: Iterable[list[Path]]) -> Iterator[list[Path]]
 
 
 def in_order(ask: Callable[[list[Path]], T], batches: Iterable[list[Path]], concurrency: int) -> Iterator[T]:
-    """Yield `ask(batch)` of each batch in turn. `concurrency` batches are asked at a time, and as many more wait.
+    """Yield `ask(batch)` of each batch in turn. `concurrency` batches are asked at a time, and at most two more wait.
 
     Raises:
         Exception: whatever `ask` raised, at the position of its answer, or whatever ended `batches`.

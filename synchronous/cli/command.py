@@ -24,7 +24,7 @@ Answer = tuple[Path, Prediction | str]
 
 def main() -> NoReturn:
     """Print one line of JSON per image. Failures go to stderr and to the exit code."""
-    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115 without one, its lines would go to stdout
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115 without stderr, its lines would go to stdout
     arguments = _parse()
     try:
         client = connect(arguments.format, arguments.target, arguments.model_name)
@@ -87,7 +87,7 @@ def _fail(code: int, reason: object) -> NoReturn:
 
 
 def _end_by(number: signal.Signals) -> NoReturn:
-    """End by the signal itself: at once, whatever the threads wait for, and with a status that shells understand."""
+    """End by the signal itself: at once, whatever the threads are waiting for, and with a status that shells know."""
     signal.signal(number, signal.SIG_DFL)
     signal.raise_signal(number)
     raise SystemExit(128 + number)  # where the signal is blocked

@@ -18,7 +18,7 @@ def open_rest(target: str | None, options: Mapping[str, Any]) -> Transport:
     """Return the transport to `target`, one address or several with commas, or to SERVING_REST.
 
     `options` are httpx's, such as `headers`. With `verify`, an address without http:// means https://. `explain`
-    among them returns the cause of an error from the address, whether TLS is used, and the error's text, or None.
+    is a function of the address, whether TLS is used, and an error's text; it returns the error's cause or None.
 
     Raises:
         ValueError: an address is not valid.

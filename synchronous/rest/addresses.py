@@ -1,4 +1,4 @@
-"""The addresses behind one or several names, in turn, asked for again every RENEW_SECONDS."""
+"""The addresses behind one or several names, in turn, resolved again every RENEW_SECONDS."""
 
 import asyncio
 import itertools
@@ -17,15 +17,15 @@ REST_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Server:
-    """One server: its URL, with an IP address in place of a name, and the name for the Host header and for TLS."""
+    """One server: its URL, in which an IP address replaces the name, and the name for the Host header and for TLS."""
 
     url: str
     name: str
-    proxied: bool = False  # a proxy looks the name up
+    proxied: bool = False  # a proxy resolves the name
 
 
 class Addresses:
-    """All servers behind `urls`. Each call begins with another one."""
+    """All servers behind `urls`. Each call begins with another server."""
 
     def __init__(self, urls: list[SplitResult]) -> None:
         self._urls = urls
@@ -38,14 +38,14 @@ class Addresses:
         """Return every server once, the next one first.
 
         Raises:
-            OSError: the names are not known, and never were.
+            OSError: the names cannot be resolved, and never could be.
         """
         if not self._servers or time.monotonic() >= self._renew_at:
             self._renew_at = time.monotonic() + RENEW_SECONDS
             try:
                 found = [server for url in self._urls for server in await _servers(url)]
                 self._servers, self._rest_until = list(dict.fromkeys(found)), {}
-            except OSError:  # the name server is away: the addresses that are known still answer
+            except OSError:  # the name server does not answer: the known addresses remain in use
                 self._renew_at = time.monotonic() + 1
                 if not self._servers:
                     raise
@@ -56,7 +56,7 @@ class Addresses:
         return answering[number:] + answering[:number] + resting
 
     def lost(self, server: Server) -> None:
-        """Ask a server that did not answer last, for a while."""
+        """For REST_SECONDS, ask this server last: it did not answer."""
         self._rest_until[server] = time.monotonic() + REST_SECONDS
 
 

@@ -17,7 +17,7 @@ from .addresses import Addresses, Server, is_proxied
 
 T = TypeVar("T")
 Body = Callable[[], Any]
-CONNECT_SECONDS = 2.0  # then the next server is asked: one whose machine is gone refuses nothing
+CONNECT_SECONDS = 2.0  # then the next server is asked: a machine that is gone does not refuse a connection
 _JSON = {"Content-Type": "application/json"}
 _CODES = {400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND"}
 _CODES |= {429: "RESOURCE_EXHAUSTED", 500: "INTERNAL", 501: "UNIMPLEMENTED"}
@@ -102,7 +102,7 @@ class RestTransport:
             return await http.request(
                 method, server.url + path, content=content, headers=headers, extensions=extensions
             )
-        except (httpx.TransportError, ssl.SSLError) as error:  # httpx does not translate each error of TLS
+        except (httpx.TransportError, ssl.SSLError) as error:  # httpx does not translate every error of TLS
             refused = isinstance(error, httpx.ConnectError) and "SSL" not in str(error)
             if not refused and (reason := await self._explained(server.name, encrypted, repr(error))):
                 raise ServingError("FAILED_PRECONDITION", reason) from error
@@ -138,7 +138,7 @@ def _refusal(response: httpx.Response) -> ServingError:
     code = _CODES.get(response.status_code, "UNKNOWN")
     try:
         return refusal(code, str(response.json()["error"]))
-    except (ValueError, KeyError, TypeError):  # not from TensorFlow Serving, but from a gateway before it
+    except (ValueError, KeyError, TypeError):  # not from TensorFlow Serving, but from a gateway in front of it
         kind, place = response.headers.get("content-type", "no content type"), response.headers.get("location", "")
         to = f" to {place}" if place else ""
         message = f"HTTP {response.status_code}{to} ({kind}) from something that is not TensorFlow Serving"

@@ -22,7 +22,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def protocols() -> list[str]:
-    """Return the protocols that are there: gRPC, and REST unless it was removed."""
+    """Return the available protocols: gRPC, and REST unless it was removed."""
     return [*TRANSPORTS]
 
 

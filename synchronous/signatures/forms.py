@@ -15,7 +15,7 @@ def read_request(text: str, signature: str | None) -> Request:
     """Return the request in a file: an object with `instances` or `inputs`, or a list of rows.
 
     Raises:
-        ValueError: it is something else, a name appears twice, no double holds a number, or `signature` contradicts it.
+        ValueError: it is something else, a name appears twice, a number fits no double, or `signature` contradicts it.
     """
     request = json.loads(text, parse_float=_finite, object_pairs_hook=_members)
     request = {"instances": request} if isinstance(request, list) else request

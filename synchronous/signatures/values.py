@@ -22,7 +22,7 @@ _FIELDS |= {"int64": "int64_val", "uint32": "uint32_val", "uint64": "uint64_val"
 
 
 def to_tensor(value: Any, dtype: int) -> tensor_pb2.TensorProto:
-    """Return nested lists of JSON values as a tensor of the type with this number.
+    """Return nested lists of JSON values as a tensor of the DataType `dtype`.
 
     Raises:
         ValueError: the lists are ragged, a value does not fit the type, or the type has no JSON form.

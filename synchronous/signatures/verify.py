@@ -20,7 +20,7 @@ def main() -> NoReturn:
     parser.add_argument("folder", type=Path, help="the model's folder, or that of one version")
     parser.add_argument("--signature", default="serving_default")
     parser.add_argument("--model-name", help="the name in the manifest")
-    parser.add_argument("--format", choices=protocols(), action="append", help="may be given twice; all of them")
+    parser.add_argument("--format", choices=protocols(), action="append", help="may be given twice; else all protocols")
     arguments = parser.parse_args(sys.argv[2:])
     formats = arguments.format or protocols()
     if arguments.target and len(formats) > 1:

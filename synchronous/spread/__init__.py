@@ -1,6 +1,6 @@
-"""Calls spread over all servers behind one or several addresses, and reach new servers within a minute.
+"""Calls are spread over all servers behind one or several addresses, and reach new servers within a minute.
 
-Protects from: servers without work behind a name with many addresses, and failed calls when one of them leaves.
+Protects from: idle servers behind a name with many addresses, and failed calls when one of them leaves.
 Costs: a new connection to each server every 20 seconds.
 Instead: a proxy or a service mesh that balances each call, such as Envoy or Linkerd.
 Remove: delete this folder and the lines that end with "# optional: spread"

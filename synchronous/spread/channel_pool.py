@@ -22,8 +22,8 @@ RENEW_SECONDS = 20.0
 REST_SECONDS = 2.0  # how long an address without a server is asked last
 OPTIONS = [
     ("grpc.service_config", '{"loadBalancingConfig": [{"round_robin": {}}]}'),
-    ("grpc.service_config_disable_resolution", 1),  # no question to the name server about a policy of its own
-    ("grpc.use_local_subchannel_pool", 1),  # a new channel opens new connections: a Service may lead them elsewhere
+    ("grpc.service_config_disable_resolution", 1),  # the name server is not asked for a policy of its own
+    ("grpc.use_local_subchannel_pool", 1),  # a new channel opens new connections: a Service may route them elsewhere
     ("grpc.dns_min_time_between_resolutions_ms", 5000),
     ("grpc.min_reconnect_backoff_ms", 1000),  # also the time for one attempt to connect, which is 20 seconds otherwise
 ]
@@ -53,7 +53,7 @@ class Address:
         self._current = Channel(open_channel())
         self._next: Channel | None = None
         self._replaced: set[Channel] = set()  # their last calls have not ended
-        self._renew_at = time.monotonic() + random.uniform(0.5, 1) * RENEW_SECONDS  # noqa: S311 clients take turns
+        self._renew_at = time.monotonic() + random.uniform(0.5, 1) * RENEW_SECONDS  # noqa: S311 not all clients at once
         self.rests_until = 0.0
 
     @contextmanager
@@ -87,10 +87,10 @@ class Address:
 
     def _renew(self) -> None:
         new = Channel(self._open())
-        with self._lock:  # the earlier one may be connected at this moment
+        with self._lock:  # the earlier channel may be connected at this moment
             failed, self._next = self._next, new
         if failed:
-            failed.channel.close()  # in all this time it was not connected
+            failed.channel.close()  # it was not connected in RENEW_SECONDS
         new.channel.subscribe(partial(self._connected, new), try_to_connect=True)
 
     def _connected(self, channel: Channel, state: grpc.ChannelConnectivity) -> None:
@@ -115,7 +115,7 @@ class ChannelPool:
         self._turns = itertools.count(random.randrange(len(targets)))  # noqa: S311 not every client begins with the first
 
     def unary_unary(self, name: str, **forms: Any) -> Callable[..., Any]:
-        """Return the method. A call that finds no server is made once more: on the next address or connection."""
+        """Return the method. A call that finds no server is repeated on other addresses, or once on a single one."""
 
         def call(request: Any, timeout: float, **options: Any) -> Any:
             deadline = time.monotonic() + timeout

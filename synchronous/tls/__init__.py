@@ -32,7 +32,7 @@ def secure(open_plain: Callable[..., grpc.Channel], options: Sequence[tuple[str,
 
 
 def http_options() -> dict[str, Any]:
-    """Return httpx's settings as the environment says, and `explain`, which finds an error's cause in TLS."""
+    """Return httpx's settings as the environment says, and `explain`, which finds whether TLS caused an error."""
     security = read_security()
     options: dict[str, Any] = {"headers": dict(security.headers), "explain": explain}
     if security.demands_tls:

@@ -1,4 +1,4 @@
-"""TLS and credentials for gRPC channels. An error that TLS caused says so.
+"""TLS and credentials for gRPC channels. An error that TLS caused names the cause.
 
 Twin: synchronous/tls and asynchronous/tls hold this file byte for byte, so that each folder can be copied alone.
 """
@@ -21,7 +21,7 @@ def secure_channel(
 ) -> "SecureChannel":
     """Return a channel to `target`: with TLS if it begins with https:// or `security` demands it, else `open_plain`'s.
 
-    `open_plain` knows the `options` itself, and gets only those that are to be added.
+    `open_plain` has the `options` already, so it gets only `more`.
 
     Raises:
         ValueError: a file of `security` is not valid, or `target` begins with http:// although TLS is demanded.

@@ -22,7 +22,7 @@ from synchronous.client import ServingError
 from synchronous.messages import bytes_tensor, predict_pb2
 from tests.certificates import Pair
 
-metadata: list[dict[str, str]] = []  # of every call, since a test emptied it
+metadata: list[dict[str, str]] = []  # of every call since a test emptied the list
 Answer = Callable[[list[bytes]], list[str]]  # images to labels, or a ServingError
 
 

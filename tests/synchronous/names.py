@@ -6,11 +6,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_A = 1  # the type of a question for IPv4 addresses
+_A = 1  # the type of a query for IPv4 addresses
 
 
 class Names:
-    """Answers each question for IPv4 addresses with `addresses`, whatever the name."""
+    """Answers each query for IPv4 addresses with `addresses`, whatever the name."""
 
     def __init__(self) -> None:
         self.addresses: list[str] = []

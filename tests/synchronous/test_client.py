@@ -59,7 +59,7 @@ def test_a_socks_proxy_that_httpx_cannot_use_does_not_matter_on_this_machine(dig
 def test_another_server_is_reached_through_the_proxy(protocol, proxy):
     with connect(protocol, "server.invalid:80") as client, pytest.raises(ServingError, match="UNAVAILABLE") as error:
         client.predict([b"image"], 1)
-    assert "resol" not in str(error.value).lower()  # the proxy looks names up
+    assert "resol" not in str(error.value).lower()  # the proxy resolves names
 
 
 def test_a_name_that_is_an_exception_is_reached_without_the_proxy(digits, proxy, digit_images, monkeypatch):
@@ -187,7 +187,7 @@ def test_halves_of_a_request_share_the_budget_of_the_call():
 
 
 class Refusing:
-    """A transport that refuses every request in which there is a `b"bad"`, and writes down what it is asked."""
+    """A transport that refuses every request in which there is a `b"bad"`, and records each request."""
 
     def __init__(self):
         self.asked = []

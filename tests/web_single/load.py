@@ -13,7 +13,7 @@ LASTING, FRESH = HEAD + b"\r\n" + BODY, HEAD + b"connection: close\r\n\r\n" + BO
 class Load:
     """Clients in their own thread: some keep their connection, some open one for each request.
 
-    A request that was sent either has its whole answer in `statuses`, or its failure in `failures`. A connection that
+    A request that was sent is in `statuses` if its whole answer arrived, else in `failures`. A connection that
     was refused carried no request: it is in `turned_away`.
     """
 

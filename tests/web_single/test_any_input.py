@@ -59,7 +59,7 @@ def loaded(body: bytes) -> object:
     """The JSON value that Python finds in a body, with NaN and Infinity as False, or None where there is none."""
 
     def whole(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        json.dumps(pairs, ensure_ascii=False).encode()  # half a surrogate pair is no text
+        json.dumps(pairs, ensure_ascii=False).encode()  # half a surrogate pair is not valid text
         return dict(pairs)
 
     try:

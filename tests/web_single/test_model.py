@@ -248,7 +248,7 @@ def test_a_regressor_may_answer_several_values(tmp_path: Path) -> None:
     [
         ({"task": "ranking"}, r"manifest.json: task: Input should be 'classification' or 'regression'"),
         ({"output": "chance"}, "must have one float output;"),
-        ({"sample": [1, 2]}, "fails on two rows; name a row that it takes as `sample`"),
+        ({"sample": [1, 2]}, "fails on two rows; set `sample` in manifest.json to a row that it takes"),
         ({"sample": "5.1"}, "manifest.json: sample"),
         ({"labels": ["yes"]}, r"answers two rows with shape \(2, 2\); the labels are \['yes'\]"),
         ({"labels": ["yes", "yes"]}, r"manifest.json: labels: name each label once, not \['yes', 'yes'\]"),

@@ -1,4 +1,4 @@
-"""The OpenAPI page is true: requests made from it, right and wrong, get the answers that it shows."""
+"""The OpenAPI document is accurate: requests made from it, right and wrong, get the answers that it shows."""
 
 import json
 

@@ -17,7 +17,7 @@ def name_refused_rows(model: Model) -> None:
         try:
             return run(names, rows)
         except Exception:
-            run(names, model.row_format.arrays([model.sample]))  # a graph that always fails is not the fault of a row
+            run(names, model.row_format.arrays([model.sample]))  # if this fails too, the cause is not a row
             for row, result in run_parts(run, names, rows):
                 if isinstance(result, Exception):
                     raise NoAnswer(row, refusal(result)) from result
@@ -29,7 +29,7 @@ def name_refused_rows(model: Model) -> None:
 def run_parts(run: Run, names: list[str], rows: Arrays, first: int = 0) -> Iterator[tuple[int, Any]]:
     """Run all rows, or each half alone if that fails; yield the first row of each part, and its outputs or its error.
 
-    Only a part of one row has an error: a row that the graph refuses whatever stands beside it.
+    Only a part of one row can have an error. The graph refuses that row whatever the other rows are.
     """
     count = len(next(iter(rows.values())))
     try:
@@ -45,6 +45,6 @@ def run_parts(run: Run, names: list[str], rows: Arrays, first: int = 0) -> Itera
 
 
 def refusal(error: Exception) -> str:
-    """Return in one short line why the graph refused a row."""
+    """Return one short line that says why the graph refused a row."""
     message = " ".join(str(error).rpartition("Status Message: ")[2].split())
     return f"the model refuses these values: {message[:160]}"

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ValidationError
 from ..api import InvalidRows
 from ..errors import first_error
 
-MOST_ERRORS = 100  # of which the first is worth its time
+MOST_ERRORS = 100  # with more, only their number is reported: listing them takes too long
 
 
 class EitherRequest:
@@ -44,6 +44,6 @@ class EitherRequest:
         """Return the JSON schema of both forms."""
         shown, named = self._listed.model_json_schema(), self._named.model_json_schema()
         objects = named["properties"]["data"]
-        (objects["items"],) = named["$defs"].values()  # a reference would point nowhere inside an OpenAPI page
+        (objects["items"],) = named["$defs"].values()  # a reference would not resolve inside an OpenAPI document
         shown["properties"]["data"] = {"anyOf": [shown["properties"]["data"], objects]}
         return shown

@@ -1,4 +1,4 @@
-"""The OpenAPI page."""
+"""The OpenAPI document."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from fastapi import FastAPI
 
 
 def describe_bodies(app: FastAPI) -> dict[str, Any]:
-    """Return the OpenAPI page; the model defines the body of a prediction."""
+    """Return the OpenAPI document, in which the model defines the body of a prediction."""
     page, schema = FastAPI.openapi(app), app.state.request_schema.model_json_schema()
     for path in {"/predict", "/predict/label"} & set(page["paths"]):
         body = {"required": True, "content": {"application/json": {"schema": schema}}}

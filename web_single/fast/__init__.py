@@ -1,4 +1,4 @@
-"""The shortest way from the server to the two POST endpoints.
+"""The shortest path from the server to the two POST endpoints.
 
 Protects from: the CPU time of FastAPI's own request handling.
 Costs: dependencies that you add to these two routes, to the router or to the application do not run.

@@ -1,4 +1,4 @@
-"""The order of middleware that makes the way short."""
+"""The order of middleware that makes the path short."""
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp
@@ -7,8 +7,8 @@ from starlette.types import ASGIApp
 def build_middleware_stack(app: FastAPI) -> ASGIApp:
     """Return the application with the middleware that was added around FastAPI's own.
 
-    By default the added middleware stands inside five layers of FastAPI's own, which handle exceptions and count
-    bodies. A request that `FastPath` answers would pass through them for nothing.
+    By default the added middleware stands inside three of FastAPI's own layers, which handle exceptions and count
+    bodies. A request that `FastPath` answers would pass through these layers for nothing.
     """
     added, app.user_middleware = app.user_middleware, []
     stack = FastAPI.build_middleware_stack(app)

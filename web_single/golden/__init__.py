@@ -13,7 +13,7 @@ from ..artifact import Artifact
 from ..model import Model
 from .answers import check_answers
 
-log = logging.getLogger("gunicorn.error.golden")  # has the format of gunicorn's own, or no format without gunicorn
+log = logging.getLogger("gunicorn.error.golden")  # inherits gunicorn's log format; without gunicorn there is none
 
 
 def check_golden(model: Model, artifact: Artifact) -> None:
@@ -22,8 +22,8 @@ def check_golden(model: Model, artifact: Artifact) -> None:
         warn_once(model.name, model.version)
 
 
-@cache  # workers inherit what their master has logged
+@cache  # workers inherit the master's cache, so they do not log again
 def warn_once(name: str, version: int) -> None:
-    """Log that nobody has compared the answers of a model."""
+    """Log, once, that the answers of a model are not verified."""
     reason = "has no golden answers: its file was verified, its answers were not (python -m models.package)"
     log.warning("%s, version %d, %s", name, version, reason)

@@ -1,4 +1,4 @@
-"""Whether what a graph gives are the probabilities of the labels, and in the order of the labels.
+"""Check that a graph gives the probabilities of the labels, in the order of the labels.
 
 Twin: web_single/golden and batch/golden hold this file byte for byte.
 """
@@ -21,7 +21,7 @@ ONE_EACH: Any = [], [1], [None], [1, 1], [None, 1]
 class LabelDescription(BaseModel):
     """What a manifest says about the label that the graph itself gives."""
 
-    label_output: str | None = None  # null: there is none; absent: the only output that can be it
+    label_output: str | None = None  # null: the graph gives none; absent: the only output that can be the label
     classes: list[int] | list[str] = []  # the graph's own labels in the order of the probabilities
 
 
@@ -40,7 +40,7 @@ def check_probabilities(model: Model, probabilities: NDArray[Any]) -> None:
 
 
 def find_own_label(model: Model, manifest: dict[str, Any]) -> tuple[str | None, list[Any]]:
-    """Return the name of the output with the graph's own label, if it has one, and the values that it can have."""
+    """Return the name of the output with the graph's own label, or None, and the `classes` in the manifest."""
     if len({*model.labels}) < len(model.labels):
         raise ArtifactRefused(f"manifest.json: labels: name each label once, not {model.labels}")
     try:
@@ -58,7 +58,7 @@ def find_own_label(model: Model, manifest: dict[str, Any]) -> tuple[str | None, 
 def check_labels(model: Model, whose: str, given: list[Any], orders: list[Any], likeliest: NDArray[Any]) -> None:
     """Raise `ArtifactRefused` unless each given label is a likeliest one of its row, in one of the `orders` of labels.
 
-    `likeliest` is bool [n, labels]: the highest probability of a row, and those that are as high.
+    `likeliest` is bool [n, labels]: true for the highest probability of a row, and for those within tolerance of it.
     """
     for order in orders:
         columns = {str(label): column for column, label in enumerate(order)}

@@ -1,6 +1,6 @@
 """Limit the size of a body, and the time in which it must arrive.
 
-FastAPI's `max_body_size` answers in plain text and without the limit, and knows no time, so it is not used here.
+FastAPI's `max_body_size` is not used here: its answer, often plain text, does not name the limit, and has no timeout.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ class BodyLimits:
 
     def __init__(self, app: ASGIApp, max_bytes: int, seconds: float) -> None:
         self._app, self._max_bytes, self._seconds = app, max_bytes, seconds
-        self._waiting: dict[asyncio.Task[object], float] = {}  # until when each may wait
+        self._waiting: dict[asyncio.Task[object], float] = {}  # the deadline of each task
         self._late: set[asyncio.Task[object]] = set()
         self._timer: asyncio.TimerHandle | None = None
 

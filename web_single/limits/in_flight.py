@@ -1,4 +1,4 @@
-"""The limit of requests in flight, and the answer to a request beyond it."""
+"""The limit on requests in flight, and the answer to a request beyond the limit."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ from ..errors import ServiceError, answer_error
 
 
 class Overloaded(ServiceError):
-    """The worker has as many requests in flight as it may have."""
+    """The worker has reached its limit of requests in flight."""
 
     status, reason, headers = 503, "overloaded", {"retry-after": "1"}
 

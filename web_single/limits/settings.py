@@ -13,4 +13,4 @@ class LimitsSettings(BaseSettings):
 
     max_body_bytes: PositiveInt = 1024 * 1024
     body_timeout: Annotated[float, Field(gt=0, le=600)] = 10.0  # seconds in which a body must arrive
-    max_in_flight: PositiveInt = 128  # requests in one worker; each may hold a body, and the next waits for all of them
+    max_in_flight: PositiveInt = 128  # requests in one worker; each may hold a body, and the last waits for all others

@@ -30,7 +30,7 @@ class ModelMetadata(BaseModel):
 
 
 class ResponseOutput(BaseModel):
-    """One output, row by row: in `data`, or as `binary_data_size` bytes behind the JSON, little-endian."""
+    """One output, row by row: in `data`, or as `binary_data_size` bytes after the JSON, little-endian."""
 
     name: str
     datatype: str
@@ -40,7 +40,7 @@ class ResponseOutput(BaseModel):
 
 
 class InferResponse(BaseModel):
-    """The outputs in the order of the request, or else of the graph; each has an entry for each row."""
+    """The outputs in the request's order, or in the graph's if it names none; each has an entry for each row."""
 
     model_name: str
     model_version: str

@@ -43,7 +43,7 @@ def get_tensors(request: Request) -> Tensors:
 
 
 def find_model(request: Request, model: TheModel) -> Model:
-    """Return the model if the path names it, and its version or none; else raise `NotServed`."""
+    """Return the model if the path names it, with its version or without one; else raise `NotServed`."""
     served = model.name, str(model.version)
     name, version = request.path_params["name"], request.path_params.get("version", served[1])
     if (name, version) != served:
@@ -57,7 +57,7 @@ TheTensors = Annotated[Tensors, Depends(get_tensors)]
 
 
 async def read_request(request: Request, model: NamedModel, tensors: TheTensors) -> tuple[InferRequest, Arrays]:
-    """Return the request and its rows. The model is a dependency so that another name is refused first."""
+    """Return the request and its rows. The model is a dependency so that a wrong name is refused first."""
     encoding = request.headers.get("content-encoding", "identity")
     if encoding.lower() != "identity":
         raise UnsupportedMediaType(f"content-encoding: must be identity, not {encoding[:60]!r}")
@@ -101,7 +101,7 @@ async def infer(
     tensors: TheTensors,
     request: Annotated[tuple[InferRequest, Arrays], Depends(read_request)],
 ) -> Response:
-    """The requested outputs for each row; as bytes behind the JSON if the request asks for bytes."""
+    """The requested outputs for each row; as bytes after the JSON if the request asks for bytes."""
     asked, rows = request
     names = [output.name for output in asked.outputs or []] or tensors.names
     outputs = _run(model, names, rows)
@@ -113,7 +113,7 @@ async def infer(
 
 
 def _run(model: Model, names: list[str], rows: Arrays) -> dict[str, NDArray[Any]]:
-    """Return the named outputs. The answer is computed in any case, so that an overflow is always found."""
+    """Return the named outputs. `model.output` is always computed too, so that an overflow is always found."""
     wanted = list(dict.fromkeys([model.output, *names]))
     try:
         results = dict(zip(wanted, model.run(wanted, rows), strict=True))

@@ -1,4 +1,4 @@
-"""Tensors as bytes: numbers are little-endian, and a text follows its length in four bytes."""
+"""Tensors as bytes: numbers are little-endian, and a text follows its four-byte length."""
 
 import struct
 from typing import Any
@@ -24,7 +24,7 @@ def from_bytes(raw: memoryview, dtype: str, place: str, may_be_missing: bool) ->
     if len(raw) % size:
         where = f"{place}.parameters.binary_data_size: {len(raw)}"
         raise InvalidTensors(f"{where}, but {len(raw)} bytes follow; {size} bytes for each number")
-    # A copy, because the bytes may begin at any address and a tensor may not.
+    # A copy, because the bytes may begin at any address and a tensor must be aligned.
     values = np.frombuffer(raw, np.dtype(dtype).newbyteorder("<")).astype(dtype)
     if dtype == "bool" and (wrong := np.flatnonzero(values.view(np.uint8) > 1)).size:  # the graph would read the number
         raise InvalidTensors(f"{place}.data[{wrong[0]}]: must be 0 or 1, not {raw[wrong[0]]}")
@@ -36,7 +36,7 @@ def from_bytes(raw: memoryview, dtype: str, place: str, may_be_missing: bool) ->
 
 
 def to_bytes(values: NDArray[Any]) -> bytes:
-    """Return the values of an output."""
+    """Return the values of an output as bytes."""
     if values.dtype.name in DATATYPES:
         return values.astype(values.dtype.newbyteorder("<"), copy=False).tobytes()
     texts = [text.encode() for text in values.ravel()]

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, create_model
 from ..model import Model
 from ..rows import Arrays
 
-# numpy's names of types, and the protocol's.
+# numpy's type names, and the protocol's.
 DATATYPES = {"bool": "BOOL", "string": "BYTES", "float16": "FP16", "float32": "FP32", "float64": "FP64"}
 DATATYPES |= {f"{kind}{bits}": f"{kind.upper()}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)}
 
@@ -19,12 +19,12 @@ class RequestPart(BaseModel):
     A feature that is not supported, such as shared memory, is a field that can only be null.
     """
 
-    # The whole request is built once: a part for each of hundreds of inputs would take seconds at the start.
+    # Only the whole request is built: building each part of hundreds of inputs as well would add seconds to the start.
     model_config = ConfigDict(strict=True, allow_inf_nan=False, defer_build=True)
 
 
 class RequestParameters(RequestPart):
-    """Whether outputs come as bytes unless they ask for something else."""
+    """Whether outputs come as bytes. An output's own parameter has precedence."""
 
     binary_data_output: bool | None = None
 
@@ -45,7 +45,7 @@ class InputParameters(RequestPart):
 
 
 class BinaryParameters(RequestPart):
-    """The input is in `data`, or is this many of the bytes behind the JSON."""
+    """The input is in `data`, or is this many of the bytes after the JSON."""
 
     binary_data_size: NonNegativeInt | None = None
     shared_memory_region: None = None
@@ -61,7 +61,7 @@ class InferRequest(RequestPart):
 
 
 def requests_for(model: Model, outputs: list[str], max_rows: int) -> tuple[type[InferRequest], type[InferRequest]]:
-    """Return the request whose inputs are all in its JSON, and the one of which some follow as bytes."""
+    """Return the type of a request with all inputs in its JSON, and the type for inputs as bytes after the JSON."""
     wanted: dict[str, Any] = {"name": (_one_of(*outputs), ...), "parameters": (OutputParameters | None, None)}
     output = _list(create_model("RequestedOutput", __base__=RequestPart, **wanted), 0, len(outputs))
     samples = model.row_format.arrays([model.sample])
@@ -81,7 +81,7 @@ def requests_for(model: Model, outputs: list[str], max_rows: int) -> tuple[type[
 
 
 def _input(tensor: dict[str, Any], kind: Any, max_rows: int, samples: Arrays, binary: bool) -> type[RequestPart]:
-    """Return the request's part for one input, whose values are of the type `kind`."""
+    """Return the type of one input in the request; its values are of the type `kind`."""
     name, sizes = tensor["name"], tensor["shape"][1:]
     shape = (Annotated[int, Field(ge=1, le=max_rows)], *map(_one_of, sizes))
     sample = samples[name].ravel().tolist()
@@ -112,12 +112,12 @@ def _list(kind: Any, shortest: int, longest: int) -> Any:
 
 
 def _one_of(*values: Any) -> Any:
-    # Without square brackets, in which mypy accepts only types that are known before the program runs.
+    # Not `Literal[values]`, because mypy accepts only constants there.
     return Literal.__getitem__(values)
 
 
 def inlined(part: Any, definitions: dict[str, Any]) -> Any:
-    """Return a JSON schema without `$ref`, which would point nowhere inside an OpenAPI page."""
+    """Return a JSON schema without `$ref`, which would not resolve inside an OpenAPI document."""
     if isinstance(part, list):
         return [inlined(each, definitions) for each in part]
     if not isinstance(part, dict):

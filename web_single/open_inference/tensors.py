@@ -26,7 +26,7 @@ class TensorReader:
         self.schema, self._binary = requests_for(model, outputs, max_rows)
 
     def read(self, body: bytes, json_length: str | None) -> tuple[InferRequest, Arrays]:
-        """Return the request and its rows; raise `InvalidTensors` if it is not what the schema describes."""
+        """Return the request and its rows; raise `InvalidTensors` if the body is not what the schema describes."""
         end = len(body) if json_length is None else _parse_length(json_length, len(body))
         schema = self.schema if end == len(body) else self._binary
         try:
@@ -101,10 +101,10 @@ def _parse_length(json_length: str, size: int) -> int:
 
 
 def _most_telling_error(error: ValidationError, several: bool) -> str:
-    """Return pydantic's first error, or its last of `data` if that was nested.
+    """Return pydantic's first error, or its last error of `data` if `data` was nested.
 
-    `data` is tried flat first, so the first error of nested data is only that it is not flat. Pydantic adds the form
-    that it tried to a location, and the name of the input where the graph has several.
+    `data` is tried flat first, so the first error of nested data is only that it is not flat. To a location, pydantic
+    adds the form that it tried, and the name of the input if the graph has several.
     """
     errors = error.errors(include_url=False, include_input=False)
     places = [each["loc"][:2] + each["loc"][3:] if several else each["loc"] for each in errors]

@@ -1,6 +1,6 @@
 """What the page is built from: a field for each value of a row, from the graph, the sample and the golden rows.
 
-Numbers are texts here: a browser would round a whole number beyond 2**53.
+Numbers are strings here: a browser would round a whole number beyond 2**53.
 """
 
 import json
@@ -15,7 +15,7 @@ from ..model import Model
 from .golden_rows import golden_columns
 from .span import span
 
-MOST_FIELDS = 64  # a model with more inputs gets one field for the whole row
+MOST_FIELDS = 64  # a row with more values gets one field for all of them
 MOST_CHOICES = 50
 
 

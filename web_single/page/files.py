@@ -1,4 +1,4 @@
-"""Serve the page: its files and what it shows, with headers that allow them no more than they need.
+"""Serve the page: its files and what it shows, with headers that allow the page no more than it needs.
 
 Twin: web_single/page and batch/page hold this file byte for byte.
 """
@@ -37,7 +37,7 @@ class _PageFiles(StaticFiles):
 
 
 class _ForBrowsers(APIRoute):
-    """A route for clients that accept HTML; for others the path stays what it is without this route."""
+    """A route for clients that accept HTML. For other clients the path behaves as if the route did not exist."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         if scope["type"] != "http" or not any(b"text/html" in v for n, v in scope["headers"] if n == b"accept"):
@@ -58,7 +58,7 @@ def add_files(app: FastAPI, shown: Callable[[], dict[str, Any]]) -> None:
     def show() -> Response:  # in a thread, since it may use a database
         return JSONResponse(shown(), headers=HEADERS)
 
-    # The first route, so that it is asked before those of other parts.
+    # The first route, so that it is matched before those of other parts.
     app.router.routes.insert(0, _ForBrowsers("/", file("index.html"), include_in_schema=False))
     for name in ("page.css", "page.js"):
         app.add_api_route(f"/{name}", file(name), include_in_schema=False)

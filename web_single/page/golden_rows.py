@@ -14,7 +14,7 @@ from ..model import Model
 def golden_columns(model: Model, model_dir: Path) -> list[list[Any]]:
     """Return the golden values of each column of a row, or [] if there are none that can be read.
 
-    Only hints come from them, such as how far a slider goes, so they are not verified again.
+    They only give hints, such as the range of a slider, so they are not verified again.
     """
     found = [path for path in model_dir.glob("*") if path.name.isdecimal() and int(path.name) == model.version]
     columns: list[list[Any]] = []

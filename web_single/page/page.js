@@ -1,6 +1,6 @@
 // Builds a field for each input of the model, asks the service for each change, and shows its answer.
 
-const PAUSE = 50; // milliseconds between two requests, however fast a slider moves
+const PAUSE = 50; // milliseconds between two requests, however fast a slider is moved
 const RETRY = 2000;
 const MOST_SHOWN = 20; // labels or values
 const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/; // as JSON has it
@@ -17,7 +17,7 @@ let fields = []; // {input, index, json()}
 
 // ---- the row ------------------------------------------------------------------------------------------------------
 
-/** Return a number as JSON. The text is sent as it is, since a number of JavaScript would round it. */
+/** Return a number as JSON. The text is sent as it is, since a JavaScript number would round it. */
 function number(text, missing) {
   const plain = text.trim().replace(/^\+/, "").replace(/^(-?)0+(?=\d)/, "$1").replace(/^(-?)\./, "$10.");
   if (NUMBER.test(plain)) return plain;
@@ -28,7 +28,7 @@ function number(text, missing) {
 function body() {
   if (!model.fields) {
     const row = fields[0].json();
-    JSON.parse(row); // so that the text is one row, and nothing beside it
+    JSON.parse(row); // throws unless the text is exactly one JSON value
     return `{"data": [${row}]}`;
   }
   const byName = new Map();
@@ -88,7 +88,7 @@ async function ask(url, options) {
   }
 }
 
-/** Show why there is no answer; the one to an earlier input must not stay. */
+/** Show why there is no answer, and remove the answer to an earlier input. */
 function refuse(reason) {
   setText("trouble", reason);
   $("trouble").hidden = false;
@@ -139,7 +139,7 @@ async function predict() {
 
 let [stale, asking] = [false, false];
 
-/** Ask for each change. Only one request is under way, so the last answer is the one to the last change. */
+/** Ask for each change. Only one request is in flight, so the last answer belongs to the last change. */
 async function changed() {
   showCommand();
   stale = true;
@@ -161,7 +161,7 @@ function showCommand() {
   const start = "curl -H 'content-type: application/json'";
   const url = quoted(new URL("predict", location.href).href);
   try {
-    // A row of many values is longer than an argument of a command may be.
+    // A row of many values may exceed the length limit of a command's argument.
     const text = model.fields ? `${start} -d ${quoted(body())} ${url}` : `${start} -d @- ${url} <<'END'\n${body()}\nEND\n`;
     $("curl").textContent = text;
   } catch {

@@ -1,4 +1,4 @@
-"""How far a slider goes."""
+"""The range of a slider."""
 
 from math import ceil, floor, isfinite, log10
 from typing import Any
@@ -15,14 +15,14 @@ def span(values: list[Any], dtype: str) -> dict[str, str] | None:
     low, high = min(finite), max(finite)
     if whole and max(-low, high) > EXACT:
         return None
-    if low == high:  # one value says nothing about others: from 0 to twice the value
+    if low == high:  # a single value has no range: from 0 to twice the value
         low, high = (min(0, 2 * low), max(0, 2 * high)) if low else (-1, 1)
     width = high - low
     if not 1e-300 < width < 1e300:
         return None
     digits = 2 - floor(log10(width))  # a hundred steps or more
     digits = min(digits, 0) if whole else digits
-    # A tenth more at both ends, but no other sign than the values have.
+    # A tenth more at both ends, but not beyond 0 if all values have one sign.
     start = _rounded(floor, max(low - width / 10, 0) if low >= 0 else low - width / 10, digits)
     stop = _rounded(ceil, min(high + width / 10, 0) if high <= 0 else high + width / 10, digits)
     limits = np.iinfo(dtype) if whole else np.finfo(dtype)

@@ -1,7 +1,7 @@
 """The folder in shared memory in which all workers count.
 
 This is prometheus_client's multiprocess mode with two additions. The counts of dead workers move to one file, because
-each recycled worker would otherwise leave its own files. And a folder that vanished is made again.
+each recycled worker would otherwise leave its own files. And a folder that was removed is created again.
 """
 
 import fcntl
@@ -18,7 +18,7 @@ ATTEMPTS = 10
 
 
 def open_folder() -> Path:
-    """Return the folder, made again if it is gone: systemd empties /dev/shm when an ordinary user logs out."""
+    """Return the folder, created again if it is gone: systemd empties /dev/shm when an ordinary user logs out."""
     path = Path(os.environ[FOLDER])
     path.mkdir(mode=0o700, exist_ok=True)
     return path
@@ -37,7 +37,7 @@ def in_folder(open_files: Callable[[], None]) -> None:
 
 @contextmanager
 def locked(operation: int) -> Iterator[None]:
-    """Lock the files: `LOCK_SH` to add them up, `LOCK_EX` to move what is in them."""
+    """Lock the files: `LOCK_SH` to sum the counts in them, `LOCK_EX` to move these counts."""
     with (open_folder() / "lock").open("w") as file:
         fcntl.flock(file, operation)  # released when the file is closed, however this process ends
         yield
@@ -50,7 +50,7 @@ def merge_dead_worker(pid: int) -> None:
         for kind in ("counter", "histogram"):
             own = open_folder() / f"{kind}_{pid}.db"
             if own.exists() and own.stat().st_size:
-                # A file holds each bucket of a histogram separately, so adding up is all that is needed.
+                # A file holds each bucket of a histogram separately, so a sum is all that is needed.
                 dead = MmapedDict(str(open_folder() / f"{kind}_dead.db"))  # type: ignore[no-untyped-call]
                 for key, value, _, _ in MmapedDict.read_all_values_from_file(own):  # type: ignore[no-untyped-call]
                     dead.write_value(key, dead.read_value(key)[0] + value, 0.0)  # type: ignore[no-untyped-call]

@@ -24,7 +24,7 @@ def logging_config() -> tuple[str, dict[str, Any]]:
 
 
 def pre_fork(server: Any, worker: Any) -> None:
-    """Give a worker a place for its counters. The folder comes now, when every way to stop removes it."""
+    """Give a worker a folder for its counters. Not earlier: from now on, every way to stop removes the folder."""
     if not _has_folder(server):
         shared_memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir()  # noqa: S108 - unguessable
         os.environ[FOLDER] = f"{shared_memory}/{_prefix(server)}{secrets.token_hex(8)}"
@@ -40,7 +40,7 @@ def child_exit(server: Any, worker: Any) -> None:
 
 
 def on_exit(server: Any) -> None:
-    """Remove the counters together with the master that made them."""
+    """Remove the counters when the master that created them exits."""
     if _has_folder(server):
         shutil.rmtree(os.environ[FOLDER], ignore_errors=True)
 
@@ -50,5 +50,5 @@ def _prefix(server: Any) -> str:
 
 
 def _has_folder(server: Any) -> bool:
-    """Return whether the folder is this master's: one that replaces another by SIGUSR2 inherits that one's name."""
+    """Return whether the folder is this master's own. After SIGUSR2, a new master inherits the old folder's name."""
     return _prefix(server) in os.environ.get(FOLDER, "")

@@ -22,7 +22,7 @@ class Metrics:
             self._open(model, version)
 
     def _open_shared(self, model: str, version: int) -> None:
-        # By default each counter asks the kernel for the process id each time: three times in a request.
+        # By default each counter asks the kernel for the process id at each use: three times in a request.
         pid = os.getpid()
         values.ValueClass = MultiProcessValue(lambda: pid)  # type: ignore[no-untyped-call]
         self._open(model, version)
@@ -36,7 +36,7 @@ class Metrics:
             buckets=SECONDS,
             registry=self._registry,
         )
-        self.requests.labels("/predict", "200")  # opens its file now, before the folder can vanish
+        self.requests.labels("/predict", "200")  # opens its file now, before the folder can be removed
         self.rows = Counter("predicted_rows", "Rows that were answered.", registry=self._registry)
         reasons = "Requests that were refused: overloaded, no_answer, or an error of the client."
         self.refusals = Counter("refused_requests", reasons, ["reason"], registry=self._registry)

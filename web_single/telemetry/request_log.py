@@ -20,7 +20,7 @@ VALID_ID = re.compile(rb"[!-~]{1,128}").fullmatch
 class RequestLog:
     """ASGI middleware: each answer carries the model's version and a request id, and is counted, timed and logged.
 
-    The root reports two things in the request's scope: `rows` that were read, and the reason of a `refusal`.
+    The root reports two things in the request's scope: the number of `rows` read, and the reason for a `refusal`.
     """
 
     depth = 1

@@ -1,4 +1,4 @@
-"""How many CPUs this process may use. In a container these are fewer than the host has."""
+"""How many CPUs this process may use. In a container these may be fewer than the host has."""
 
 import math
 import os
@@ -7,13 +7,13 @@ from pathlib import Path, PurePosixPath
 
 
 def granted_cpus(cgroups: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/proc/self/cgroup")) -> int:
-    """Return the whole CPUs, at least 1, that the cgroup's quota and this process's affinity leave."""
+    """Return the number of CPUs that the cgroup's quota and this process's affinity allow, rounded up, at least 1."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, math.ceil(min(usable, *_quotas(cgroups, membership))))
 
 
 def _quotas(cgroups: Path, membership: Path) -> Iterator[float]:
-    """Yield the quota in CPUs of this process's cgroup and of each one above it, versions 2 and 1."""
+    """Yield the quota in CPUs of this process's cgroup and of each cgroup above it, in versions 1 and 2."""
     yield math.inf
     lines = membership.read_text().splitlines() if membership.exists() else []
     for _, controllers, own in (line.split(":", 2) for line in lines):

@@ -9,7 +9,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MAX_HEADER_BYTES = 64 * 1024  # of one request, not counting the read in which its headers began
-MAX_UNREAD_SECONDS = 30.0  # in which a client must read what was written, once more than 64 KiB of it wait
+MAX_UNREAD_SECONDS = 30.0  # in which a client must read, once more than 64 KiB wait for it
 
 
 class Protocol(HttpToolsProtocol):
@@ -61,7 +61,7 @@ class Protocol(HttpToolsProtocol):
             self._header_bytes += len(data)
 
     def _should_upgrade(self) -> bool:
-        # Where this is true, uvicorn does not start the request. `data_received` then parses it again.
+        # If this is true, uvicorn does not start the request, and `data_received` parses it again.
         return self.scope["method"] != "CONNECT"
 
     def _head_without_upgrade(self) -> bytes:

@@ -56,9 +56,9 @@ def hooks(app: Any) -> tuple[Hook, Hook, Hook]:
 
 
 def when_ready(server: Any) -> None:
-    """Put DRAIN_SECONDS between SIGTERM and the stop, in which /ready answers 503 and everything else continues.
+    """Delay the stop by DRAIN_SECONDS after SIGTERM: /ready then answers 503, and everything else continues.
 
-    gunicorn has no hook before a stop. A timer needs no thread and no pause, so the master still replaces workers.
+    gunicorn has no hook before a stop. A timer needs no thread and never blocks, so the master still replaces workers.
     """
     seconds = WorkersSettings().drain_seconds
 

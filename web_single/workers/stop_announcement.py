@@ -11,7 +11,7 @@ class Stopping(ServiceError):
     status = 503
 
 
-# Memory without a name: the master shares it with every worker that it forks.
+# Anonymous memory, which the master shares with every worker that it forks.
 _announced = mmap.mmap(-1, 1)
 
 

@@ -1,4 +1,4 @@
-"""End an HTTP server without a reset: the last answer on each connection says `connection: close`.
+"""Shut down an HTTP server without a reset: the last answer on each connection says `connection: close`.
 
 Twin: web_single/workers and asynchronous/server hold this file byte for byte.
 """
@@ -19,7 +19,7 @@ LINGER = 1.0  # seconds in which an idle connection may bring one more request, 
 class LastAnswers:
     """ASGI middleware: while the application is stopping, each answer closes its connection.
 
-    uvicorn closes idle connections at once, and a request that is on its way at that moment gets a reset.
+    uvicorn alone would close idle connections at once, and a request that is on its way would get a reset.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -39,7 +39,7 @@ class LastAnswers:
 def delay_stop(app: FastAPI, before: Callable[[], None] = lambda: None) -> None:
     """Call `before` at SIGTERM or SIGINT, and let the server stop LINGER seconds later; a second signal stops it now.
 
-    Call this while the application starts: the server's own signal handlers are in place then. `app.state.stopping`
+    Call this while the application starts: the server's own signal handlers are installed by then. `app.state.stopping`
     is true from the first signal on.
     """
     loop = asyncio.get_running_loop()

@@ -45,7 +45,7 @@ class DrainingServer(Server):
         delay_stop(self._app, close_listeners)
 
     async def on_tick(self, counter: int) -> bool:
-        """Return whether to stop now. uvicorn asks this ten times a second."""
+        """Return whether to stop now. uvicorn calls this ten times a second."""
         if self._app.state.stopping:
             return self.should_exit or not self.server_state.connections
         if await super().on_tick(counter):  # --max-requests is reached
@@ -63,8 +63,8 @@ class Worker(UvicornWorker):
         self._install_sigquit_handler()
         listeners = [shared.dup() for shared in self.sockets for _ in range(LISTENERS)]
         for shared in self.sockets:
-            shared.close()  # or it would queue connections after the others have closed
-        # From now on the garbage collector passes over everything that was loaded.
+            shared.close()  # else it would queue connections after its duplicates are closed
+        # From now on the garbage collector skips everything that was loaded.
         gc.collect()
         gc.freeze()
         await DrainingServer(self.config, self.wsgi).serve(sockets=listeners)

@@ -1,4 +1,4 @@
-"""Calls reach every server behind a name, the one that joins and not the one that left, and none of them fails."""
+"""Calls reach every server behind a name, also one that joins and no longer one that left, and no call fails."""
 
 import socket
 import threading
@@ -23,7 +23,7 @@ HOSTS = ["127.0.0.2", "127.0.0.3", "127.0.0.4"]
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch):
-    """A client asks for names again after half a second, and not after 20."""
+    """A client resolves names again after half a second, not after 20."""
     monkeypatch.setattr(channel_pool, "RENEW_SECONDS", 0.5)
     monkeypatch.setattr(addresses, "RENEW_SECONDS", 0.5)
 

@@ -159,7 +159,7 @@ def test_what_is_neither_a_number_nor_missing_is_refused(imputing: Trained, tmp_
 @pytest.mark.parametrize("name", ["city", "visits"])
 def test_only_floats_may_be_missing(tmp_path: Path, name: str) -> None:
     folder = save(tmp_path / "churn", churn()[1], ["leaves", "stays"], inputs=[{"name": name, "missing": True}])
-    with pytest.raises(ArtifactRefused, match=f"'{name}' is not a float, so none may be missing; fill them before"):
+    with pytest.raises(ArtifactRefused, match=f"'{name}' is not a float, so no value may be missing; fill missing"):
         load_model(Settings(model_dir=folder))
 
 

@@ -1,4 +1,4 @@
-"""The pages in a real browser, which is told by their own policy to load nothing of others."""
+"""The pages in a real browser. Their own policy forbids it to load anything from other hosts."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

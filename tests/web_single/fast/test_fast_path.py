@@ -1,4 +1,4 @@
-"""The short way answers what FastAPI's own way answers."""
+"""The fast path gives the same answers as FastAPI's own."""
 
 import itertools
 from unittest.mock import patch
@@ -21,7 +21,7 @@ BODIES = [
 
 @pytest.fixture
 def plain(settings: Settings, model: Model) -> Client:
-    """The application without the short way."""
+    """The application without the fast path."""
     with patch.object(root, "add_fast"):
         return Client(root.build_app(settings, model))
 

@@ -1,4 +1,4 @@
-"""Without golden answers: what is served as probabilities are probabilities, and those of the labels."""
+"""Without golden answers: a classifier's output holds probabilities, and they are those of the labels."""
 
 from pathlib import Path
 from typing import Any

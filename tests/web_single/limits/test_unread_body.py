@@ -1,4 +1,4 @@
-"""A client that is still sending gets its answer, and not a reset."""
+"""A client that is still sending gets its answer, not a reset."""
 
 import urllib.error
 import urllib.request

@@ -25,13 +25,13 @@ expect.set_options(timeout=30_000)
 
 @pytest.fixture
 def visit(browser):
-    """Open the page of a model; no script fails, no policy is broken, nothing is logged and no stranger is asked."""
+    """Open a model's page; no script fails, no policy is violated, nothing is logged and no other host is asked."""
     contexts, faults = [], []
 
     def visit(url, **options):
         contexts.append(browser.new_context(**options))
         page = contexts[-1].new_page()
-        # What the browser itself logs of a refusal, which is no fault of the page.
+        # The browser itself logs a refusal, which is not a fault of the page.
         page.on("console", lambda said: "status of 422" in said.text or faults.append(said.text))
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("request", lambda asked: asked.url.startswith((url, "data:")) or faults.append(asked.url))

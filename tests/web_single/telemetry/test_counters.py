@@ -52,7 +52,7 @@ def test_a_worker_starts_although_the_folder_is_removed_at_that_moment(
 ) -> None:
     folder = tmp_path / "counters"
     monkeypatch.setenv(files.FOLDER, str(folder))
-    monkeypatch.setattr("prometheus_client.values.ValueClass", None)  # put back after the test
+    monkeypatch.setattr("prometheus_client.values.ValueClass", None)  # restored after the test
     made = getattr(web_single_metrics, metric)
 
     def removed_first(*args: Any, **options: Any) -> Any:

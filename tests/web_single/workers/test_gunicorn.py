@@ -111,7 +111,7 @@ def test_metrics_add_up_over_the_workers_even_when_one_dies(service: Callable[..
     assert {running.predict() for _ in range(40)} == {200}
     (folder,), victim = counters(running.program.pid), min(running.workers())
     os.kill(victim, signal.SIGKILL)
-    wait_until(lambda: len(list(folder.glob("counter_*.db"))) == 3, 120)  # the one that takes its place is there
+    wait_until(lambda: len(list(folder.glob("counter_*.db"))) == 3, 120)  # its replacement is there
     assert {running.predict() for _ in range(40)} == {200}
     running.wait_for_metric("model_workers", 2)
     running.wait_for_metric('http_request_duration_seconds_count{path="/predict",status="200"}', 80)

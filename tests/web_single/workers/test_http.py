@@ -57,7 +57,7 @@ def test_a_request_to_upgrade_to_http_2_is_ignored_and_its_body_is_read(service:
             for part in parts:
                 client.sendall(part)
             assert answer_on(client).status == 200
-        client.sendall(UPGRADE + LENGTH + BODY + LASTING)  # and what comes behind it
+        client.sendall(UPGRADE + LENGTH + BODY + LASTING)  # and the request that follows it
         received = b""
         while received.count(b"200 OK") < 2:
             received += client.recv(4096) or pytest.fail("closed")

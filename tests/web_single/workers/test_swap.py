@@ -26,7 +26,7 @@ def models(artifacts: Path, tmp_path: Path) -> Path:
 
 
 def put(models: Path, version: int, damage: Callable[[Path], object] = lambda folder: None) -> None:
-    """Put a copy of version 1 beside it, all at once."""
+    """Put a copy of version 1 beside it, in one step."""
     new = shutil.copytree(models / "1", models / "new")
     damage(new)
     new.rename(models / str(version))
@@ -61,7 +61,7 @@ def rewrite(manifest: Path, **change: object) -> None:
 
 
 def replaced(running: Service, workers: set[int]) -> Callable[[], bool]:
-    """Return a condition: as many other workers have replaced `workers`."""
+    """Return a condition: the same number of other workers have replaced `workers`."""
     return lambda: len(running.workers()) == len(workers) and not running.workers() & workers
 
 
