@@ -1,4 +1,4 @@
-"""The engine: a MySQL or MariaDB server, or a file of SQLite."""
+"""The engine: a MySQL or MariaDB server, or an SQLite file."""
 
 import sqlite3
 from collections.abc import Callable
@@ -30,7 +30,7 @@ def connect(settings: Settings, read_timeout: int | None = 60) -> Engine:
 
 
 def _sqlite(url: URL) -> Engine:
-    """SQLite locks its whole file, so writers queue at BEGIN: a second claim waits for the first transaction."""
+    """Return an engine whose writers queue at BEGIN: SQLite locks the file, so a second claim waits for the first."""
     Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, hide_parameters=True, connect_args={"timeout": 30})
 
@@ -52,11 +52,11 @@ def readers(engine: Engine) -> Engine:
 
 
 def read(engine: Engine, query: Call, *arguments: Any) -> Any:
-    """Return the answer to a query."""
+    """Return what `query` returns on a connection for reading."""
     with readers(engine).connect() as connection:
         return query(connection, *arguments)
 
 
 def call(function: Call, *arguments: Any) -> Any:
-    """Call a function, which makes a transaction. An optional part calls it again after a transient error."""
+    """Call a function that runs one transaction. An optional part calls it again after a transient error."""
     return function(*arguments)

@@ -39,7 +39,7 @@ class Stopped(ServiceError):
 
 
 def as_service_error(error: BaseException) -> ServiceError | None:
-    """Return `error` as one that can be corrected; None for a bug, which needs its traceback."""
+    """Return `error` as a `ServiceError`; None for a bug, which needs its traceback."""
     known = error if isinstance(error, ServiceError) else None
     from .causes import find_cause  # optional: causes
 

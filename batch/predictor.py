@@ -41,7 +41,7 @@ class Predictor:
         return predictions
 
     def _run(self, rows: list[tuple[int, Any]], predictions: Predictions) -> None:
-        """Run the model; if it raises, run it for each half of the rows, down to those that it raises for."""
+        """Run the model; if it raises, run it for each half of the rows, down to the rows that it raises for."""
         try:
             answers = self.model.predict(self.model.row_format.arrays([values for _, values in rows]))
         except Exception as error:  # noqa: BLE001 - whatever a model raises fails the row that it raises for
@@ -60,12 +60,12 @@ class Predictor:
 
 
 def load_model(settings: Settings) -> Predictor:
-    """Load and try the verified model that the settings name."""
+    """Return the predictor of the model version that the settings name, verified and checked."""
     return load(open_artifact(settings.model_dir, settings.model_version, keep=None))
 
 
 def load(artifact: Artifact) -> Predictor:
-    """Raise `ArtifactRefused` unless the artefact is a model whose answers are known to be right."""
+    """Return the predictor of an artefact; raise `ArtifactRefused` unless its model loads and passes its checks."""
     row_format, reader = ROWS
     # One thread: runners scale by processes, and more threads would compete for the same cores.
     model = Model(artifact, 1, row_format)
@@ -75,10 +75,10 @@ def load(artifact: Artifact) -> Predictor:
 
 
 def list_reader(rows: RowFormat) -> Read:
-    """Return what reads a list of numbers from JSON text; it raises `ValidationError`."""
+    """Return a function that reads a list of numbers from JSON text and raises `ValidationError`."""
     return TypeAdapter(rows.row, config=STRICT).validate_json
 
 
-# What describes the rows of a model, and what makes a function that reads one from JSON text.
+# The class that describes the rows of a model, and the function that returns a reader of JSON text.
 ROWS: tuple[type[RowFormat], Callable[[Any], Read]] = RowFormat, list_reader
 ROWS = Columns, column_reader  # optional: columns

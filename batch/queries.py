@@ -19,7 +19,7 @@ class Part:
     where: tuple[ColumnElement[bool], ...] = ()
 
     def select(self, last: Row[Any] | None = None) -> sa.Select[*tuple[Any, ...]]:
-        """Return the query for the `id` of the rows behind `last`, and their values as the stored `text`."""
+        """Return the query for the `id` of the rows after `last`, and their values as the stored `text`."""
         columns = Item.id, sa.type_coerce(Item.values, sa.Text).label("text")
         query = sa.select(*columns).where(Item.state == self.state, *self.where).order_by(Item.id)
         # Without the hint MySQL may walk the whole table by primary key. SQLite ignores hints.
@@ -27,9 +27,9 @@ class Part:
         return query.where(Item.id > last.id) if last else query
 
     def claim(self, connection: Connection, last: Row[Any] | None, limit: int) -> Sequence[Row[Any]]:
-        """Lock up to `limit` rows behind `last`, except those that another runner has locked.
+        """Lock and return up to `limit` rows after `last`, except those that another runner has locked.
 
-        The locks last until the transaction ends. SQLite has no row locks: there the transaction has the whole file.
+        The locks last until the transaction ends. SQLite has no row locks: there the transaction locks the whole file.
         """
         return connection.execute(self.select(last).limit(limit).with_for_update(skip_locked=True)).all()
 

@@ -24,9 +24,9 @@ class Runner:
     model: Predictor
     rows: Rows = field(default_factory=Rows)
     chunk_rows: int = 1_000
-    # Called before each chunk with the number of rows tried. A hook ends the run with `Stopped`.
+    # Called before each chunk with the number of rows tried. A hook that raises `Stopped` ends the run.
     hooks: list[Callable[[int], None]] = field(default_factory=list)
-    # May raise `Stopped` between two chunks; `result` is then what was committed.
+    # May raise `Stopped` between two chunks; `result` then counts what was committed.
     policy: Callable[["Runner"], None] = lambda runner: runner.sweep(runner.rows.parts)
     policy_name: str = "leave"  # each row is tried once
     pause: Callable[[float], None] = time.sleep
@@ -58,7 +58,7 @@ class Runner:
         return rows[-1] if rows else None
 
     def predict(self, connection: Connection, rows: Sequence[Any]) -> Predictions:
-        """Predict the rows of a chunk and write what became of them."""
+        """Predict the rows of a chunk and write the outcome; return the predictions and the reasons of failures."""
         predictions = self.model.predict(row[:2] for row in rows)  # row.id is 40 times as slow
         if predictions.done:
             self.write_done(connection, predictions.done, self.model.version)

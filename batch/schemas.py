@@ -1,4 +1,4 @@
-"""What the model makes of rows, and what a run has done."""
+"""The outcome of a chunk, and the result of a run."""
 
 import time
 from dataclasses import dataclass, field

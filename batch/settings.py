@@ -19,7 +19,7 @@ class Settings(BaseSettings):
 
 
 def load_settings() -> Settings:
-    """Read the environment."""
+    """Return the settings from the environment."""
     settings = Settings()
     from .logs import set_up_logs  # optional: logs
 

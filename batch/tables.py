@@ -1,4 +1,4 @@
-"""The table: rows that wait for a prediction, and what became of them."""
+"""The table: input rows, their states and their predictions."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -10,7 +10,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 REASON_LENGTH = 500
 UTF8 = {"mysql_charset": "utf8mb4", "mariadb_charset": "utf8mb4"}
-# Two keys are the same only if each letter is: a collation of words would take C-1 and c-1 for one.
+# Keys are compared letter by letter: a collation for words would treat C-1 and c-1 as equal.
 KEY = String(255).with_variant(mysql.VARCHAR(255, collation="utf8mb4_bin"), "mysql", "mariadb")
 Id = BigInteger().with_variant(Integer, "sqlite")
 

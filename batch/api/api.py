@@ -1,6 +1,6 @@
 """The endpoints. Those that use the database are plain functions, which FastAPI runs in a thread; the others need none.
 
-While the database hangs, requests that wait for it occupy every thread, and the others still answer.
+While the database hangs, requests that wait for it occupy every thread, and the other endpoints still answer.
 """
 
 from collections.abc import Iterator
@@ -81,7 +81,7 @@ def add(rows: Annotated[NewRows, Depends(read_rows)], request: Request, idempote
     """Store rows for the next run of the job; they are committed when the answer arrives."""
     try:
         ids = _store(request.app.state, rows, idempotency_key)
-    except NotStored:  # once more, on a connection to the server that may be written after a failover
+    except NotStored:  # once more: after a failover, a new connection leads to a server that can be written
         ids = _store(request.app.state, rows, idempotency_key)
     return AddedRows(ids=ids)
 
@@ -94,7 +94,7 @@ async def health() -> Status:
 
 @router.get("/ready", responses={503: PROBLEMS[503]})
 def ready(request: Request, session: Reader) -> Status:
-    """The database answers, has the schema and may be written. Each call asks it."""
+    """The database answers, has the schema and can be written. Each call checks this."""
     request.app.state.schema_checked = False
     check_schema(request, session)
     if queries.is_read_only(session):

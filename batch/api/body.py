@@ -1,7 +1,7 @@
 """The body of a request, read in bounded memory.
 
-FastAPI's `max_body_size` is not used: where the length is announced it replaces every answer with its own 413 in plain
-text, without the `detail` that names the field and the limit.
+FastAPI's `max_body_size` is not used: where a request announces its length it replaces every answer with its own 413 in
+plain text, without the `detail` that names the field and the limit.
 """
 
 from typing import Any
@@ -19,7 +19,7 @@ from .schemas import MAX_BODY_BYTES, NewRows
 
 
 async def read_rows(request: Request) -> NewRows:
-    """Return the rows of the body; not more of it is read than the limit, whatever its headers announce."""
+    """Return the rows of the body; reading stops once the limit is exceeded, whatever its headers announce."""
     try:
         rows = NewRows.model_validate_json(await _read(request))
     except ValidationError as error:
@@ -36,7 +36,7 @@ async def read_rows(request: Request) -> NewRows:
 
 
 def row_reader(manifest: dict[str, Any]) -> Read:
-    """Return what reads a row of the model that a manifest describes. The model is not loaded."""
+    """Return a function that reads a row of the model that a manifest describes. The model is not loaded."""
     row_format, reader = ROWS
     try:
         described = manifest["inputs"]
@@ -54,5 +54,5 @@ async def _read(request: Request) -> bytearray:
             if len(body) > MAX_BODY_BYTES:
                 raise BodyTooLarge(f"body: more than {MAX_BODY_BYTES} bytes")
     except ClientDisconnect:
-        raise BodyIncomplete("body: the connection closed before its end") from None  # for the count of requests
+        raise BodyIncomplete("body: the connection closed before its end") from None  # counted as a 400
     return body

@@ -35,7 +35,7 @@ async def answer_error(request: Request, error: Exception) -> JSONResponse:
     """Return the answer to a request that raised `error`; a bug is raised again."""
     if isinstance(error, RequestValidationError):
         return JSONResponse({"detail": first_error(error)}, 422)
-    if isinstance(error, IntegrityError) and _is_duplicate(error):  # a part that takes keys again is not there
+    if isinstance(error, IntegrityError) and _is_duplicate(error):  # only without the part that accepts stored keys
         return JSONResponse({"detail": "keys: one of them is stored already"}, 409)
     if isinstance(error, NoConnectionFree):
         status, detail = 503, "database unavailable: every connection is busy"
@@ -49,7 +49,7 @@ async def answer_error(request: Request, error: Exception) -> JSONResponse:
 
 
 def _is_duplicate(error: IntegrityError) -> bool:
-    """Return whether a row's key is stored already, by the code of a server or the words of SQLite."""
+    """Return whether a row's key is stored already, by the server's error code or SQLite's message."""
     return 1062 in getattr(error.orig, "args", ()) or "UNIQUE" in str(error.orig)
 
 

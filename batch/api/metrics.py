@@ -43,13 +43,13 @@ class CountRequests:
 
 
 class Table(Collector):
-    """The age of the oldest row that waits, and the number of rows that failed; nothing while the database is away."""
+    """The age of the oldest waiting row, and the number of failed rows; nothing while the database is unavailable."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = readers(engine)
 
     def describe(self) -> Iterable[Metric]:
-        """Keep the registry from asking the database when the service is built."""
+        """Return no metrics: the registry then does not query the database when the service is built."""
         return []
 
     def collect(self) -> Iterator[Metric]:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from ..tables import Item, State
 
-# A page shows `values` as the stored text: a row that came by other means may hold JSON that Python cannot read.
+# `values` are read as the stored text: a row that came by other means may hold JSON that Python cannot read.
 COLUMNS = [column for column in Item.__table__.c if column.name != "values"]
 BY_STATE = "FORCE INDEX (items_state_id)"
 
@@ -23,7 +23,7 @@ def add(connection: Connection, rows: Sequence[tuple[Any, str | None]], post: st
 
 
 def is_read_only(session: Session) -> bool:
-    """Return whether a server of MySQL or MariaDB is a replica, or was made one by a failover."""
+    """Return whether a MySQL or MariaDB server is read-only, as a replica is, or a former primary."""
     if session.get_bind().dialect.name == "sqlite":
         return False
     flags = session.execute(text("SELECT @@GLOBAL.read_only, @@GLOBAL.innodb_read_only")).one()

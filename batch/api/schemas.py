@@ -32,8 +32,8 @@ def _readable(stored: str) -> Any:
 
 
 Utc = Annotated[datetime, AfterValidator(lambda moment: moment.replace(tzinfo=UTC))]
-AnyRow = Annotated[Any, WithJsonSchema({"type": ["array", "object"]})]  # `read_rows` asks the model's inputs
-# 1 to 255 characters, and no white space at its ends, which the databases do not compare.
+AnyRow = Annotated[Any, WithJsonSchema({"type": ["array", "object"]})]  # `read_rows` checks it by the model's inputs
+# 1 to 255 characters, and no white space at its ends, which the databases ignore in comparisons.
 Key = Annotated[str, Field(max_length=255, pattern=r"^\S(.*\S)?$")]
 StoredJson = Annotated[Any, BeforeValidator(_readable)]
 
@@ -48,7 +48,7 @@ class NewRows(BaseModel):
 
     @model_validator(mode="after")
     def check_keys(self) -> Self:
-        """Refuse keys that are not as many as the rows."""
+        """Raise `ValueError` unless there are as many keys as rows."""
         if self.keys is not None and len(self.keys) != len(self.data):
             raise ValueError(f"{len(self.keys)} keys for {len(self.data)} rows")
         return self

@@ -13,7 +13,7 @@ REFUSED = {1364, 1644, 3819, 4025}  # by the table's owner: a column without a d
 
 
 class ArtefactUnusable(ServiceError):
-    """The artefact is missing, altered, or not a model whose answers are known to be right."""
+    """The artefact is missing or altered, or its model cannot be loaded or does not pass its checks."""
 
     exit_code = Exit.ARTEFACT
 

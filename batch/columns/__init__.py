@@ -18,7 +18,7 @@ __all__ = ["Columns", "column_reader"]
 
 
 def column_reader(rows: Columns) -> Callable[[Any], list[Any]]:
-    """Return what reads a row, a list or an object, from JSON text; it raises `ValidationError`."""
+    """Return a function that reads a row, a list or an object, from JSON text and raises `ValidationError`."""
     listed, named = TypeAdapter(rows.row, config=STRICT), TypeAdapter(rows.named)
 
     def read(text: Any) -> list[Any]:

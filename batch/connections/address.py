@@ -16,9 +16,9 @@ SECONDS = {"connect_timeout", "read_timeout", "write_timeout"}
 FILES = {"ssl_ca", "ssl_cert", "ssl_key"}
 FLAGS = {"ssl_check_hostname", "local_infile"}
 OPTIONS = FILES | SECONDS | FLAGS | {"charset", "collation", "unix_socket"}
-LONGEST = 31_536_000  # seconds that the driver takes: a year
+LONGEST = 31_536_000  # seconds: a year, the most that the driver accepts
 MODE_NAMES = {"ssl", "ssl_mode", "sslmode"}  # MySQL's own clients, PostgreSQL's and JDBC write them in several ways
-# What the words for a mode mean: the connection is encrypted, the certificate checked, the host's name compared.
+# What a mode means: whether the connection is encrypted, the certificate checked, the host's name compared.
 MODES: dict[str, tuple[bool, bool, bool] | None] = {
     "preferred": None,
     "disabled": (False, False, False),
@@ -30,7 +30,7 @@ MODES |= {"false": MODES["disabled"], "0": MODES["disabled"], "disable": MODES["
 
 
 class BadAddress(ServiceError):
-    """`DATABASE_URL` is of no use; the message says how to write it."""
+    """`DATABASE_URL` cannot be used; the message says how to write it."""
 
 
 def read_address(text: str, arguments: dict[str, Any]) -> tuple[URL, dict[str, Any]]:
@@ -66,7 +66,7 @@ def _parse(text: str) -> URL:
         fix = "in a password, @ is written %40, : %3A, / %2F and % %25"
         raise BadAddress(f"{NAME}: not a database URL; {SUPPORTED}; {fix}") from None
     if url.host and "@" in f"{url.host}{url.database}":
-        raise BadAddress(f"{NAME}: an @ too many; in a password it is written %40")
+        raise BadAddress(f"{NAME}: one @ too many; in a password it is written %40")
     if url.drivername not in DRIVERS:
         if (backend := url.get_backend_name()) in ("mysql", "mariadb"):
             raise BadAddress(
@@ -87,7 +87,7 @@ def _seconds(name: str, value: str) -> int:
 
 
 def _tls(modes: dict[str, str], options: dict[str, str]) -> dict[str, Any]:
-    """Return the driver's arguments for a mode that the URL names; the files in `options` are used up by it."""
+    """Return the driver's arguments for the mode that the URL names; encryption takes the files out of `options`."""
     for file in FILES & set(options):
         try:
             open(options[file], "rb").close()

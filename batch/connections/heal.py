@@ -1,4 +1,4 @@
-"""A new connection uses the password of the moment, and replaces a connection to a server that became read-only."""
+"""Each new connection uses the current password. Connections to a server that became read-only are replaced."""
 
 import logging
 from typing import Any
@@ -25,7 +25,7 @@ class ConnectionSettings(BaseSettings):
 
 
 def heal(engine: Engine) -> None:
-    """Let connections be replaced that no longer serve, by ones that may."""
+    """Make an engine set up each new connection, and replace connections to a server that became read-only."""
     file = ConnectionSettings().database_password_file
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)  # tracebacks of connections that were lost
 

@@ -1,4 +1,4 @@
-"""The settings that each session needs. The server's defaults may be others, and its owner may change them."""
+"""The settings that each session needs. The server's defaults may differ, and its owner may change them."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ SETTINGS = {
     "sql_safe_updates": 0,
     "sql_big_selects": 1,  # `max_join_size` would refuse to count a large table
     "sql_quote_show_create": 1,  # SQLAlchemy finds no columns without the quotes
-    "default_storage_engine": "InnoDB",  # others have neither transactions nor locks of rows
+    "default_storage_engine": "InnoDB",  # other engines have neither transactions nor row locks
     "completion_type": 0,  # a commit neither begins a transaction nor ends the connection
 }
 SET_ALL = "SET " + ", ".join(f"{name} = {value}" for name, value in SETTINGS.items())

@@ -1,7 +1,7 @@
 """Write the predictions to a CSV or Parquet file, or to stdout: one line for each row that is done, by rising id.
 
-Each page of the table is read as it is at that moment: a row that becomes done before the current page is not in the
-file.
+Each page of the table is read as it is at that moment: a row that becomes done after the page that would hold it was
+read is not in the file.
 """
 
 from contextlib import ExitStack

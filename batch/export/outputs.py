@@ -28,7 +28,7 @@ def format_of(path: Path) -> Format:
     """Return the format that a file's name ends in; stdout (`-`) gets CSV.
 
     Raises:
-        ExportRefused: it names no known format.
+        ExportRefused: the name does not end in a known format.
     """
     try:
         return Format.CSV if str(path) == "-" else Format(path.suffix[1:].lower())
@@ -62,7 +62,7 @@ def open_output(path: Path, kind: Format, columns: Columns) -> Iterator[Write]:
 
 @contextmanager
 def _flushed(file: TextIO) -> Iterator[None]:
-    """Write buffered text while an error is still reported, then drop it: Python would write it again at its end."""
+    """Flush while an error can still be reported; drop the text after an error, or Python would write it at exit."""
     try:
         yield
         file.flush()
@@ -78,8 +78,8 @@ def _file(path: Path, columns: Columns) -> Iterator[Write]:
 
 
 def _csv(file: TextIO, columns: Columns) -> Write:
-    # A label stays as it is, also one that a spreadsheet takes for a formula: programs that join by it need -1 as -1.
-    # The writer quotes a cell that holds a character of its line end. So its line end has both, and one is written.
+    # A label stays as it is, even if a spreadsheet takes it for a formula: programs that join by it need -1 as -1.
+    # The writer quotes a cell that holds a character of its line end. So its line end is \r\n, and \n is written.
     lines = SimpleNamespace(write=lambda line: file.write(line.removesuffix("\r\n") + "\n"))
     writer = csv.writer(lines, lineterminator="\r\n")
     writer.writerow(columns)

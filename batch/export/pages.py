@@ -50,7 +50,7 @@ def pages(engine: Engine, again: Again) -> Iterator[Sequence[Any]]:
 class Shapes:
     """The columns of the file, as one model version gives them; rows of other versions must have the same.
 
-    The shapes of versions are in the database; that of a version which predicted rows before they were, is on disk.
+    Versions have their shapes in the database; those that predicted rows before shapes were stored have them on disk.
     """
 
     def __init__(self, settings: Settings, stored: Mapping[int, Shape], newest: int | None) -> None:
@@ -66,10 +66,10 @@ class Shapes:
         """Return a row's cells.
 
         Raises:
-            ExportRefused: another version predicted it, with other inputs or labels than the columns have, or none did.
+            ExportRefused: a version with other inputs or labels than the columns have predicted it, or no version did.
             ArtifactRefused: the shape of that version is neither in the database nor on disk.
         """
-        if row.prediction is None:  # somebody has written the state
+        if row.prediction is None:  # another program has written the state
             raise ExportRefused(f"row {row.id}: it is done without a prediction; set it back to pending")
         moment = row.updated_at.replace(tzinfo=UTC)
         values = flat(row.values[name] for name in self._names) if isinstance(row.values, dict) else row.values

@@ -21,7 +21,7 @@ class VersionDiffers(ServiceError):
 
 
 class ModelVersion(Base):
-    """What a file of predictions needs to know about a version: its task, its inputs, its answer and its labels."""
+    """What an export needs to know about a version: its task, its inputs, its answer and its labels."""
 
     __tablename__ = "model_versions"
     __table_args__ = UTF8
@@ -34,7 +34,7 @@ def remember_version(runner: Runner) -> None:
     """Store the shape of the model that a run uses.
 
     Raises:
-        VersionDiffers: another model had this number.
+        VersionDiffers: a model with other inputs or labels had this number.
     """
     shape = shape_of(runner.model.model)
     if runner.retry(_remember, runner, shape) != shape:

@@ -23,7 +23,7 @@ class Completed(BaseModel):
     key: str | None
     label: str | None
     prediction: Any
-    model_version: int | None  # None: somebody else has written the state
+    model_version: int | None  # None: another program has written the state
     updated_at: Annotated[datetime, AfterValidator(lambda moment: moment.replace(tzinfo=UTC))]
 
 
@@ -35,7 +35,7 @@ class FeedPage(BaseModel):
 
 
 router = APIRouter()
-Since = Annotated[str, Query(max_length=50, description="0 first, then the `next` of the answer before.")]
+Since = Annotated[str, Query(max_length=50, description="0 first, then the `next` of the previous answer.")]
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="The most rows in the answer.")]
 
 

@@ -13,7 +13,7 @@ from .tables import Completion, Position
 MAX_NUMBER = 2**63 - 1
 PAGE_ROWS = 5_000
 MOST_CHUNKS = 1_000  # in one query
-SinceCursor = Annotated[str | None, typer.Option(help="Only what was completed since: 0 first, then what was printed.")]
+SinceCursor = Annotated[str | None, typer.Option(help="Only rows completed since: 0 first, then the printed cursor.")]
 
 
 class BadCursor(ServiceError):
@@ -23,7 +23,7 @@ class BadCursor(ServiceError):
 
 
 class Cursor(NamedTuple):
-    """A place in the feed: behind the row `row_id` of the chunk `number`."""
+    """A place in the feed: after the row `row_id` of the chunk `number`."""
 
     number: int = 0
     row_id: int = 0
@@ -33,7 +33,7 @@ class Cursor(NamedTuple):
 
 
 def read_cursor(text: str) -> Cursor:
-    """Return the cursor that a text is, `0` is the beginning; raise `BadCursor` if it is none."""
+    """Return the cursor that a text holds, `0` for the beginning; raise `BadCursor` if it is not a cursor."""
     number, _, row_id = text.partition(".")
     for part in (number, row_id or "0"):
         if not part.isascii() or not part.isdigit() or int(part) > MAX_NUMBER:
@@ -42,7 +42,7 @@ def read_cursor(text: str) -> Cursor:
 
 
 def read_feed(connection: Connection, cursor: Cursor, limit: int, columns: Sequence[Any]) -> tuple[list[Any], Cursor]:
-    """Return up to `limit` rows (`columns`, the first is the id) behind the cursor, and the next cursor.
+    """Return up to `limit` rows (`columns`, the first is the id) after the cursor, and the next cursor.
 
     A row is as it is now; a row that is no longer done, or was deleted, is left out.
 
@@ -80,7 +80,7 @@ def _rows(
 
 
 class Since:
-    """What was completed since a cursor, page by page; None is everything, as another reader yields it."""
+    """The rows completed since a cursor, page by page; without a cursor (None), all rows, from another reader."""
 
     def __init__(self, engine: Engine, again: Callable[..., Any], since: str | None, columns: Sequence[Any]) -> None:
         self._engine, self._again, self._columns = engine, again, columns
@@ -97,9 +97,9 @@ class Since:
             yield page
 
     def print_cursor(self) -> None:
-        """Print the cursor behind the last page."""
+        """Print the cursor after the last page."""
         if self._cursor is not None:
-            typer.echo(f"--since-cursor {self._cursor} is what follows", err=True)
+            typer.echo(f"for what follows: --since-cursor {self._cursor}", err=True)
 
     def _read(self, cursor: Cursor) -> tuple[list[Any], Cursor]:
         with self._engine.connect() as connection:

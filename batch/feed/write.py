@@ -11,7 +11,7 @@ from .tables import Completion, Position
 
 
 def record_completions(runner: Runner) -> None:
-    """Let the writes of a run be recorded: the last statements before the commit, as other runners wait for them."""
+    """Make a run record each write, after it: other runners wait for the lock of the record until the commit."""
     write_done = runner.write_done
 
     def write_and_record(connection: Connection, rows: Sequence[Predicted], model_version: int) -> None:

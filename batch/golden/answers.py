@@ -17,7 +17,7 @@ TOLERANCE = 1e-4  # of probabilities, where there are no golden answers
 
 
 def check_answers(model: Model, artifact: Artifact) -> bool:
-    """Return whether the model has golden answers; raise `ArtifactRefused` if it gives other ones.
+    """Return whether the model has golden answers; raise `ArtifactRefused` if it gives other answers.
 
     With or without golden answers, a classifier's output must hold probabilities, and the graph's own label must be
     the likeliest one. The first golden row becomes the model's sample.

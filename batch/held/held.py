@@ -64,7 +64,7 @@ def _try_released(runner: Runner) -> None:
 
 
 def count_held(runner: Runner) -> int:
-    """Count the rows that a run may claim and cannot, because others have locked them."""
+    """Return how many rows the run may claim but cannot, because others have locked them."""
     runner.result.held = runner.retry(_count_held, runner)
     return runner.result.held
 
@@ -78,7 +78,7 @@ def _count_held(runner: Runner) -> int:
             return 0
         # In this order, a row that another runner finishes between the two counts is in neither of them.
         free = _count(connection, runner.rows.parts, free=True)
-        locked = _count(connection, runner.rows.parts) - free  # both counts have the rows that failed in this run
+        locked = _count(connection, runner.rows.parts) - free  # both counts include the rows that failed in this run
         return min(max(locked, 0), left)  # a scope may leave room for fewer
 
 

@@ -19,7 +19,7 @@ MOST_DELETED = 100  # old requests, with each new one
 
 
 class PostDiffers(ServiceError):
-    """The key of a request was used for another one."""
+    """The key of a request was used for another request."""
 
     status = 409
 
@@ -57,7 +57,7 @@ def add_post(connection: Connection, rows: Sequence[tuple[Any, str | None]], key
 
 
 def _claim(connection: Connection, key: str, digest: str) -> None:
-    """Write the key, unless it is there; a request with the same key that is in progress is waited for."""
+    """Delete old keys, and write this one unless it is stored; wait for a request in progress that has the same key."""
     values = {"key": key, "digest": digest, "ids": []}
     now = connection.execute(select(func.now())).scalar_one()
     old = select(Post.key).where(Post.created_at < now - KEPT).limit(MOST_DELETED)

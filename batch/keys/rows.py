@@ -1,4 +1,4 @@
-"""Rows with an owner's key: sent again with the same values, a row is the one that is stored."""
+"""Rows with an owner's key: a row that is sent again with the same values is stored once."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,7 +20,7 @@ class KeyTaken(ServiceError):
 
 
 def add_once(connection: Connection, rows: Sequence[tuple[Any, str | None]]) -> list[int]:
-    """Add those of the `rows` (values, key) whose key is not stored, and return the ids of all, in their order.
+    """Add the `rows` (values, key) whose key is not stored, and return the ids of all rows, in their order.
 
     Raises:
         KeyTaken: a key is stored, or comes twice, with other values.
@@ -58,7 +58,7 @@ def _stored(connection: Connection, keys: Sequence[str] | dict[str, Any]) -> dic
 
 
 def _insert(connection: Connection, rows: list[dict[str, Any]]) -> None:
-    """Insert rows, except those whose key another transaction adds at the same time; it is waited for."""
+    """Insert rows, except those whose key another transaction adds at the same time; wait for that transaction."""
     if connection.dialect.name == "sqlite":
         connection.execute(sqlite.insert(Item).on_conflict_do_nothing(index_elements=[Item.key]), rows)
     else:

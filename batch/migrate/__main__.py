@@ -1,6 +1,6 @@
-"""Upgrade the database to the newest schema; with --check, only look whether it has that schema.
+"""Upgrade the database to the newest schema; with --check, only check whether it has that schema.
 
-Exit codes: 0 it has; 2 a wrong setting; 4 the database is unavailable; 7 with --check, its schema is older.
+Exit codes: 0 it has; 2 a wrong setting; 4 the database is unavailable; 7 it is not ours, or, with --check, too old.
 """
 
 from typing import Annotated

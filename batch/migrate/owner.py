@@ -1,4 +1,4 @@
-"""Whether a database is this pattern's own. Others keep an `alembic_version`, or tables with the same names, too."""
+"""Check that a database is this pattern's own. Others may have an `alembic_version` or tables of the same names."""
 
 import re
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from sqlalchemy import Connection, inspect
 from ..errors import Exit, ServiceError
 
 REVISION = re.compile(r"[0-9]{4}")
-# Columns that tell our tables from those of others.
+# Columns that distinguish our tables from those of others.
 COLUMNS = {
     "items": {"values", "state", "prediction", "attempts"},
     "runs": {"outcome", "rows_done", "policy"},
@@ -32,7 +32,7 @@ def own_revision(stored: Sequence[Any]) -> str | None:
     """Return the revision that `alembic_version` holds, None if it is empty.
 
     Raises:
-        ForeignDatabase: it is none of ours.
+        ForeignDatabase: it is not one of ours, or there are several.
     """
     foreign = [revision for revision in stored if not REVISION.fullmatch(str(revision))]
     if foreign or len(stored) > 1:
@@ -42,7 +42,7 @@ def own_revision(stored: Sequence[Any]) -> str | None:
 
 
 def check_owner(connection: Connection, revision: str | None) -> None:
-    """Raise `ForeignDatabase` unless the tables are ours, as far as there are any."""
+    """Raise `ForeignDatabase` if a table with our name lacks our columns, or there is a revision without `items`."""
     found = inspect(connection)
     for table, ours in COLUMNS.items():
         there = {column["name"] for column in found.get_columns(table)} if found.has_table(table) else None

@@ -28,7 +28,7 @@ class Overview:
         self._last: dict[str, Any] = {}
 
     def __call__(self) -> dict[str, Any]:
-        """Return what was read in the last second, or read it; raise `DatabaseUnavailable` if that takes too long."""
+        """Return what was read in the last second, or read; raise `DatabaseUnavailable` if another read takes long."""
         # Only one thread waits for the database for long. The others remain for the API.
         if not self._lock.acquire(timeout=WAIT_SECONDS):
             raise DatabaseUnavailable(f"database unavailable: no answer in {WAIT_SECONDS} s")

@@ -30,7 +30,7 @@ Backoff = Annotated[float, typer.Option(min=0, help="Seconds before the second t
 
 
 def choose(runner: Runner, policy: Policy, max_attempts: int, backoff: float) -> None:
-    """Let a run follow a policy: with retry-all a run, otherwise a row, is tried up to `max_attempts` times."""
+    """Make a run follow a policy. `max_attempts` limits the tries of each row, or with retry-all those of the run."""
     runner.policy_name = policy.value
     runner.rows = with_failed(runner.rows, None if policy is Policy.RETRY_ALL else max_attempts)
     if policy is not Policy.LEAVE:
@@ -45,6 +45,6 @@ def with_failed(rows: Rows, max_attempts: int | None) -> Rows:
 
 
 def tolerate(result: Result, allow_failed: bool) -> None:
-    """End a run whose failed rows are not an error; `status` and the metrics still count them."""
+    """If failed rows are allowed, exit as if there were none; `status` and the metrics still count them."""
     if allow_failed and result.exit_code is Exit.ROWS_FAILED:
         raise typer.Exit(Exit.ROWS_HELD if result.held else Exit.DONE)

@@ -20,7 +20,7 @@ SECONDS_BETWEEN_LINES = 10
 
 @contextmanager
 def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """Yield a function that takes how many of `total` rows (None: unknown) are done, and writes it to stderr."""
+    """Yield a function that takes the number of rows done, of `total` (None: unknown), and reports it on stderr."""
     started = logged = time.monotonic()
 
     def rate(rows: int) -> str:

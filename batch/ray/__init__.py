@@ -7,13 +7,13 @@
 INPUT is a file or a folder, OUTPUT a folder: paths, or addresses that pyarrow's file systems know. On several machines
 all must see them, and have the model in MODEL_DIR. `rayjob.yaml` and `Dockerfile` are for KubeRay.
 
-The unit of work is a part: row groups of one file that hold 250,000 rows or more. An actor has one model, checks its
-golden answers, and streams the rows of one part after another from file to file. OUTPUT has a file for each part, with
-the row's file, its number there, the columns that the model does not take, and the prediction. Rows that fail are in
-OUTPUT/_failed with their reasons. On a local disk OUTPUT appears when everything is done, and is OUTPUT.unfinished
-until then. In an object store each file appears when it is complete, and `_SUCCESS` is the last one.
+The unit of work is a part: row groups of one file that hold at least 250,000 rows, or the rest of the file. An actor
+has one model, checks its golden answers, and streams the rows of one part after another from file to file. OUTPUT has
+a file for each part, with the row's file, its number there, the columns that the model does not take, and the
+prediction. Rows that fail are in OUTPUT/_failed with their reasons. On a local disk OUTPUT is OUTPUT.unfinished until
+everything is done. In an object store each file appears when it is complete, and `_SUCCESS` is the last one.
 
-A lost actor or node costs the parts that it was at. The same command continues a run that was killed. It refuses to
+A lost actor or node costs only its parts in progress. The same command continues a run that was killed. It refuses to
 mix the output with that of another model, other options or changed files. In an object store, an upload that a kill
 cuts off stays in the bucket unseen, until a lifecycle rule removes it.
 

@@ -1,4 +1,4 @@
-"""The part that Ray does: actors, each with one part at a time, and a new attempt where one is lost."""
+"""What Ray does: it gives each actor one part at a time, and repeats the part of an actor that is lost."""
 
 import logging
 import os
@@ -34,7 +34,7 @@ class Refusal(NamedTuple):
 
 
 class Worker:
-    """An actor. It returns the errors that can be corrected; Ray would put its own words around a raised one."""
+    """An actor. It returns the errors that can be corrected; Ray would wrap a raised error in its own words."""
 
     def __init__(self, job: Job) -> None:
         self._scorer = _call(Scorer, job)
@@ -48,7 +48,7 @@ class Worker:
 
 
 def _call(function: Callable[[Any], Any], argument: Any) -> Any:
-    """Return what a function returns, or a `Refusal` in place of an error that can be corrected."""
+    """Return what a function returns, or a `Refusal` for an error that can be corrected."""
     try:
         return function(argument)
     except Exception as error:
@@ -80,8 +80,8 @@ def connected(actors: int | None) -> Iterator[int]:
 def score(job: Job, parts: Sequence[Part], actors: int) -> Iterator[dict[str, int]]:
     """Do the parts; yield the counts of each when it is done.
 
-    Each part is a block of its own, so that a lost actor costs the part that it was at. Ray starts the actor again and
-    repeats the part, without end; `attempt` ends that. Only descriptions are blocks: an actor streams the rows of its
+    Each part is a block of its own, so a lost actor costs only the part in progress. Ray restarts the actor and repeats
+    the part forever; `attempt` limits the attempts. Only descriptions are blocks: an actor streams the rows of its
     part from file to file.
     """
     logging.getLogger("ray.data").setLevel(logging.ERROR)

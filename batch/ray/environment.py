@@ -25,11 +25,11 @@ def check_cluster() -> None:
 
 
 def protect() -> None:
-    """Let a cluster that is started here accept nothing without a token of its own.
+    """Make a cluster that is started here accept nothing without a token of its own.
 
-    Its ports are open to the network, and what is sent to them is run.
+    Its ports are open to the network, and it runs what is sent to them.
     """
-    # Otherwise Ray writes to stderr that an actor cannot be restarted without this process, for each actor.
+    # Otherwise Ray writes a line to stderr for each actor: it cannot be restarted without this process.
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     if "RAY_ADDRESS" not in os.environ and "RAY_AUTH_MODE" not in os.environ:
         os.environ["RAY_AUTH_MODE"] = "token"

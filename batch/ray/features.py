@@ -11,7 +11,7 @@ from pyarrow import types
 from ..errors import ServiceError
 from ..model import Model
 
-# Types that Arrow cannot select rows of yet, and what they are read as. Polars writes such strings.
+# Types that Arrow cannot select rows of yet, and what they are read as. Polars writes strings as views.
 WITHOUT_VIEWS = {pyarrow.string_view(): pyarrow.string(), pyarrow.binary_view(): pyarrow.binary()}
 
 
@@ -35,7 +35,7 @@ class Feature:
 
 
 def find_features(model: Model, schema: Any, given: Sequence[str]) -> list[Feature]:
-    """Return the columns of each input: those that were `given` in the order of the inputs, or those with their names.
+    """Return the columns of each input: those `given` in the order of the inputs, or those named as the inputs.
 
     Raises:
         ColumnsRefused: a column does not exist or cannot hold the values of its input.
@@ -58,7 +58,7 @@ def find_features(model: Model, schema: Any, given: Sequence[str]) -> list[Featu
 
 
 def find_field(schema: Any, name: str, option: str = "", fix: str = "") -> Any:
-    """Return the field of a name; raise `ColumnsRefused` unless one column has it, and no other."""
+    """Return the field of a name; raise `ColumnsRefused` unless exactly one column has it."""
     if name not in schema.names:
         raise ColumnsRefused(f"{option}no column is called {name!r}: there are {', '.join(schema.names)}{fix}")
     if (count := schema.names.count(name)) > 1:

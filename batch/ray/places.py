@@ -14,7 +14,7 @@ from pyarrow import fs
 from ..errors import ServiceError
 
 FAILED, TEMPORARY = "_failed", "_temporary"  # readers of Parquet folders ignore names that begin with _
-ATTEMPTS = 5  # at a part whose process is lost
+ATTEMPTS = 5  # at a part whose processes are lost
 
 
 class PlaceRefused(ServiceError):
@@ -60,11 +60,11 @@ class Place:
             raise PlaceRefused(f"{self.path}: the name of a file in it is not UTF-8") from None
 
     def contains(self, other: "Place") -> bool:
-        """Whether the other place is this one, or is in it."""
+        """Return whether the other place is this one, or is in it."""
         return self.system == other.system and f"{other.path}/".startswith(f"{self.path.rstrip('/')}/")
 
     def check_name(self) -> None:
-        """Raise `PlaceRefused` unless a local folder can get this name: nothing has it, or an empty folder."""
+        """Raise `PlaceRefused` unless a local folder can get this name: nothing has it, or only an empty folder."""
         if os.path.ismount(self.path):
             raise PlaceRefused(f"{self.path} is a mount point, which no folder can replace; name a folder in it")
         if self.exists and (self.info.is_file or os.listdir(self.path)):
@@ -80,7 +80,7 @@ class Place:
 def open_place(address: str) -> Place:
     """Return the place that an address names: a local path, `s3://...`, `gs://...`, or another that pyarrow knows.
 
-    Local paths are without links, so that a folder is known by one name, and the last one can be given to it.
+    Links in a local path are resolved: a folder then has one name, and a finished output can be renamed to it.
     """
     try:
         address.encode()
@@ -104,7 +104,7 @@ def _system(uri: str) -> Any:
 
 
 class PartCrashes(ServiceError):
-    """Something in a part ends each process that is at it."""
+    """Something in a part ends each process that works on it."""
 
 
 @contextmanager
@@ -112,7 +112,7 @@ def attempt(folder: Place, name: str) -> Iterator[None]:
     """Count the attempts at a file: a mark stays in the folder if the process ends before the block does.
 
     Raises:
-        PartCrashes: there have been `ATTEMPTS` of them.
+        PartCrashes: there are marks of `ATTEMPTS` earlier attempts.
     """
     marks = folder / TEMPORARY
     earlier = [info for info in marks.files() if info.base_name.startswith(f"{name}.")]
@@ -130,8 +130,8 @@ def attempt(folder: Place, name: str) -> Iterator[None]:
 def complete_file(folder: Place, name: str) -> Iterator[Any]:
     """Yield a file to write; it gets its name in the folder if the block succeeds.
 
-    Object stores keep a file that is closed early, so the file has another name until then. Two processes may write
-    the same file: each has a name of its own for it, and both write the same bytes.
+    Object stores keep a file that is closed early, so the file has another name until it is complete. Two processes may
+    write the same file: each has a name of its own for it, and both write the same bytes.
     """
     temporary = folder / TEMPORARY / f"{uuid.uuid4().hex}-{os.path.basename(name)}"
     with folder.system.open_output_stream(temporary.path) as file:

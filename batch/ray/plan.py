@@ -81,7 +81,7 @@ def unreadable(path: str, error: Exception) -> PlaceRefused:
 
 
 def _data_files(source: Place) -> list[Any]:
-    """Return the Parquet files in a folder; those that begin with _ or . are not data, others are named."""
+    """Return the Parquet files in a folder, without names that begin with _ or .; other files are logged."""
     inside = {each.path[len(source.path) + 1 :]: each for each in source.files()}
     shown = {name: each for name, each in inside.items() if not any(part[0] in "_." for part in name.split("/"))}
     if others := [name for name in shown if not name.lower().endswith(ENDS)]:
@@ -102,7 +102,7 @@ def _footer(source: Place, info: Any) -> tuple[Any, list[int]]:
 
 
 def _split(source: Place, info: Any, rows: Sequence[int], part_rows: int, number: int) -> Iterator[Part]:
-    """Yield the parts of a file: as many of its row groups as hold `part_rows` rows, and at least one."""
+    """Yield the parts of a file: row groups that hold at least `part_rows` rows; the last part has the rest."""
     file = info.path[len(source.path) + 1 :] or info.base_name
     first_group = first_row = count = 0
     for group, size in enumerate(rows):

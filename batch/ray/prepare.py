@@ -1,4 +1,4 @@
-"""What a run does, worked out and checked before anything is written: input, columns, model and output fit together."""
+"""Plan a run, and check that input, columns, model and output fit together before anything is written."""
 
 from collections.abc import Sequence
 from typing import Any

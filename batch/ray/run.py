@@ -24,10 +24,10 @@ class OutputRefused(ServiceError):
 
 @dataclass(frozen=True)
 class Run:
-    """A run whose input, model and options fit together; `plan` is what a run must have in common to continue it."""
+    """A run whose input, model and options fit together; only a run with the same `plan` continues it."""
 
     job: Job
-    output: Place  # the folder as it is called when it is complete; the actors write to `job.output`
+    output: Place  # the folder under its final name; the actors write to `job.output`
     plan: dict[str, Any]
     parts: Sequence[Part]
 
@@ -63,7 +63,7 @@ class Run:
         return {part.number: found for part, found in zip(self.parts, counts, strict=True) if found}
 
     def finish(self, counts: Counts) -> None:
-        """Say that the output is complete. On a local disk the folder gets its name only now."""
+        """Mark the output as complete. On a local disk the folder gets its name only now."""
         if (found := sum(counts.values())) != (planned := sum(part.rows for part in self.parts)):
             raise OutputRefused(f"{found:,} of {planned:,} rows are done or failed; run the same command again")
         with complete_file(self.job.output, SUCCESS) as file:
@@ -88,7 +88,7 @@ class Run:
                 metadata = parquet.read_metadata(file)
         except FileNotFoundError:
             return None
-        except pyarrow.ArrowInvalid:  # no Parquet file: written again
+        except pyarrow.ArrowInvalid:  # not a Parquet file: written again
             return None
         return {"done": metadata.num_rows, "failed": part.rows - metadata.num_rows}
 
@@ -102,12 +102,12 @@ def make_plan(job: Job, options: dict[str, Any], parts: Sequence[Part]) -> dict[
 
 
 def _is_free(folder: Place) -> bool:
-    """Return whether nothing is in a folder but empty folders, and a plan that was not written to its end."""
+    """Return whether a folder holds nothing but empty folders and plans that were not completely written."""
     return not folder.info.is_file and all(file.path.endswith(f"-{PLAN}") for file in folder.files())
 
 
 def _read_json(place: Place) -> dict[str, Any]:
-    """Return the object that a file holds; an empty one if it is of another program, as Spark's _SUCCESS."""
+    """Return the object that a file holds; an empty one if the file is another program's, such as Spark's _SUCCESS."""
     with place.system.open_input_stream(place.path) as file:
         try:
             found = json.loads(file.read())

@@ -53,7 +53,7 @@ class Scorer:
         part, done, failed, write_failed = Part(**row), 0, 0, None
         with ExitStack() as stack:
             stack.enter_context(attempt(self.job.output, part.name))
-            # The last file to be opened is the first that is complete: a part is done when this one has its name.
+            # This file is opened first, so it is completed last: the part is done when this file has its name.
             write_done = self._open(stack, part.name, self.tables.done_schema)
             for first_row, chunk in self._batches(part):
                 answers = self.tables.empty(chunk.num_rows)

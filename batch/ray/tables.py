@@ -12,7 +12,7 @@ from ..model import Model
 from .features import ColumnsRefused, Feature
 from .values import as_texts
 
-# Every row is known by its file, a path below the input, and by its number in the file, from 0.
+# Every row is identified by its file, a path below the input, and by its number in the file, from 0.
 PLACE = [pyarrow.field("file", pyarrow.string()), pyarrow.field("row", pyarrow.int64())]
 REASON = [pyarrow.field("values", pyarrow.string()), pyarrow.field("reason", pyarrow.string())]
 

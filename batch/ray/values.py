@@ -71,8 +71,8 @@ def _read_values(column: Any, feature: Feature) -> Checked:
 def wrong_lengths(chunk: Any, features: Sequence[Feature]) -> dict[int, str]:
     """Return why rows have a list of another length than its input takes, by their numbers.
 
-    With one input the predictor sees it. With several, the lists of a row follow each other in its text: one that is
-    too long could fill up one that is too short.
+    With one input the predictor finds the wrong length. With several, the lists of a row follow each other in its text:
+    one that is too long could fill up one that is too short.
     """
     found: dict[int, str] = {}
     for feature in features if len(features) > 1 else ():

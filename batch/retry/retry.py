@@ -1,4 +1,4 @@
-"""Which errors of a database a second try may get past, and the waiting between the tries."""
+"""Which errors of a database are transient, and the waiting between the tries."""
 
 import logging
 import sqlite3
@@ -22,7 +22,7 @@ TRANSIENT |= {1180, 3032, 3100, 3101, 3169}
 
 
 class RetrySettings(BaseSettings):
-    """How long a transaction waits for a database that is away, in seconds."""
+    """How long a transaction waits for a database that is unavailable, in seconds."""
 
     model_config = FROM_ENVIRONMENT
 
@@ -39,7 +39,7 @@ def is_transient(error: BaseException) -> bool:
 
 
 def retrying(sleep: Callable[[float], None] = time.sleep, seconds: float | None = None) -> Retrying:
-    """Call a transaction again after a deadlock, a lock wait or a lost connection.
+    """Return a `Retrying` that calls a transaction again after a deadlock, a lock wait or a lost connection.
 
     `seconds` (None: the setting) limits the waiting between calls and not the calls, so a long transaction gets a
     second try too.

@@ -13,7 +13,7 @@ from ..tables import Item, State
 
 # For rows by time and by model version.
 Index("items_scope", Item.state, Item.model_version, Item.created_at, Item.id)
-created = sa.type_coerce(Item.created_at, sa.String)  # SQLite keeps times as text, and compares them so
+created = sa.type_coerce(Item.created_at, sa.String)  # SQLite keeps and compares times as text
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,9 @@ class LimitedPart(Part):
 
 
 class ScopedRows(Rows):
-    """Those of `rows` that belong to a scope, or with `rescored` (a version) those that another model has predicted.
+    """Those of `rows` that belong to a scope, or with `rescored` (a version) those that an older model has predicted.
 
-    These are rows of older models; with `newer_too`, of every other one.
+    With `newer_too`, `rescored` means those of every other model.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class ScopedRows(Rows):
         return LimitedPart(part.state, part.where, part=part, rows=self)
 
     def set_tried(self, rows: int) -> None:
-        """Take the number of rows tried so far: a hook of the run."""
+        """Store the number of rows tried so far: a hook of the run."""
         self.tried = rows
 
     def count(self, connection: Connection) -> int:

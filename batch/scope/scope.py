@@ -23,7 +23,7 @@ class DeadlineReached(Stopped):
 
 @dataclass(frozen=True)
 class Scope:
-    """Rows created in [`since`, `until`), at most `max_rows`: those that wait, or `rescore`, those of an older model.
+    """Rows created in [`since`, `until`), up to `max_rows`: those that wait, or with `rescore` those of an older model.
 
     With `to`, the model version of the run, `rescore` means those of every other model.
     Times are UTC, as `MOMENT`; `deadline` is the longest time of the run in seconds.
@@ -60,7 +60,7 @@ class Scope:
 
 
 class Deadline:
-    """A hook that ends a run after so many seconds from now on."""
+    """A hook that ends a run once `seconds` have passed since the hook was made."""
 
     def __init__(self, seconds: float) -> None:
         self._end = time.monotonic() + seconds
@@ -75,7 +75,7 @@ def moment(text: str) -> str:
     """Read an ISO date or time, in UTC unless it names another zone.
 
     Raises:
-        BadScope: it is neither, or has fractions of a second, which the table does not keep.
+        BadScope: it is neither, is outside UTC's years, or has fractions of a second, which the table does not keep.
     """
     try:
         time = datetime.fromisoformat(text)

@@ -1,6 +1,6 @@
-"""Add rows: those of a CSV file, or Iris-like ones, of which the same seed gives the same.
+"""Add rows: those of a CSV file, or Iris-like rows. The same seed gives the same rows.
 
-A load that ends early names itself; with --resume it goes on behind the rows that are stored.
+A load that ends early prints its name; with --resume it continues after the rows that are stored.
 """
 
 from collections.abc import Iterable, Sequence

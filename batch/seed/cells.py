@@ -21,7 +21,7 @@ class Column:
         return self.names[0]
 
     def read(self, cell: str, decimal: str = ".") -> Any:
-        """Return the value of a cell; raise `ValueError` if it is none. The model's own limits are checked later."""
+        """Return the value of a cell; raise `ValueError` if it holds none. The model's own limits are checked later."""
         if self.kind is str:
             return cell
         if self.missing and not cell.strip():

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class NewRow(NamedTuple):
-    """A row to add, and the owner's key of it."""
+    """A row to add, and its owner's key."""
 
     values: list[Any]
     key: str | None = None
@@ -45,7 +45,7 @@ def read(
 
     Raises:
         FormUnclear: the names are not those of the model's columns, or the file can be read in two ways.
-        BadLine: a line cannot be read or is not such a row; the chunks before it have been yielded.
+        BadLine: a line cannot be read or is not a row of the model; the chunks before it have been yielded.
     """
     decoded = _Decoded(lines)
     reader, names, decimal = _opened(decoded, form or Form(), columns)

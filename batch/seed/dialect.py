@@ -22,7 +22,7 @@ class FormUnclear(ServiceError):
 
 @dataclass(frozen=True)
 class Form:
-    """What the options say about a file; None is found out."""
+    """What the options say about a file; None means that its lines decide."""
 
     delimiter: str | None = None
     decimal: str | None = None
@@ -38,7 +38,7 @@ def read_lines(lines: Iterable[str], form: Form, columns: Sequence[Column]) -> t
     lines = iter(lines)
     head = list(islice(lines, SAMPLE_LINES))
     delimiter = form.delimiter
-    if head and (said := re.fullmatch(r"sep=(.)\r?\n?", head[0])):  # a line of Excel, for Excel
+    if head and (said := re.fullmatch(r"sep=(.)\r?\n?", head[0])):  # Excel writes this line for itself
         delimiter, head[0] = delimiter or said[1], "\n"
     delimiter = delimiter or _delimiter(head, columns)
     sample = list(_rows(head, delimiter))
@@ -49,13 +49,13 @@ def read_lines(lines: Iterable[str], form: Form, columns: Sequence[Column]) -> t
 
 
 def is_numbered(names: Sequence[str], first: int = 0) -> bool:
-    """Return whether the names count up from `first`, as those of pandas do from 0. An index has no name."""
+    """Return whether the names count up from `first`, as those of pandas do from 0. An index has an empty name."""
     given = names[names[:1] == [""] :]
     return len(given) > 0 and list(given) == [str(number) for number in range(first, first + len(given))]
 
 
 def _rows(lines: Iterable[str], delimiter: str) -> Iterator[list[str]]:
-    """Yield the lines that can be read; the others are named when the whole file is read."""
+    """Yield the lines up to the first that cannot be read, which is named when the whole file is read."""
     reader = csv.reader(lines, delimiter=delimiter)
     try:
         yield from filter(None, reader)

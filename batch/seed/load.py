@@ -1,4 +1,4 @@
-"""A load that goes on where an earlier one ended: its place is stored with each chunk, in the same transaction."""
+"""A load that continues where an earlier one ended: its place is stored with each chunk, in the same transaction."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -49,7 +49,7 @@ def open_load(engine: Engine, name: str, resumed: bool = False) -> int:
 
 
 def skip(chunks: Iterable[Sequence[Row]], rows: int) -> Iterator[Sequence[Row]]:
-    """Yield the rows behind the first `rows` ones."""
+    """Yield the rows after the first `rows` ones."""
     for chunk in chunks:
         if rows < len(chunk):
             yield chunk[rows:]
@@ -59,7 +59,7 @@ def skip(chunks: Iterable[Sequence[Row]], rows: int) -> Iterator[Sequence[Row]]:
 def add_chunk(engine: Engine, name: str, place: int, rows: Sequence[Row], add: Callable[..., Any]) -> None:
     """Store the rows that follow the first `place` ones of a load, unless they are stored already.
 
-    They are, if the connection was lost after the commit and before its answer.
+    They are stored already if the connection was lost after the commit and before its answer.
 
     Raises:
         LoadBusy: the load is at another place.
@@ -70,7 +70,7 @@ def add_chunk(engine: Engine, name: str, place: int, rows: Sequence[Row], add: C
         if done == place + len(rows):
             return
         if done != place:
-            raise LoadBusy(f"the load {name} is at row {done:,}, this program at {place:,}: another one works on it")
+            raise LoadBusy(f"the load {name} is at row {done:,}, this program at {place:,}: another program uses it")
         add(connection, rows)
         connection.execute(update(LoadPlace).where(LoadPlace.name == name).values(rows_done=place + len(rows)))
 
@@ -81,7 +81,7 @@ def add_rows(connection: Any, rows: Sequence[Row]) -> None:
 
 
 def new_name(file: Path | None) -> str:
-    """Return a name for a load that no other one has."""
+    """Return a name that no other load has."""
     source = "rows" if file is None else "stdin" if str(file) == "-" else file.name
     plain = re.sub(r"[^\w.-]+", "_", source.encode("ascii", "replace").decode())  # a word in a shell
     return f"{plain[:200]}-{uuid4().hex[:8]}"
@@ -98,7 +98,7 @@ class Load:
         self.complete, self.note = False, ""
 
     def rest(self, chunks: Iterable[Sequence[Row]]) -> Iterator[Sequence[Row]]:
-        """Yield the rows behind those that are stored."""
+        """Yield the rows after those that are stored."""
         return skip(chunks, self._before)
 
     def add(self, chunk: Sequence[Row]) -> None:
@@ -108,5 +108,5 @@ class Load:
 
     def __str__(self) -> str:
         where = self._engine.url.render_as_string(hide_password=True)
-        more = f"; to go on behind them: --resume {self._name}" if self._place and not self.complete else ""
+        more = f"; to continue after them: --resume {self._name}" if self._place and not self.complete else ""
         return f"{self._place - self._before:,} rows added to {where}{self.note}{more}"

@@ -1,4 +1,4 @@
-"""A file, or stdin, as text: unpacked by its content, decoded by its byte order mark, as UTF-8, or as it is told."""
+"""A file or stdin as text: unpacked by its content, decoded by its byte order mark, as UTF-8, or as an option says."""
 
 import bz2
 import codecs
@@ -24,7 +24,7 @@ OTHERS |= {
     b"\x1f\x9d": "packed with compress",
 }
 OTHERS |= {b"\x1f\x8b": "packed twice", b"%PDF": "a PDF file", b"ARROW1": "an Arrow file", b"ORC": "an ORC file"}
-TAR = slice(257, 262)  # where an archive of tar says what it is
+TAR = slice(257, 262)  # where a tar archive says what it is
 MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32"}
 MARKS |= {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
@@ -38,7 +38,7 @@ def open_text(path: Path, encoding: str | None = None) -> Iterator[TextIO]:
     """Open a file, or stdin for `-`; bytes that are not of the encoding raise `UnicodeDecodeError` when they are read.
 
     Raises:
-        SourceRefused: it is an archive or another kind of file, or the encoding is not known.
+        SourceRefused: it is damaged, an archive or another kind of file, or the encoding is not known.
     """
     with ExitStack() as stack:
         raw: Any = sys.stdin.buffer if str(path) == "-" else stack.enter_context(path.open("rb"))

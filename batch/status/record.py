@@ -22,7 +22,7 @@ HEARTBEAT_SECONDS = 5
 
 @contextmanager
 def record(runner: Runner) -> Iterator[None]:
-    """Keep a run's row in the table while the context lasts; the end of the context is the outcome of the run."""
+    """Keep a run's row in the table while the context lasts; how the context ends is the outcome of the run."""
     row = _Row(runner)
     runner.hooks.append(row.heartbeat)
     error: BaseException | None = None
@@ -42,7 +42,7 @@ class _Row:
         self._id = runner.retry(self._insert)
 
     def heartbeat(self, _: int) -> None:
-        """Write every few seconds that the run lives; what fails is written the next time."""
+        """Write every few seconds that the run is alive. An error is logged; the next heartbeat writes everything."""
         runner, now = self._runner, time.monotonic()
         if now - self._last_heartbeat < HEARTBEAT_SECONDS:
             return
@@ -55,7 +55,7 @@ class _Row:
             log.warning("the heartbeat of this run is not recorded: %s", error.orig)
 
     def close(self, outcome: Outcome) -> None:
-        """Write how the run ended; if the database is away, log it instead."""
+        """Write how the run ended; if that fails, log the outcome instead."""
         try:
             self._update(outcome=outcome, finished_at=func.now())
         except DBAPIError as lost:

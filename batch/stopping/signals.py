@@ -29,7 +29,7 @@ class Stop:
         self._requested = Signalled(number)
 
     def __call__(self, rows: int = 0) -> None:
-        """Raise `Signalled` once a stop was requested."""
+        """Raise `Signalled` if a stop was requested."""
         if self._requested:
             raise self._requested
 
@@ -38,7 +38,7 @@ class Stop:
 def stop_on_signals(runner: Runner) -> Iterator[None]:
     """Let SIGTERM and Ctrl-C request a stop; end the block wherever it is if that takes SECONDS_TO_STOP.
 
-    An exception from a signal handler may be raised between the begin of a transaction and the `with` that ends it.
+    An exception from a signal handler may be raised between the start of a transaction and the `with` that ends it.
     The transaction would stay open, with SQLite's file locked. So the handler raises only as a last resort.
     """
     stop = Stop()
@@ -53,6 +53,6 @@ def stop_on_signals(runner: Runner) -> Iterator[None]:
     try:
         yield
     finally:
-        signal.alarm(0)  # the interpreter's own end must not be cut off: the exit code would change
+        signal.alarm(0)  # the interpreter's shutdown must not be cut off: the exit code would change
         for number, handler in previous.items():
             signal.signal(number, handler)

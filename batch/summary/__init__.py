@@ -1,6 +1,6 @@
 """The summary of a run with its speed and with what was left, in words or as JSON: `--json`.
 
-Protects from: programs that must read words; a run that ended early and does not say how many rows it tried.
+Protects from: programs that must parse words; a run that ended early and does not say how many rows it tried.
 Costs: one option.
 Instead: the line that the root prints, the exit code, and SELECT COUNT(*) ... GROUP BY state.
 Remove: delete this folder and the lines that end with "# optional: summary"

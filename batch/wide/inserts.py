@@ -21,7 +21,7 @@ class RowTooLarge(ServiceError):
 def fit_inserts(add: Callable[..., Any]) -> Callable[..., Any]:
     """Return `add`, which inserts rows (values, key), with statements that `max_allowed_packet` allows.
 
-    SQLite has no such limit. The returned function raises `RowTooLarge`.
+    SQLite has no such limit. The returned function raises `RowTooLarge` for a row that no statement can hold.
     """
 
     def add_fitting(connection: Connection, rows: Sequence[tuple[Any, str | None]], *more: Any) -> Any:
@@ -39,7 +39,7 @@ def fit_inserts(add: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _pymysql_stops_at(limit: int) -> Callable[..., None]:
-    """Return a listener that tells PyMySQL, whose executemany joins rows, at how many bytes to begin a statement."""
+    """Return a listener that tells PyMySQL, whose executemany joins rows, how many bytes a statement may have."""
 
     def before_cursor_execute(connection: Connection, cursor: Any, *_: Any) -> None:
         cursor.max_stmt_length = limit

@@ -1,4 +1,4 @@
-"""Keep the probabilities of the likeliest labels alone."""
+"""Keep only the probabilities of the likeliest labels."""
 
 from dataclasses import replace
 from heapq import nlargest
@@ -10,15 +10,15 @@ from pydantic_core import to_json
 from ..errors import ServiceError
 from ..runner import Runner
 
-Top = Annotated[int | None, typer.Option(min=1, help="Store the probabilities of so many labels, the likeliest.")]
+Top = Annotated[int | None, typer.Option(min=1, help="Store the probabilities of only this many likeliest labels.")]
 
 
 class TopRefused(ServiceError):
-    """The model has no labels to choose from."""
+    """The model has no labels to choose from, or has a label twice."""
 
 
 def keep_top(runner: Runner, top: int | None) -> None:
-    """Let a prediction be an object of the `top` likeliest labels with their probabilities; None keeps the list."""
+    """Make each prediction an object of the `top` likeliest labels with their probabilities; None keeps the list."""
     labels = runner.model.model.labels
     if top is None:
         return

@@ -7,7 +7,7 @@ from .readme import TEMPLATES
 WORDS = {
     "from .flowers import flowers\n": "",
     "from .flowers import CHUNK_ROWS": "from .samples import CHUNK_ROWS",
-    "Iris-like ones, of which the same seed gives the same.": "golden rows of the model, drawn with repetition.",
+    "Iris-like rows. The same seed gives the same rows.": "golden rows of the model, drawn with repetition.",
     "Iris-like rows to add.": "Golden rows of the model to add.",
     "([(row, None) for row in chunk] for chunk in flowers(rows or 0, seed or 0))": "(\n            "
     "[(row, None) for row in chunk] for chunk in samples(settings, rows or 0, seed or 0)\n        )",

@@ -4,7 +4,7 @@
 
 A kill is SIGKILL for a runner that is connected, in most cases with claimed rows; a new runner replaces it. The
 database server is killed once, half-way. The exit code is 1 if a row has no prediction, was written twice, or differs
-from a direct run of the model, or if a runner that was not killed ended with another exit code than 0.
+from a direct run of the model, or if a runner that was not killed ended with an exit code other than 0.
 """
 
 import argparse
@@ -53,7 +53,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Report:
-    """The result; `crashed` runners ended by themselves with another exit code than 0, or with a traceback."""
+    """The result; `crashed` runners ended by themselves with an exit code other than 0, or with a traceback."""
 
     rows: int
     kills: int
@@ -174,7 +174,7 @@ def work(fleet: Fleet, plan: Plan, engine: Engine) -> None:
 
 
 def run(plan: Plan, folder: Path) -> Report:
-    """Have all rows predicted in the course of the kills; logs and data go to `folder`."""
+    """Have all rows predicted during the kills; logs and data go to `folder`."""
     began = time.monotonic()
     with Fleet(folder, plan) as fleet:
         engine = fleet.start()

@@ -165,7 +165,7 @@ def test_the_api_and_an_export_go_on_from_their_cursor(engine: Engine, artifacts
     exported = run("export", engine, "-", "--since-cursor", first["next"])
     assert (len(exported.stdout.splitlines()), exported.stderr.splitlines()[0]) == (
         2,
-        f"--since-cursor {rest['next']} is what follows",
+        f"for what follows: --since-cursor {rest['next']}",
     )
 
 

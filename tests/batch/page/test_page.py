@@ -52,13 +52,13 @@ def url(sqlite, artifacts):
 
 @pytest.fixture
 def visit(browser, url):  # url, so that each page is closed before its server ends, which the browser would log
-    """Open the page; no script fails, no policy is broken, nothing is logged, sent, or asked of a stranger."""
+    """Open the page; no script fails, no policy is broken, nothing is logged, sent, or requested from another host."""
     contexts, faults = [], []
 
     def visit(url, **options):
         contexts.append(browser.new_context(**options))
         page = contexts[-1].new_page()
-        # What the browser itself logs of a refusal, which is no fault of the page.
+        # What the browser itself logs of a refusal, which is not a fault of the page.
         page.on("console", lambda said: "status of 503" in said.text or faults.append(said.text))
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("request", lambda asked: asked.url.startswith((url, "data:")) or faults.append(asked.url))

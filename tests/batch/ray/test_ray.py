@@ -66,7 +66,7 @@ def test_an_actor_that_is_killed_costs_its_part_alone(source, tmp_path, start_ra
     assert program.poll() == 0
     check(tmp_path / "out", expected)
     after = written(tmp_path / "out")
-    assert len(before.items() - after.items()) <= 1  # a part that was complete, and whose actor had not said so yet
+    assert len(before.items() - after.items()) <= 1  # a part that was complete, but not reported yet
 
 
 @pytest.mark.exhaustive
@@ -115,4 +115,4 @@ def test_a_node_that_is_killed_costs_its_parts_alone(source, tmp_path, start_nod
     assert program.poll() == 0
     check(tmp_path / "out", expected)
     after = written(tmp_path / "out")
-    assert len(before.items() - after.items()) <= 2  # parts that were complete, and whose actors had not said so yet
+    assert len(before.items() - after.items()) <= 2  # parts that were complete, but not reported yet

@@ -95,7 +95,7 @@ def test_a_chunk_whose_commit_was_not_answered_is_not_stored_twice(engine: Engin
     for _ in range(2):
         add_chunk(engine, "one", 0, chunk, add_rows)
     assert (open_load(engine, "one"), len(items(engine))) == (2, 2)
-    with pytest.raises(LoadBusy, match=r"^the load one is at row 2, this program at 1: another one works on it$"):
+    with pytest.raises(LoadBusy, match=r"^the load one is at row 2, this program at 1: another program uses it$"):
         add_chunk(engine, "one", 1, chunk, add_rows)
 
 
