@@ -1,4 +1,4 @@
-"""The endpoints: accept an image, and answer what became of its job."""
+"""The endpoints: accept an image, and return the state and result of its job."""
 
 import re
 import uuid
@@ -34,7 +34,7 @@ def job_queue(request: Request) -> JobQueue:
 
 
 async def read_image(request: Request) -> bytes:
-    """Return the request's raw body, unless an optional folder overrides this. Only the model finds out what it is."""
+    """Return the request's raw body, which only the model decodes. An optional folder may override this function."""
     image = bytearray()
     async for chunk in request.stream():  # FastAPI's own `max_body_size` does not name the limit in its 413
         image += chunk
@@ -98,7 +98,7 @@ async def health() -> Health:
 
 @router.get("/ready", responses=documented(RedisAway))
 async def ready(request: Request) -> Health:
-    """Answer while jobs can be accepted."""
+    """Answer while jobs can be accepted. Whether the queue is full is not checked."""
     for check in request.app.state.checks:
         await check()
     return Health()

@@ -1,4 +1,4 @@
-"""The proxy: it accepts an image, answers with a job id at once, and reports later what became of the job."""
+"""The proxy: it accepts an image, answers with a job id at once, and later returns the job's state and result."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -32,7 +32,7 @@ def create_app() -> FastAPI:
     app.state.queue = queue = JobQueue(settings)
     app.state.submit = app.state.submit_without_key = api.submit  # optional folders replace them
     app.state.checks = [lambda: queue.call(queue.redis.ping)]  # awaited by /ready; each may raise a ServiceError
-    app.state.contexts = []  # functions of the app that return an async context, which lasts while the app runs
+    app.state.contexts = []  # functions that take the app and return an async context, open while the app runs
     app.state.metrics = []  # functions that return more metrics; see telemetry/
     app.state.at_stop = []  # functions that are called when the server is told to stop; see server/
     app.include_router(api.router)

@@ -14,11 +14,11 @@ from .errors import RedisAway
 from .settings import Settings
 
 ERRORS = (RedisError, RedisClusterException, OSError)  # OSError: TimeoutError is one
-EXTRA_CONNECTIONS = 8  # of the proxy: for a subscription, and for what optional folders do beside the requests
+EXTRA_CONNECTIONS = 8  # of the proxy: for a subscription, and for other work of optional folders outside the requests
 
 
 def _explain(error: Exception) -> RedisAway:
-    text = str(error).partition(", with args beginning with")[0]  # of an unknown command; they may contain the password
+    text = str(error).partition(", with args beginning with")[0]  # the arguments may contain the password
     return RedisAway(f"Redis: not available ({type(error).__name__}: {text}), try again later")
 
 
@@ -34,7 +34,7 @@ def connect(settings: Settings, **options: Any) -> Any:
 
 
 def connect_async(settings: Settings) -> Any:
-    """Return a client for the proxy, with REDIS_CONNECTIONS connections at most besides EXTRA_CONNECTIONS."""
+    """Return a client for the proxy, with at most REDIS_CONNECTIONS + EXTRA_CONNECTIONS connections."""
     limits = {"max_connections": settings.redis_connections + EXTRA_CONNECTIONS, "socket_timeout": 2}
     make: Any = redis.asyncio.Redis.from_url
     make = connect_async_by_form  # optional: connections

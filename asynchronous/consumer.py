@@ -14,7 +14,7 @@ Entry = tuple[bytes, dict[bytes, bytes]]
 
 @dataclass(slots=True)
 class Claim:
-    """A claimed job, with its entry and its times in milliseconds. A job whose lease had lapsed comes alone."""
+    """A claimed job, with its entry and its times in milliseconds. A job whose lease had lapsed is claimed alone."""
 
     job_id: str
     entry: str
@@ -48,7 +48,7 @@ class Consumer:
         self.start: Callable[[list[Entry], bool], list[Claim]] = self._start  # an optional folder replaces it
 
     def run(self, step: str, *args: str | float | bytes, jobs: Sequence[str] = ()) -> Any:
-        """Run a step that touches no other keys than those of `jobs`, and those that all jobs share."""
+        """Run a step that touches only the keys of `jobs` and the keys that all jobs share."""
         return self.call(lambda: self._script(keys=self._keys.of_step(jobs), args=[step, *args]))
 
     def call(self, command: Callable[[], Any]) -> Any:
@@ -59,7 +59,7 @@ class Consumer:
             raise explain(error) from error
 
     def join(self, *, restarted: bool = False) -> None:
-        """Make the stream and its group, if they are not there."""
+        """Make the stream and its group, if they do not exist."""
         self.run("join", int(restarted))
 
     def claim(self, seconds: float, count: int) -> list[Claim]:
@@ -78,7 +78,7 @@ class Consumer:
     def find_lapsed(self) -> list[Entry]:
         """Return one entry whose lease has lapsed, if there is one; the step that starts its job claims it.
 
-        It runs alone: an image that kills its worker harms no other.
+        The job runs alone, so that an image that kills its worker harms no other job.
         """
         held = self.call(lambda: self.redis.xpending_range(*self.group, "-", "+", 1, idle=self._lease))
         if not held:
@@ -90,7 +90,7 @@ class Consumer:
         return found
 
     def _start(self, entries: list[Entry], lapsed: bool) -> list[Claim]:
-        """Start the jobs of these entries by what their records say, and return those that run."""
+        """Start those jobs of these entries whose records allow it, and return them."""
         found = [(fields[b"job_id"].decode(), entry.decode()) for entry, fields in entries]
         starts = self.run("start", self.name, int(lapsed), json.dumps(found), jobs=[job_id for job_id, _ in found])
         return [Claim(*found[place - 1], *start) for place, *start in starts]
@@ -111,7 +111,7 @@ class Consumer:
         self.run("finish", self.name, json.dumps(ended), jobs=[job.job_id for job in jobs])
 
     def release(self, reason: str, *, counted: bool) -> None:
-        """Release all jobs that this consumer has claimed; if not `counted`, this attempt is not one of the job's."""
+        """Release all jobs that this consumer has claimed; unless `counted`, this attempt does not count."""
         self.join()  # Redis may have been emptied
         held = self.read("0", 1000)
         pairs: list[Any] = [value for entry, fields in held for value in (entry, fields[b"job_id"].decode())]

@@ -11,7 +11,7 @@ if TYPE_CHECKING:  # the worker raises some of these errors, and does not need F
 
 
 class ServiceError(Exception):
-    """A subclass stands beside the code that raises it. Its docstring is its text in OpenAPI."""
+    """A subclass is defined beside the code that raises it. Its docstring is its text in OpenAPI."""
 
     status: ClassVar[int] = 400
     headers: ClassVar[Mapping[str, str]] = {}
@@ -27,7 +27,7 @@ class RedisAway(ServiceError):
     """Redis is not available; it may nevertheless have accepted the job."""
 
     status, headers = 503, {"Retry-After": "5"}
-    passes: ClassVar[bool] = True  # by itself, so that a later try may succeed
+    passes: ClassVar[bool] = True  # whether the error is transient: a later try may succeed
 
 
 class Problem(BaseModel):
@@ -43,7 +43,7 @@ def documented(*errors: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
 
 
 def add_handlers(app: "FastAPI") -> None:
-    """Answer each ServiceError, and FastAPI's own error, in the same form."""
+    """Answer each ServiceError, and FastAPI's validation error, in the same form."""
     from fastapi.exceptions import RequestValidationError
     from fastapi.responses import JSONResponse
 

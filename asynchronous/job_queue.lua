@@ -1,7 +1,7 @@
 -- Every change of a job's state. One run of this script is one step, which Redis runs atomically by its own clock.
--- keys.py puts the names in capitals before this text; after it, the optional folders' Lua files and a call of `run`.
--- A step touches only the keys that keys.py declares for it: record and image of its jobs, and what all jobs share.
--- A job runs if the consumer that holds its entry has noted it in RUNNING. Its record stays pending until the job ends.
+-- keys.py prepends the names in capitals, and appends the optional folders' Lua files and a call of `run`.
+-- A step touches only the keys that keys.py declares for it: record and image of each of its jobs, and the shared keys.
+-- A job runs if the consumer that holds its entry lists it in RUNNING. Its record stays pending until the job ends.
 
 local time = redis.call('TIME')
 local NOW = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -29,7 +29,7 @@ end
 local function record_of(id) return PREFIX .. id .. RECORD end
 local function image_of(id) return PREFIX .. id .. IMAGE end
 
-local entries, images = {}, {} -- of jobs that end in this step; deleted when it is over, with one command for all
+local entries, images = {}, {} -- of jobs that end in this step; deleted together at its end
 local accepted = false -- whether this step accepts a job
 
 -- Gives an open job its terminal state. Only an open job gets one, so a terminal state never changes.
@@ -38,7 +38,7 @@ local function finish(job, status, ...)
   if not job.keep_image then table.insert(images, image_of(job.id)) end
   local added = redis.call('HSET', record_of(job.id), 'status', status, 'finished_at', NOW, 'attempts', job.attempts, ...)
   if added == 3 + select('#', ...) / 2 then return redis.call('DEL', record_of(job.id)) end -- Redis had evicted it
-  -- A record is stored for JOB_LIFETIME + RESULT_LIFETIME, which is enough unless the first is the longer one.
+  -- A record is stored for JOB_LIFETIME + RESULT_LIFETIME: enough for a done job, but too long if the first is longer.
   if JOB_LIFETIME > RESULT_LIFETIME or status ~= 'done' then
     redis.call('PEXPIRE', record_of(job.id), RESULT_LIFETIME)
   end
@@ -84,7 +84,7 @@ local function leases_of(consumer, first, last)
   return held
 end
 
--- Makes a job of `image`, or of an image that is already stored. Further arguments are fields and values of its record.
+-- Accepts a job with `image`, or with an image already stored. Further arguments are fields and values of its record.
 local function accept(id, image, ...)
   local lifetime = JOB_LIFETIME + RESULT_LIFETIME
   local size, expires_at = image and #image or redis.call('STRLEN', image_of(id)), NOW + JOB_LIFETIME
@@ -119,7 +119,7 @@ function steps.submit(...)
   return answers
 end
 
--- Returns the record as a list of fields and values; what is added to the end of it counts.
+-- Returns the record as a list of fields and values; of a field that occurs twice, the last value counts.
 function steps.read(id)
   local job = open_job(id)
   local record = redis.call('HGETALL', record_of(id))
@@ -146,7 +146,7 @@ local function job_to_start(id, entry, consumer, lapsed)
   return job
 end
 
--- Starts jobs of new entries, or one whose lease has lapsed; takes a JSON list of {id, entry}. Returns {place in the list,
+-- Starts new entries' jobs, or one job with a lapsed lease; takes a JSON list of {id, entry}. Returns {place in the list,
 -- start, attempts, end of the lifetime} of those that run.
 function steps.start(consumer, lapsed, claimed)
   local ids, answer = {}, {}
@@ -166,7 +166,7 @@ function steps.finish(consumer, ended)
     local id, entry, expires_at, started_at, attempts = unpack(values, 1, 5)
     local job = {id = id, entry = entry, accepted_at = entry:match('%d+'), expires_at = expires_at, started_at = started_at,
       attempts = attempts}
-    -- A lease ends with its job. So the job is open, unless its lease has lapsed, and then its record tells.
+    -- A lease ends with its job. So a job whose lease is held is open; for any other job, its record is read.
     if not held[entry] then job = open_job(id) end
     if job and NOW >= job.expires_at then expire(job)
     elseif job then finish(job, values[6], 'started_at', job.started_at or started_at, unpack(values, 7)) end
@@ -196,7 +196,7 @@ function steps.join(restarted)
   if made.err and not made.err:find('BUSYGROUP') then return made end
   extend(QUEUE, JOB_LIFETIME + RESULT_LIFETIME)
   notify('joined', restarted == '1')
-  if not made.err then redis.call('DEL', RUNNING) end -- nobody holds anything in a new group
+  if not made.err then redis.call('DEL', RUNNING) end -- no consumer holds an entry in a new group
   for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', QUEUE, GROUP)) do
     local name, leases, idle = consumer[2], consumer[4], consumer[6]
     if leases == 0 and idle > CONSUMER_LIFETIME then
@@ -208,7 +208,7 @@ end
 
 local function run(step, ...)
   -- At maxmemory, a script may begin to write only with a command that can free memory, and may write anything
-  -- afterwards. Only new jobs need to be refused: all other steps lead to an emptier Redis.
+  -- afterwards. Only new jobs need to be refused: all other steps free memory in the end.
   if not step:find('^submit') and step ~= 'probe' then redis.call('XACK', QUEUE, GROUP, '0-0') end
   local answer = steps[step](...)
   if #entries > 0 then

@@ -32,7 +32,7 @@ class JobQueue:
         self.wait: Callable[[str, float], Awaitable[Job | None]] = self._wait_by_reading
 
     async def run(self, step: str, *args: str | bytes, jobs: Sequence[str] = (), keys: Sequence[str] = ()) -> Any:
-        """Run a step that touches no other keys than those of `jobs`, `keys`, and those that all jobs share."""
+        """Run a step that touches only the keys of `jobs`, the `keys`, and the keys that all jobs share."""
         return await self.call(lambda: self._script(keys=[*self.keys.of_step(jobs), *keys], args=[step, *args]))
 
     async def call(self, command: Callable[[], Awaitable[Any]]) -> Any:
@@ -44,7 +44,7 @@ class JobQueue:
             raise explain(error) from error
 
     async def submit(self, job_id: str, image: bytes, fields: str = "") -> str:
-        """Store image, record (`fields` for it are a JSON list) and place in the queue in one step, safe to repeat."""
+        """Store image, record (`fields` for it: a JSON list) and queue entry in one step, which is safe to repeat."""
         if await self.submit_step(job_id, image, fields) == b"full":
             raise QueueFull("queue: MAX_QUEUED_JOBS are in it, try again later")
         return job_id

@@ -9,7 +9,7 @@
 The stream has the name QUEUE. If that is not `jobs`, all other names begin with it: `cats:{job_id}_image`.
 The stream's length is the number of jobs queued or in flight. An entry in a consumer's pending list is a lease: when
 the consumer does not renew the lease, it lapses, and another consumer claims the job. Every change is one atomic run
-of `job_queue.lua`, which declares every key that it may touch.
+of `job_queue.lua`, and each run declares every key that it may touch.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +25,7 @@ CONSUMER_LIFETIME = 3600  # seconds that an idle consumer is kept
 
 
 class Keys:
-    """The names of one queue's keys, and of what optional folders add."""
+    """The names of one queue's keys, including those that optional folders add."""
 
     def __init__(self, settings: Settings) -> None:
         self.stream = settings.queue
@@ -35,7 +35,7 @@ class Keys:
         self._shared = [self.stream, self.running, *(self.name(key) for keys in parts for key in keys.values())]
 
     def name(self, key: str) -> str:
-        """Return the whole name of an optional folder's key; `_x` follows the name of the queue."""
+        """Return the full name of an optional folder's key; a key such as `_x` follows the name of the queue."""
         return (self.stream if key.startswith("_") else self.prefix) + key
 
     def image(self, job_id: str) -> str:
@@ -43,7 +43,7 @@ class Keys:
         return f"{self.prefix}{job_id}{IMAGE}"
 
     def of_step(self, job_ids: Sequence[str]) -> list[str]:
-        """Return all keys that a step may touch that changes these jobs."""
+        """Return all keys that a step on these jobs may touch."""
         return self._shared + [f"{self.prefix}{job_id}{part}" for job_id in job_ids for part in (RECORD, IMAGE)]
 
 

@@ -29,7 +29,7 @@ class Loop:
     def run(self, starts: int, burst: bool) -> None:
         """Work until the parent says stop; with `burst`, until no job is queued or in flight."""
         self._retry_until_redis_answers(lambda: self.queue.join(restarted=starts > 0), at_start=True)
-        if starts > 0:  # so many processes had this consumer's name before
+        if starts > 0:  # `starts` earlier processes had this consumer's name
             self._release("its worker process died", counted=True)
         while not self._stopping.value:
             if problem := next(filter(None, (obstacle() for obstacle in self.obstacles)), ""):
@@ -49,7 +49,7 @@ class Loop:
         self._release("its worker stopped", counted=False)  # an optional folder may have read more than it started
 
     def _wait_for(self, problem: str | RedisAway) -> None:
-        if str(problem) != self._warning:  # once
+        if str(problem) != self._warning:  # log each problem once
             log.warning("%s; waiting for it", problem)
         self._warning = str(problem)
         self.pause(_RETRY_SECONDS)
@@ -72,7 +72,7 @@ class Loop:
         self._retry_until_redis_answers(lambda: self.queue.release(reason, counted=counted))
 
     def _retry_until_redis_answers(self, call: Callable[[], None], at_start: bool = False) -> None:
-        """Repeat `call`, so that no result is lost. When the parent says stop, the jobs are left to their leases."""
+        """Repeat `call`, so that no result is lost. When the parent says stop, give up: the jobs' leases lapse."""
         while True:
             try:
                 return call()

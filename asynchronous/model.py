@@ -19,7 +19,7 @@ CHANNEL_OPTIONS = [
     ("grpc.max_receive_message_length", -1),
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.min_reconnect_backoff_ms", 1000),
-    ("grpc.enable_http_proxy", 0),  # a proxy in the environment, as Docker may set it, does not lead to a neighbour
+    ("grpc.enable_http_proxy", 0),  # a proxy in the environment, as Docker may set it, may not reach other containers
     ("grpc.use_local_subchannel_pool", 1),  # a new channel opens a new connection
     ("grpc.max_reconnect_backoff_ms", 1000),  # the default of two minutes would outlast the outage
 ]
@@ -81,5 +81,5 @@ class Model:
         if not len(labels) == len(probabilities) == len(images):
             raise PredictFailed(f"{len(labels)} labels for {len(images)} images")
         if not all(map(math.isfinite, probabilities)):
-            raise PredictFailed("a probability is not a number")  # JSON cannot express it
+            raise PredictFailed("a probability is not finite")  # JSON cannot express it
         return [Result(label.decode(), probability) for label, probability in zip(labels, probabilities, strict=True)]

@@ -18,7 +18,7 @@ class Job(BaseModel):
     status: Literal["pending", "running", "done", "failed", "expired", "cancelled"]
     accepted_at: datetime
     expires_at: datetime
-    attempts: int = Field(description="How often a worker has started it.")
+    attempts: int = Field(description="How many times a worker has started it.")
     started_at: datetime | None = Field(None, description="When a worker last started it.")
     finished_at: datetime | None = None
     label: str | None = None
@@ -34,7 +34,7 @@ class Job(BaseModel):
 
     @classmethod
     def of_record(cls, job_id: str, record: dict[str, Any]) -> Self:
-        """Return the job of a record in Redis."""
+        """Return the job that a record in Redis describes."""
         if record.get("status") == "pending" and "retry_reason" in record:
             record["reason"] = record["retry_reason"]
         return cls.model_validate({**record, "job_id": job_id})

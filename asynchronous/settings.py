@@ -8,9 +8,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 S = TypeVar("S", bound=BaseSettings)
 Seconds = Annotated[float, Field(ge=0.001, le=1e9)]  # Redis counts whole milliseconds
 _ADDRESSES = r"^((https://|dns://[^/\s,]*/)?[^/\s,]+:\d+(,|$))+$"
-QUEUE = "jobs"  # the default; its other keys have no prefix
+QUEUE = "jobs"  # the default; the other keys of this queue have no prefix
 _NAME = "[A-Za-z0-9][A-Za-z0-9_.-]*"
-_TAKEN = ".*_(running|ended|callbacks|undelivered|changed|letters|counters|positions|job|image|key)"  # of other keys
+_TAKEN = ".*_(running|ended|callbacks|undelivered|changed|letters|counters|positions|job|image|key)"  # by other keys
 
 
 class Settings(BaseSettings):

@@ -1,4 +1,4 @@
-"""The worker: runs WORKER_PROCESSES child processes, and stops them in good order."""
+"""The worker: runs WORKER_PROCESSES child processes, and shuts them down cleanly."""
 
 import argparse
 import ctypes
@@ -46,7 +46,7 @@ def run_child(settings: Settings, burst: bool, name: str, starts: int = 0) -> No
     from .supervision.child import show_life  # optional: supervision
     from .throughput.quick_start import start_quickly  # optional: throughput
 
-    load_settings()  # for its logging
+    load_settings()  # to set up this process's logging
     connect: Callable[..., Any] = open_channel
     connect = secure(connect, CHANNEL_OPTIONS)  # optional: tls
     connect = spread(connect)  # optional: spread

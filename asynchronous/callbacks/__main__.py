@@ -1,4 +1,4 @@
-"""Deliver the ends of jobs as signed webhooks; or list those that were given up, or schedule them again.
+"""Deliver the ends of jobs as signed webhooks; or list the deliveries that were given up, or schedule them again.
 
 python -m asynchronous.callbacks [list | retry JOB_ID... | retry --all]
 """
@@ -51,12 +51,12 @@ async def manage(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def main() -> None:
-    """Exit with 1 without Redis, or if a job cannot be scheduled again."""
+    """Exit with 1 if Redis is unavailable, or if a job cannot be scheduled again."""
     parser = argparse.ArgumentParser(
         prog="python -m asynchronous.callbacks", description=(__doc__ or "").partition("\n")[0]
     )
     commands = parser.add_subparsers(dest="command")
-    commands.add_parser("list", help="print each job that was given up as one line of JSON, oldest first")
+    commands.add_parser("list", help="print each undelivered job as one line of JSON, oldest first")
     again = commands.add_parser("retry", help="schedule them again").add_mutually_exclusive_group(required=True)
     again.add_argument("job_ids", nargs="*", default=[], metavar="JOB_ID")
     again.add_argument("--all", action="store_true")

@@ -19,7 +19,7 @@ from .webhook import Sender
 
 log = logging.getLogger(__name__)
 
-CONSUMER = "callbacks"  # one name for all programs: what a killed one has read, the next one reads again
+CONSUMER = "callbacks"  # the same for all programs, so that the next one reads again what a killed one has read
 IN_FLIGHT, IN_FLIGHT_OF_HOST = 256, 8
 PAUSE_SECONDS, BUSY_SECONDS, LONGEST_PAUSE = 0.2, 1.0, 1200
 
@@ -47,7 +47,7 @@ class Delivery:
     async def _repeat(self, work: Callable[[], Awaitable[None]]) -> None:
         warned = ""
         while not self._stopping.is_set():
-            if self._settings.heartbeat_file:  # old when the event loop hangs, not when Redis is away
+            if self._settings.heartbeat_file:  # stale if the event loop hangs, but not while Redis is unavailable
                 self._settings.heartbeat_file.touch()
             try:
                 await work()
@@ -94,7 +94,7 @@ class Delivery:
                 if not record:
                     raise Refused("its result's lifetime is over")
                 url = check_url(record[URL_FIELD], self._settings)
-                if self._of_host[url.host] >= IN_FLIGHT_OF_HOST:  # others must not wait for it
+                if self._of_host[url.host] >= IN_FLIGHT_OF_HOST:  # a slow host must not delay the others
                     await self._queue.run("callbacks_postpone", job_id, str(milliseconds(BUSY_SECONDS)))
                     return
                 status = await self._send(url, Job.of_record(job_id, record))
@@ -104,7 +104,7 @@ class Delivery:
                 reason, final = f"the answer was {status}", status == 410
             except Refused as error:
                 reason, final = str(error), not isinstance(error, NotListed)
-            except Exception as error:  # noqa: BLE001  whatever one receiver causes, the others' must be delivered
+            except Exception as error:  # noqa: BLE001  an error of one receiver must not stop the other deliveries
                 reason, final = f"{type(error).__name__}: {error}"[:300], False
             await self._fail(job_id, attempts, reason, final or attempts >= self._settings.callback_attempts)
 

@@ -5,7 +5,7 @@ local ends = {}
 
 on('ended', function(job, status) ends[#ends + 1], ends[#ends + 2] = job.id, status end)
 
--- A job that is made from a dead letter is delivered to where the dead letter's job was.
+-- A job that is made from a dead letter takes over the callback URL of the dead letter's job.
 on('accepted', function(record)
   for i = #record - 1, 1, -2 do
     local url = record[i] == 'replay_of' and redis.call('HGET', record_of(record[i + 1]), URL_FIELD)
@@ -17,8 +17,8 @@ on('accepted', function(record)
 end)
 
 -- Lengthens the lifetime of a stream and trims it: an entry is kept for `lifetime` at least, and twice as long at most.
--- Programs with longer lifetimes may share the stream. It lives twice as long as its entries need. So if this program
--- could lengthen that, what is older than twice its own lifetime has outlived every program's.
+-- Programs with longer lifetimes may share the stream. Its own lifetime is twice that of its entries. If this program
+-- could lengthen it, entries older than twice `lifetime` are older than any program needs.
 local function renew(stream, lifetime)
   if extend(stream, 2 * lifetime) then redis.call('XTRIM', stream, 'MINID', '~', NOW - 2 * lifetime) end
 end
@@ -54,7 +54,7 @@ function steps.callbacks_schedule(entry, ...)
   end
 end
 
--- Returns up to `count` jobs that are due; nobody else gets them for the time of a lease.
+-- Returns up to `count` jobs that are due; no other caller gets them for CALLBACK_LEASE.
 function steps.callbacks_due(count)
   local ids = redis.call('ZRANGEBYSCORE', CALLBACKS, '-inf', NOW, 'LIMIT', 0, count)
   for _, id in ipairs(ids) do redis.call('ZADD', CALLBACKS, 'XX', NOW + CALLBACK_LEASE, id) end

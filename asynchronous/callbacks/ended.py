@@ -1,7 +1,7 @@
 """What `ended.lua` keeps in Redis; `_x` follows the name of the queue.
 
     jobs_ended         stream: an entry for each step, {job_id: status}     JOB_LIFETIME + RESULT_LIFETIME, or twice
-    jobs_callbacks     sorted set: jobs to deliver, by the time when        until they are delivered or given up
+    jobs_callbacks     sorted set: jobs to deliver, by their due time       until they are delivered or given up
     jobs_undelivered   stream: jobs whose delivery was given up             UNDELIVERED_LIFETIME, or twice
 
 URL, attempts and the last error are fields of the job's record.
@@ -15,7 +15,7 @@ KEYS = {"ENDED_JOBS": "_ended", "CALLBACKS": "_callbacks", "UNDELIVERED": "_unde
 URL_FIELD = "callback_url"  # of the record
 GROUP = "callbacks"
 UNDELIVERED_LIFETIME = 86_400  # seconds
-LEASE = 60  # seconds after which a delivery that nobody reported is made again
+LEASE = 60  # seconds after which a delivery without a reported outcome is made again
 
 
 def constants() -> Mapping[str, object]:

@@ -45,7 +45,7 @@ class CallbackUrl:
 
 
 def add_callbacks(app: FastAPI) -> None:
-    """Accept the parameter."""
+    """Accept the parameter `callback_url`."""
     app.add_middleware(CallbackUrl, settings=read_environment(CallbackSettings))
     app.openapi = _with_parameter(app.openapi)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
 

@@ -21,12 +21,12 @@ class Refused(Exception):
 
 
 class NotListed(Refused):
-    """CALLBACK_HOSTS does not name the URL's host; the proxy, which accepted the URL, may know a new host first."""
+    """CALLBACK_HOSTS does not name the URL's host; the proxy may have accepted the URL by a newer list."""
 
 
 @dataclass(frozen=True)
 class Allowed:
-    """One entry of CALLBACK_HOSTS: `[https://]HOST[:PORT]`, where HOST may begin with `*.`"""
+    """One entry of CALLBACK_HOSTS: `[SCHEME://]HOST[:PORT]`, by default https; HOST may begin with `*.`"""
 
     scheme: str
     host: str
@@ -66,7 +66,7 @@ async def resolve(url: httpx.URL, settings: CallbackSettings) -> str:
 
     Raises:
         Refused: one of its addresses is not public, and CALLBACK_PRIVATE is not set.
-        OSError: the host is not known now.
+        OSError: the host's name cannot be resolved now.
     """
     port = url.port or _PORTS[url.scheme]
     found = await asyncio.get_running_loop().getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
@@ -78,7 +78,7 @@ async def resolve(url: httpx.URL, settings: CallbackSettings) -> str:
 
 
 def is_public(text: str) -> bool:
-    """Return whether this is an address of the Internet, and not one that contains or reaches another network's."""
+    """Return whether this is a public Internet address that neither contains nor leads to one of another network."""
     address = ipaddress.ip_address(text.partition("%")[0])
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
         address = address.ipv4_mapped

@@ -23,7 +23,7 @@ class CallbackSettings(BaseSettings):
 
 
 def _has_secrets(file: Path) -> Path:
-    """Return a file that holds at least one secret. It holds several while receivers change to a new one."""
+    """Return `file` if it holds at least one secret. It holds several while receivers change to a new one."""
     try:
         words = file.read_text().split()
         secrets = [base64.b64decode(word.removeprefix("whsec_"), validate=True) for word in words]
@@ -37,7 +37,7 @@ def _has_secrets(file: Path) -> Path:
 
 
 class DeliverySettings(CallbackSettings):
-    """Those of the program that delivers."""
+    """The settings of the program that delivers."""
 
     callback_secret_file: Annotated[Path, AfterValidator(_has_secrets)] | None = None  # the program needs it
     callback_timeout: float = Field(default=10, gt=0, le=30)

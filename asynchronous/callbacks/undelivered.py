@@ -5,7 +5,7 @@ from .ended import KEYS
 
 
 async def undelivered(queue: JobQueue) -> list[dict[str, str]]:
-    """Return them, oldest first, with `entry`, `job_id`, `attempts` and `reason`; may raise RedisAway."""
+    """Return these jobs, oldest first, with `entry`, `job_id`, `attempts` and `reason`; may raise RedisAway."""
     stream = queue.keys.name(KEYS["UNDELIVERED"])
     entries = await queue.call(lambda: queue.redis.xrange(stream))
     decoded = ({name.decode(): value.decode() for name, value in fields.items()} for _, fields in entries)
@@ -13,6 +13,6 @@ async def undelivered(queue: JobQueue) -> list[dict[str, str]]:
 
 
 async def retry(queue: JobQueue, letter: dict[str, str]) -> str:
-    """Schedule it again; return the job's id, or `gone`."""
+    """Schedule the delivery again; return the job's id, or `gone`."""
     answer = await queue.run("callbacks_retry", letter["entry"], letter["job_id"], jobs=[letter["job_id"]])
     return str(answer.decode())

@@ -1,4 +1,4 @@
-"""Send one signed webhook, as https://www.standardwebhooks.com says."""
+"""Send one signed webhook, as https://www.standardwebhooks.com specifies."""
 
 import json
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ class Sender:
             raise SystemExit("wrong settings: CALLBACK_SECRET_FILE: must name a file with whsec_ and base64")
         self._settings = settings
         self._webhooks = [Webhook(secret) for secret in settings.callback_secret_file.read_text().split()]
-        # Without the environment's proxies, and without redirects: both would lead around the checked address.
+        # Without the environment's proxies, and without redirects: both would bypass the checked address.
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
         self._client = httpx.AsyncClient(trust_env=False, timeout=settings.callback_timeout, limits=limits)
 

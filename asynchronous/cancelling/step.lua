@@ -1,4 +1,4 @@
--- Cancels a pending job. Returns its state before: only 'pending' was cancelled; '' is unknown.
+-- Cancels a pending job. Returns 'pending' if it cancelled the job, else the job's state, or '' for an unknown job.
 function steps.cancel(id)
   local job = open_job(id)
   if not job then return redis.call('HGET', record_of(id), 'status') or '' end

@@ -1,4 +1,4 @@
-"""What endangers accepted jobs, by Redis's own INFO: looked at once, when a program starts."""
+"""What endangers accepted jobs, according to Redis's own INFO. It is read once, when a program starts."""
 
 import logging
 import time
@@ -25,7 +25,7 @@ class CheckSettings(BaseSettings):
 
 
 def dangers(info: Mapping[str, Any], clock: float, replays: bool = True) -> Iterator[tuple[str, str]]:
-    """Yield what is wrong as a check's name and a text with the remedy; `clock`: this program's, less Redis's."""
+    """Yield each danger as a check's name and a text with the remedy; `clock`: seconds ahead of Redis's clock."""
     policy = str(info.get("maxmemory_policy", "noeviction"))
     if policy != "noeviction" and int(info.get("maxmemory", 0)):
         yield "eviction", f"maxmemory-policy is {policy}, which deletes accepted jobs: set it to noeviction"
@@ -43,7 +43,7 @@ def may_replay(client: Any) -> bool:
     """Return whether Redis's user `default` may write jobs, even if it is off.
 
     Redis reads its append-only file as this user. Most versions check its permissions again for each transaction, and
-    drop what it may not do. If Redis does not say, this returns True.
+    drop what it may not do. If Redis cannot tell, this returns True.
     """
     try:
         return client.acl_dryrun("default", "hset", "job_", "status", "pending") in (b"OK", "OK")
@@ -52,9 +52,9 @@ def may_replay(client: Any) -> bool:
 
 
 def look_at_redis(settings: Settings) -> dict[str, str]:
-    """Log what endangers accepted jobs, and return it; with STRICT_REDIS, end the program with it.
+    """Log each danger, and return the texts by check; with STRICT_REDIS, end the program if there is one.
 
-    A Redis that does not answer, or may not tell, is not examined. If it expects TLS, the program ends.
+    A Redis that does not answer, or refuses INFO, is not examined. If it expects TLS, the program ends.
     """
     try:
         client = connect(settings, socket_timeout=2, socket_connect_timeout=1)

@@ -1,4 +1,4 @@
-"""The metric that tells what endangers accepted jobs."""
+"""The metric that shows what endangers accepted jobs."""
 
 from collections.abc import Callable, Container, Iterable
 

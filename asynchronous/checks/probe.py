@@ -11,19 +11,19 @@ from .metrics import danger_metrics
 
 
 class Probe:
-    """Finds out what an operator must mend before a job is accepted that could not be done."""
+    """Finds what an operator must correct, before a job is accepted that could not be done."""
 
     def __init__(self, queue: JobQueue) -> None:
         self._run, self._has_succeeded = queue.run, False
 
     async def check(self) -> None:
-        """Return if a job could be accepted and done now; otherwise raise RedisAway."""
+        """Check that a job could be accepted and done now; otherwise raise RedisAway."""
         job_id = uuid.uuid4().hex
         await self._run("probe", job_id, jobs=[job_id])
         self._has_succeeded = True
 
     async def run(self, step: str, *args: str | bytes, **options: Any) -> Any:
-        """Run a step; before a job is submitted, check until it succeeds. The steps report later errors themselves."""
+        """Run a step. Until a check has succeeded, check before each submit; later, steps report errors themselves."""
         if step.startswith("submit") and not self._has_succeeded:
             await self.check()
         return await self._run(step, *args, **options)

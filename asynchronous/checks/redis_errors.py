@@ -9,10 +9,10 @@ from ..errors import RedisAway
 # Redis is busy, loading, full, demoted or failing over; it has no disk or no replicas to write to; it lost the script.
 _TRANSIENT = ["BUSY", "LOADING", "MASTERDOWN", "READONLY", "MISCONF", "NOREPLICAS", "OOM", "NOSCRIPT", "NOGROUP"]
 _TRANSIENT += ["UNBLOCKED", "TRYAGAIN", "CLUSTERDOWN"]
-_NO_MASTER = "^No master found for '[^']*'$"  # without the error of a Sentinel
+_NO_MASTER = "^No master found for '[^']*'$"  # the message names no error of a Sentinel
 _CLUSTER = "this Redis is a cluster: set REDIS_URL to redis+cluster://..., and QUEUE to a name in braces such as {jobs}"
 _OLD = "use Redis 7.0 or later, or Valkey"
-# By what Redis or redis-py says.
+# Patterns in the errors of Redis and redis-py, and what the operator must do.
 _REMEDIES = {
     "^WRONGTYPE": "another application has a key of this name: set QUEUE to another name",
     "^NOPERM|ACL failure in script|user executing the script can't": (

@@ -1,7 +1,7 @@
 -- Tries what a job needs.
 
--- Fails if this user may not run one of these commands on `key`. What precedes the key follows the command after a `|`.
--- It changes nothing, so it also tries what only workers do. Redis 6 and some other servers cannot tell.
+-- Fails if this user may not run one of these commands on `key`. Arguments before the key follow the command after `|`.
+-- `need` changes nothing, so it also checks what only workers do. Redis 6 and some other servers cannot tell.
 local function need(commands, key)
   if not redis.acl_check_cmd then return end
   for command in commands:gmatch('%S+') do
@@ -9,7 +9,7 @@ local function need(commands, key)
     for word in command:gmatch('[^|]+') do words[#words + 1] = word end
     local first, known, allowed = #words, false, false
     for i = 1, 5 do words[first + i] = key end
-    for _, count in ipairs({2, 1, 3, 4, 5}) do -- some servers fail unless the command takes so many arguments
+    for _, count in ipairs({2, 1, 3, 4, 5}) do -- some servers fail on a wrong number of arguments
       if not known then known, allowed = pcall(redis.acl_check_cmd, unpack(words, 1, first + count)) end
     end
     if not known then error({err = 'ERR unknown command ' .. command}) end

@@ -4,8 +4,8 @@
     redis+sentinel://[USER:PASSWORD@]HOST:PORT,.../MASTER/DB   the master of this name, as the Sentinels know it
     redis+cluster://[USER:PASSWORD@]HOST:PORT,...              the node that holds the queue; QUEUE must be in braces
 
-REDIS_PASSWORD_FILE replaces a password in the URL. `?ssl_ca_certs=FILE`, `ssl_certfile` and `ssl_keyfile` name an own
-CA and a client's certificate. `?ssl=true` turns on TLS in the last two. `sentinel_username` and `sentinel_password` are
+REDIS_PASSWORD_FILE replaces a password in the URL. `?ssl_ca_certs=FILE`, `ssl_certfile` and `ssl_keyfile` name your own
+CA and a client certificate. `?ssl=true` turns on TLS in the last two. `sentinel_username` and `sentinel_password` are
 for the Sentinels themselves.
 """
 

@@ -1,4 +1,4 @@
-"""Pools whose connections break when their Redis is demoted, and which use a broken connection last.
+"""Pools that close a connection when its Redis is demoted, and use a broken connection last.
 
 So the next connection may lead to the new master, and good connections are used while Redis refuses new ones.
 A connection that was reset while it was idle is replaced.
@@ -86,7 +86,7 @@ class HealingSentinelPool(_Healing, SentinelConnectionPool):
 
     async def disconnect(self, inuse_connections: bool = True) -> None:
         await super().disconnect(inuse_connections)
-        if inuse_connections:  # the end
+        if inuse_connections:  # the client is being closed
             for sentinel in self.sentinel_manager.sentinels:
                 await sentinel.aclose()
 

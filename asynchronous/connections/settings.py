@@ -24,14 +24,14 @@ class PasswordFile(CredentialProvider):
         self._user, self._file, self._password = user, file, file.read_text().strip()
 
     def get_credentials(self) -> tuple[str] | tuple[str, str]:
-        """Return the user, if there is one, and the password as it is now, or was while the file was readable."""
+        """Return the user, if there is one, and the current password, or the last one that could be read."""
         with suppress(OSError, UnicodeDecodeError):  # it may be missing while it is replaced
             self._password = self._file.read_text().strip()
         return (self._user, self._password) if self._user else (self._password,)
 
 
 def with_password(url: str, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Return a URL and the options of a client; with REDIS_PASSWORD_FILE, these have what logs in.
+    """Return a URL and the options of a client; with REDIS_PASSWORD_FILE, the options hold the credentials.
 
     A password in a file needs no escaping, unlike in a URL.
     """

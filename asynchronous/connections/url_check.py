@@ -1,4 +1,4 @@
-"""Refuse a REDIS_URL that redis-py would read in another way than it was meant. No text shows the password."""
+"""Refuse a REDIS_URL that redis-py would misread. No message shows the password."""
 
 import re
 from pathlib import Path

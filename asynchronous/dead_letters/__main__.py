@@ -1,4 +1,4 @@
-"""Jobs that expired or were given up: list them, make new jobs of them, or drop them.
+"""Jobs that expired or were given up: list them, make new jobs from them, or drop them.
 
 python -m asynchronous.dead_letters list | replay JOB_ID... | replay --all | drop JOB_ID... | drop --all
 """
@@ -14,13 +14,13 @@ from .stream import DeadLetters
 
 
 def main() -> None:
-    """Exit with 1 if a job is not a dead letter, if a dead letter cannot be replayed, or without Redis."""
+    """Exit with 1 if a job is not a dead letter, if a dead letter cannot be replayed, or if Redis is unavailable."""
     parser = argparse.ArgumentParser(
         prog="python -m asynchronous.dead_letters", description=(__doc__ or "").partition("\n")[0]
     )
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="print each as one line of JSON, oldest first")
-    for name, meaning in {"replay": "make new jobs of their images", "drop": "delete them and their images"}.items():
+    for name, meaning in {"replay": "make new jobs from their images", "drop": "delete them and their images"}.items():
         command = commands.add_parser(name, help=meaning)
         which = command.add_mutually_exclusive_group(required=True)
         which.add_argument("job_ids", nargs="*", default=[], metavar="JOB_ID")

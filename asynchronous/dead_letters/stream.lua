@@ -1,19 +1,19 @@
 -- Each dead letter is an entry of the stream DEAD_LETTERS, and keeps the image of its job.
 
--- Jobs that are not done yet come first: when more than half of Redis's memory is used, no more images are kept.
+-- Jobs that have not ended have priority: when more than half of Redis's memory is used, no more images are kept.
 local function memory_is_scarce()
   local memory = redis.pcall('INFO', 'memory')
-  if type(memory) ~= 'string' then return false end -- this Redis may not tell
+  if type(memory) ~= 'string' then return false end -- this user may not run INFO
   local most = tonumber(memory:match('\nmaxmemory:(%d+)')) or 0
   return most > 0 and 2 * tonumber(memory:match('\nused_memory:(%d+)')) > most
 end
 
--- Deletes some of the oldest dead letters whose images are gone by now. Each has its own lifetime, because programs with
+-- Deletes those of the 100 oldest dead letters whose lifetime is over. Each has its own lifetime, because programs with
 -- other settings share the stream.
 local function drop_old()
   for _, letter in ipairs(redis.call('XRANGE', DEAD_LETTERS, '-', '+', 'COUNT', 100)) do
     local id, fields = unpack(letter)
-    local kept_until = tonumber(fields[10]) or id:match('%d+') + DEAD_LETTER_LIFETIME -- none in those of an old version
+    local kept_until = tonumber(fields[10]) or id:match('%d+') + DEAD_LETTER_LIFETIME -- an old version lacks it
     if kept_until <= NOW then redis.call('XDEL', DEAD_LETTERS, id) end
   end
 end
@@ -40,7 +40,7 @@ on('measured', function(gauges)
   table.insert(gauges, redis.call('XLEN', DEAD_LETTERS))
 end)
 
--- Makes a new job of a dead letter's image. The old job keeps its terminal state and names the new job.
+-- Makes a new job from a dead letter's image. The old job keeps its terminal state and names the new job.
 function steps.replay(letter, old, id)
   if redis.call('EXISTS', record_of(id)) == 1 then return id end -- sent again because the first answer was lost
   local found = redis.call('XRANGE', DEAD_LETTERS, letter, letter)[1]

@@ -1,4 +1,4 @@
-"""Jobs that expired or were given up: read them, make new jobs of them, or delete them."""
+"""Jobs that expired or were given up: read them, make new jobs from them, or delete them."""
 
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -13,7 +13,7 @@ from ..keys import Script, milliseconds
 from ..settings import Seconds, Settings, read_environment
 
 KEYS = {"DEAD_LETTERS": "dead_letters"}
-MAX_DEAD_LETTERS = 10_000  # a job that ends when there are so many keeps no image
+MAX_DEAD_LETTERS = 10_000  # a job that ends when there are this many keeps no image
 
 
 class DeadLetterSettings(BaseSettings):
@@ -44,7 +44,7 @@ class DeadLetter:
 
 
 class DeadLetters:
-    """Every method may raise RedisAway."""
+    """The dead letters of one queue. Every method may raise RedisAway."""
 
     def __init__(self, settings: Settings) -> None:
         self._redis, script = connect(settings, decode_responses=True), Script(settings)
@@ -72,12 +72,12 @@ class DeadLetters:
             yield DeadLetter(entry=entry, ended_at=ended_at, attempts=attempts, **fields)
 
     def replay(self, letter: DeadLetter) -> str:
-        """Make a new job of its image and return that job's id; or return `gone` or `full`, and change nothing.
+        """Make a new job from its image and return that job's id; or return `gone` or `full`, and change nothing.
 
         The old job keeps its terminal state.
         """
         return self._run("replay", letter, uuid.uuid4().hex)
 
     def drop(self, letter: DeadLetter) -> str:
-        """Delete it and its image; return the job's id, or `gone`."""
+        """Delete the dead letter and its image; return the job's id, or `gone`."""
         return self._run("drop", letter)

@@ -24,7 +24,7 @@ class KeyReused(ServiceError):
 
 
 def add_keys(app: FastAPI) -> None:
-    """Submit the jobs of requests that have a key in another way."""
+    """Submit the jobs of requests with a key by `submit_with_key`."""
     app.state.submit = _submit_with_key_if_any
     app.openapi = _with_key(app.openapi)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
 
@@ -40,7 +40,7 @@ async def _submit_with_key_if_any(request: Request, image: bytes, tasks: Backgro
 
 
 async def submit_with_key(queue: JobQueue, job_id: str, image: bytes, key: str, fields: str = "") -> str:
-    """Submit a job, and return its id or the id of the earlier job of the same image and `key`.
+    """Submit a job, and return its id or the id of the earlier job with the same image and `key`.
 
     Raises:
         QueueFull, KeyReused: nothing was stored.

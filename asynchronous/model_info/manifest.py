@@ -25,7 +25,7 @@ class ManifestMissing(Exception):
 
 
 def read_manifest(model_dir: Path, version: int | None) -> tuple[Metadata, Labels]:
-    """Return signature and labels of `version` of the model in `model_dir`, by default of the highest version.
+    """Return the signature and labels of `version` of the model in `model_dir`, by default of the highest version.
 
     Raises:
         ManifestMissing: there is no such folder or version, or the file is not a manifest.

@@ -1,4 +1,4 @@
-"""A model that knows whether TensorFlow Serving is there."""
+"""A model that knows whether TensorFlow Serving is available."""
 
 import random
 import time

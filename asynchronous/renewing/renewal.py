@@ -12,7 +12,7 @@ RETRY_SECONDS = 0.3
 
 
 def renew_leases(loop: Loop, settings: Settings) -> None:
-    """Renew the leases of `loop` for as long as its process lives; without the thread, its process ends."""
+    """Renew the leases of `loop` for as long as its process lives; if the thread ends, so does the process."""
     thread = threading.Thread(target=_renew_for_ever, args=(loop.queue, settings.lease / 3), daemon=True)
     thread.start()
 

@@ -12,7 +12,7 @@ from .unread_body import DiscardUnreadBody
 
 
 def add_server_rules(app: FastAPI) -> None:
-    """Add both middlewares, in whichever order, and answer all waiting clients when the server is told to stop."""
+    """Add both middlewares, in either order, and answer all waiting clients when the server is told to stop."""
 
     def answer_waiting_clients() -> None:
         for action in app.state.at_stop:
@@ -23,7 +23,7 @@ def add_server_rules(app: FastAPI) -> None:
         delay_stop(app, answer_waiting_clients)
         yield
 
-    for name in ("uvicorn", "uvicorn.access"):  # its lines go where those of the program go
+    for name in ("uvicorn", "uvicorn.access"):  # uvicorn's lines go where the program's go
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True
     app.add_exception_handler(ClientDisconnect, _no_client)
@@ -34,5 +34,5 @@ def add_server_rules(app: FastAPI) -> None:
 
 
 async def _no_client(_: Request, __: Exception) -> Response:
-    """Answer a client that has disconnected: nobody receives it, and it is no error of this program."""
+    """Answer a client that has disconnected: nobody receives it, and it is not an error of this program."""
     return Response(status_code=400)

@@ -7,7 +7,7 @@ MAX_BATCH_BYTES = 16 * 2**20  # a batch of this size is full, however few its im
 
 
 class BoundedConsumer(Consumer):
-    """Claims smaller batches of large images. It keeps the leases of the entries that it has read too many."""
+    """Claims smaller batches of large images. It keeps the leases of the entries that it has read but not started."""
 
     def __init__(self, settings: Settings, name: str) -> None:
         super().__init__(settings, name)

@@ -1,4 +1,4 @@
-"""How many jobs a process claims at once, by what it has measured."""
+"""How many jobs a process claims at once, by the time that its calls have taken."""
 
 import math
 import time

@@ -20,7 +20,7 @@ SETTLED_SECONDS = 10  # a child that has lived so long did not die at its start
 
 
 class Slot:
-    """Runs `work(starts)` in one child at a time, and `starts` children before it.
+    """Runs `work(*arguments, starts)` in one child at a time; `starts` is the number of children before it.
 
     Each slot has its own pool: when a child dies, only its pool breaks. `deaths` counts the children that died in
     succession before they had claimed a job or lived for SETTLED_SECONDS.
@@ -33,7 +33,7 @@ class Slot:
         self.start_at = 0.0  # when the next child starts, if there is none now
 
     def start(self, work: Callable[..., None], *arguments: Any) -> None:
-        """Start the first child. It, and those that replace it, are told how many there were before."""
+        """Start the first child. Each child is told how many there were before it."""
         self._work, self._arguments = work, arguments
         self._start()
 
@@ -48,14 +48,14 @@ class Slot:
         self.starts += 1
 
     def is_settled(self) -> bool:
-        """Return whether the child did not die at its start, or is the first to do so."""
+        """Return whether fewer than two children in a row died at their start, or this one is SETTLED_SECONDS old."""
         return self.deaths < 2 or (not self.start_at and time.monotonic() - self._started_at > SETTLED_SECONDS)
 
     def check(self, hang_after: float) -> bool:
         """Kill a child that hangs, replace a child that died; return False when the child's work is over.
 
         Raises:
-            RedisAway: a child cannot work, and that will not change by itself.
+            RedisAway: a child cannot work, and the error is not transient.
         """
         if self.start_at:
             if time.monotonic() >= self.start_at and not self._stopping.value:

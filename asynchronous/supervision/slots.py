@@ -11,7 +11,7 @@ from .slot import Slot
 
 
 def watched(context: SpawnContext, prepare: Callable[..., None], work: Callable[..., None]) -> Callable[..., None]:
-    """Return what runs one child for each name, replaces those that die, and touches HEARTBEAT_FILE."""
+    """Return a function that runs one child for each name, replaces those that die, and touches HEARTBEAT_FILE."""
     watch = read_environment(SupervisionSettings)
 
     def run(settings: Settings, burst: bool, names: Sequence[str], stopping: c_bool) -> None:

@@ -14,7 +14,7 @@ BATCH_BOUNDS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)  # jobs
 
 
 class Numbers(tuple[int, ...]):
-    """A table as Lua writes it."""
+    """Numbers whose `repr` is a Lua table."""
 
     def __repr__(self) -> str:
         return f"{{{', '.join(map(str, self))}}}"

@@ -1,4 +1,4 @@
-"""Submit the jobs that arrive while others are being submitted as one group, in one step of Redis."""
+"""Submit as one group, in one step of Redis, the jobs that arrive while others are being submitted."""
 
 import asyncio
 from collections import deque

@@ -12,7 +12,7 @@ class QuickStart:
         self._consumer, self._model, self._start_by_record = consumer, model.encode(), consumer.start
 
     def start(self, entries: list[Entry], lapsed: bool) -> list[Claim]:
-        """Start jobs and return those that run; use their records if one is not new, or must perhaps not run."""
+        """Start jobs and return those that run; use their records if a job is not new, or perhaps must not run."""
         if lapsed or any(fields.get(b"model") != self._model for _, fields in entries):
             return self._start_by_record(entries, lapsed)
         ids = [fields[b"job_id"].decode() for _, fields in entries]

@@ -1,5 +1,5 @@
--- Starts a batch of new entries if the consumer still holds all of them, and no job has expired: the first one ends at
--- `first_end`. All that must be known is in the entries, so that no record is read or changed. Returns the time, or nil.
+-- Starts a batch of new entries if the consumer still holds all of them, and no job has expired: the first lifetime
+-- ends at `first_end`. The entries hold all that is needed, so no record is read or changed. Returns the time, or nil.
 function steps.start_new(consumer, first_end, first, last, count, ids)
   local held = redis.call('XPENDING', QUEUE, GROUP, first, last, count, consumer)
   if #held < tonumber(count) or NOW >= tonumber(first_end) then return nil end

@@ -8,7 +8,7 @@ from fastapi import Request
 
 from ..errors import ServiceError
 
-STALL_SECONDS = 15  # without a byte: a client that lost its network would otherwise keep its memory forever
+STALL_SECONDS = 15  # without a byte: otherwise the upload of a client that lost its network would use memory forever
 MAX_BYTES = 64 * 2**20  # of all uploads; a body and the image taken from it need two to three times as much memory
 
 

@@ -26,7 +26,7 @@ class PredictRequest(BaseModel):
 
 
 class NotAnImageType(ServiceError):
-    """The content type is not one that an image comes in."""
+    """The content type is not accepted for an image."""
 
     status = 415
 

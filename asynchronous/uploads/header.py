@@ -31,7 +31,7 @@ class _BoundedReads(io.BytesIO):
 
 
 def check(image: bytes) -> None:
-    """Return if this is an image of one of FORMATS within the limits.
+    """Check that this is an image of one of FORMATS within the limits.
 
     Raises:
         InvalidValue, ImageTooLarge: it is not.

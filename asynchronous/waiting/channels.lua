@@ -1,4 +1,4 @@
--- Publishes the ids of jobs: on ENDED of those that ended, on CHANGED of all that came to another state or attempt.
+-- Publishes the ids of jobs: on ENDED those that ended, on CHANGED all whose state or attempt has changed.
 
 local ended, changed = {}, {}
 
@@ -12,7 +12,7 @@ on('started', function(ids) table.insert(changed, ids) end)
 on('changed', function(job) table.insert(changed, job.id) end)
 
 on('step_over', function()
-  -- A message that cannot be published must not fail a step whose writes stay.
+  -- A failed PUBLISH must not fail the step, because its writes would remain.
   if #ended > 0 then redis.pcall('PUBLISH', PREFIX .. ENDED, table.concat(ended, ' ')) end
   if #changed > 0 then redis.pcall('PUBLISH', PREFIX .. CHANGED, table.concat(changed, ' ')) end
 end)

@@ -37,5 +37,5 @@ on('read', function(job, record)
   local place = number > last and number - last + lapsed('+') or lapsed(job.entry)
   table.insert(record, 'queue_position')
   place = math.min(place, redis.call('XLEN', QUEUE)) -- jobs that expired in the queue have left it
-  table.insert(record, math.max(1, place)) -- 0 if its consumer has read it, and later jobs were started first
+  table.insert(record, math.max(1, place)) -- 0 if a consumer has read its entry, and later jobs were started first
 end)

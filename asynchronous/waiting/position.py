@@ -1,4 +1,4 @@
-"""Which place in the queue a pending job has: `position.lua` keeps the numbers for it.
+"""The place of a pending job in the queue: `position.lua` keeps the numbers for it.
 
 In Redis, `job_positions` is a hash. Its lifetime is longer than that of any open job.
 """

@@ -30,7 +30,7 @@ class Subscription:
     async def wait(self, job_id: str, seconds: float, seen: Job | None = None) -> Job | None:
         """Return the job as soon as it has ended, else as it is after `seconds`.
 
-        With `seen`, an earlier state of the job, return it also as soon as its state or attempt is another.
+        With `seen`, an earlier state of the job, return the job also as soon as its state or attempt differs.
         """
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
@@ -54,7 +54,7 @@ class Subscription:
         return Job.of_record(job_id, decoded) if record else None
 
     async def follow(self, job: Job) -> AsyncIterator[Job]:
-        """Yield `job`, and yield it again after each change until it has ended; wait for a Redis that is away."""
+        """Yield `job`, and yield it again after each change until it has ended; retry while Redis is unavailable."""
         yield job
         while not (job.ended or self._stopping):
             try:
@@ -68,7 +68,7 @@ class Subscription:
                 yield (job := later)
 
     def stop(self) -> None:
-        """Wake all callers that wait, now and from now on."""
+        """Wake all waiting callers; later callers do not wait."""
         self._stopping = True
         self._wake_all()
 
@@ -94,7 +94,7 @@ class Subscription:
                 await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _receive(self, subscription: Any) -> None:
-        """Wake callers until the connection breaks, or until it is silent: a dead connection may never report it."""
+        """Wake callers until the connection breaks or stays silent: a dead connection may never raise an error."""
         silent_since, loop = None, asyncio.get_running_loop()
         while silent_since is None or loop.time() < silent_since + SILENT_SECONDS:
             message = await subscription.get_message(timeout=SILENT_SECONDS)
@@ -122,7 +122,7 @@ class Subscription:
 
 
 def differs(job: Job, other: Job) -> bool:
-    """Return whether state or attempt differ."""
+    """Return whether the state or the attempt differs."""
     return (job.status, job.attempts) != (other.status, other.attempts)
 
 

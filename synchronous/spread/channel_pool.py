@@ -58,7 +58,7 @@ class Address:
 
     @contextmanager
     def channel(self) -> Iterator[Channel]:
-        """Keep the channel open until the block ends."""
+        """Yield the current channel, and keep it open until the block ends."""
         with self._lock:
             used = self._current
             used.calls += 1

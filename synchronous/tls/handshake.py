@@ -11,7 +11,7 @@ SECONDS = 1.0  # for connecting and for each answer
 
 
 def probe(address: str) -> Literal["unknown", "tls", "certificate"]:
-    """Return whether the server at host:port speaks TLS, and whether it asks for a client's certificate."""
+    """Return `tls` if host:port speaks TLS, `certificate` if it also demands a client certificate, else `unknown`."""
     host, _, port = address.rpartition(":")
     host = host.strip("[]")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -36,7 +36,7 @@ def refusals(chosen):
 
 @pytest.fixture
 def user(store, redis_port, settings):
-    """Return a function that gives a user the permissions of REDIS.md, but one; it returns the user's settings."""
+    """Return a function that gives a user all permissions of REDIS.md but one; it returns the user's settings."""
 
     def without(part=""):
         rule = [each for each in RULE.split() if each != part]

@@ -36,7 +36,7 @@ def shared(tmp_path_factory, redis_port):
 
 @pytest.fixture
 def visit(browser, shared, redis_url):
-    """Open the page; whatever a test does with it, no script fails, no policy is broken and no stranger is asked."""
+    """Open the page; whatever a test does with it, no script fails, no policy is broken and no other host is asked."""
     contexts, faults = [], []
 
     def visit(url=None, **options):

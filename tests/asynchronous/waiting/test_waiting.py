@@ -152,7 +152,7 @@ def test_fifty_waiting_clients_are_answered_when_their_job_is_done(api, finish):
 
 
 def is_idle(pid):
-    """Watch a process for a second; say whether it used less than 5 % of a core."""
+    """Watch a process for a second; return whether it used less than 5 % of a core."""
     before = cpu_seconds(pid)
     time.sleep(1)
     return cpu_seconds(pid) - before < 0.05
