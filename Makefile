@@ -43,7 +43,7 @@ test: test-tools install-all ## lint, types and the whole suite against real ser
 	@$(PY) -m playwright --version >/dev/null # the browser's driver starts
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	@.venv/bin/mypy . & make $(IRIS) $(DIGITS); built=$$?; wait $$! && exit $$built # both at once; as a variable, make would run this under -n too
+	@.venv/bin/mypy . & make $(IRIS) $(DIGITS); built=$$?; wait $$! && exit $$built # both at once; not make's variable, with which this line would run under -n too
 	$(PY) -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 coverage: test-tools install-all $(IRIS) $(DIGITS) ## the suite again, measuring the lines of the four patterns in every process; fails below the floor in pyproject.toml
 	@rm -rf .coverage && mkdir .coverage
@@ -58,7 +58,7 @@ estimators: install-all ## package every classifier and regressor of scikit-lear
 	@exec $(PY) -m models.gallery.estimators
 chaos: $(if $(BATCH),test-tools) install-all $(if $(BATCH),$(IRIS),$(DIGITS)) ## 50 SIGKILLs among 1,000 jobs of asynchronous, SEED=n repeats a run, REDIS=cluster or acl; PATTERN=batch: one a second among 100,000 rows
 	@exec $(PY) -m $(if $(BATCH),tests.batch.kills,tests.asynchronous.chaos --jobs 1000 --kills 50 $(if $(SEED),--seed $(SEED)) $(if $(REDIS),--redis $(REDIS)))
-e2e: install-all $(IRIS) $(DIGITS) ## all four in containers, asked while containers are killed (needs Docker)
+e2e: install-all $(IRIS) $(DIGITS) ## all four in containers, with requests while containers are killed (needs Docker)
 	@docker compose version >/dev/null || { echo "Docker with Compose v2 is needed" >&2; exit 1; }
 	$(PY) -m pytest tests/e2e/end_to_end.py
 bench: test-tools install-all $(IRIS) $(DIGITS) ## measure all four next to their limits and write benchmarks/RESULTS.md, PEERS=1 adds other programs; PATTERN=x prints one
@@ -67,7 +67,7 @@ models: install-all $(IRIS) $(DIGITS) ## train the models that do not exist yet
 secrets: ## write random passwords, and a certificate and a key for the gateway, into secrets/, where there are none yet
 	@sh local/passwords.sh 022 secrets redis_password mysql_password mysql_root_password grafana_admin_password callback_secret # containers read them as other users
 	@sh gateway/secrets.sh 022 secrets/gateway
-k8s-secrets: ## the same for k8s/, into folders of it
+k8s-secrets: ## the same for Kubernetes, into folders below k8s/
 	@sh local/passwords.sh 077 k8s/secrets redis-password mysql-password mysql-root-password
 	@sh local/passwords.sh 077 k8s/components/callbacks/secrets secret
 	@sh gateway/secrets.sh 077 k8s/components/gateway/secrets

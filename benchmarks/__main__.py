@@ -42,7 +42,7 @@ def printed(argv: Sequence[str]) -> str:
         BenchmarkFailed: its exit code is not 0.
     """
     command = [sys.executable, "-m", *argv]
-    # In a session of its own, it gets one signal and not a second one that would end its cleaning up.
+    # In a session of its own, it gets only one signal: a second one from the terminal would end its cleanup.
     with started(command, cwd=ROOT, stdout=subprocess.PIPE, start_new_session=True) as process:
         try:
             output, _ = process.communicate()
@@ -104,7 +104,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("pattern", nargs="?", choices=OPTIONS, help="print its tables, with its own default options")
     parser.add_argument(
-        "--peers", action="store_true", help="and other programs for the same work, which are installed"
+        "--peers", action="store_true", help="also install and measure other programs for the same work"
     )
     parser.add_argument("--write", action="store_true", help="measure nothing: write the files from results.json again")
     plan = parser.parse_args()

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Write what the gateway needs for a trial, where there is none yet: gateway/secrets.sh UMASK FOLDER
+# Write the files that the gateway needs for a trial, unless they exist: gateway/secrets.sh UMASK FOLDER
 # A self-signed certificate for localhost, and a key for the caller "trial".
 set -eu
 mask=$1 folder=$2

@@ -6,8 +6,8 @@ import socket
 from collections.abc import Iterator
 from contextlib import suppress
 
-# Below the ports that the system gives to outgoing connections and to `bind` with port 0: else a connection could take
-# the port of a server that has not started yet, or that is started again. Each program begins at another place.
+# Below the ports that the system gives to outgoing connections and to `bind` with port 0: otherwise a connection could
+# take the port of a server that has not started yet, or that is restarted. Each process begins at a random port.
 PORTS = range(20_000, 32_768)
 _first = random.choice(PORTS)  # noqa: S311  not for cryptography
 _ports: Iterator[int] = itertools.cycle([*range(_first, PORTS.stop), *range(PORTS.start, _first)])

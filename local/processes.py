@@ -59,7 +59,7 @@ def started(argv: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[st
 
 
 def last_lines(text: str) -> str:
-    """Return what a message shows of a program's output."""
+    """Return the last lines of a program's output, for a message."""
     return "\n".join(text.splitlines()[-15:])
 
 

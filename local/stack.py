@@ -31,7 +31,7 @@ class Stack:
         """Start everything at once; `wait` returns when a pattern is ready.
 
         Raises:
-            ProgramFailed: a port is taken, or there is one model for several patterns.
+            ProgramFailed: a port is taken, or MODEL_DIR is set for several patterns.
         """
         if self.settings.model_dir and len(self.patterns) > 1:
             raise ProgramFailed("MODEL_DIR is for one pattern: add PATTERN=..., or unset it")
@@ -111,7 +111,7 @@ class Stack:
         self._run("asynchronous-worker", ["asynchronous.worker"], lambda: True, **model)
 
     def _batch(self) -> None:
-        if self.settings.database_url:  # the embedded file creates its tables by itself, a server needs the command
+        if self.settings.database_url:  # SQLite's tables are created automatically; a server needs the command
             migrate = [sys.executable, "-m", "batch.migrate"]
             env = os.environ | self.environment | {"DATABASE_RETRY_SECONDS": "5"}
             done = subprocess.run(migrate, cwd=ROOT, env=env, capture_output=True, text=True, check=False)

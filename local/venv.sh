@@ -1,9 +1,9 @@
 #!/bin/sh
-# Make .venv with uv in it, on a Python that the packages are for: local/venv.sh PYTHON UV_VERSION
+# Create .venv, with uv, from a Python that the packages support: local/venv.sh PYTHON UV_VERSION
 set -eu
 python=$1 version=$2
 sh local/python_version.sh "$python"
 "$python" -c "import ensurepip" 2>/dev/null || sh local/debian.sh python3-venv
 "$python" -m venv --clear .venv
-# The user's settings of pip may name another place, which is outside the environment.
+# The user's pip settings may name a target outside the environment.
 env -u PIP_TARGET -u PIP_PREFIX PIP_USER=0 PIP_REQUIRE_HASHES=0 .venv/bin/python -m pip install --quiet --disable-pip-version-check "uv==$version"

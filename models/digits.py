@@ -94,7 +94,7 @@ def measure(folder: Path, digits: np.ndarray, classes: np.ndarray) -> dict[str, 
 
 
 def write_answers(folder: Path, network: keras.Sequential, digits: np.ndarray, classes: np.ndarray) -> None:
-    """Write the answers of Keras for one of each digit as the golden answers; no decoder of the SavedModel is asked."""
+    """Write the answers of Keras for one of each digit as the golden answers; no decoder of the SavedModel is used."""
     drawn = [draw_kinds(digits[np.argmax(classes == label)])[label % 4] for label in range(len(LABELS))]
     probabilities = network.predict(tf.stack([prepare(tf.constant(pixels)) for _, pixels in drawn]), verbose=0)
     labels = [LABELS[index] for index in probabilities.argmax(axis=1)]

@@ -1,4 +1,4 @@
-"""Golden answers: a few inputs with what the training framework answers, for every service to compare with."""
+"""Golden answers: a few inputs with the training framework's answers, which every service compares with its own."""
 
 import base64
 import json
@@ -24,7 +24,7 @@ def write_golden(
 
     Args:
         inputs: an array [n, ...] or list for each input tensor.
-        outputs: what the training framework answers, never the exported file: an array [n, ...] for each output.
+        outputs: the answers of the training framework, never of the exported file: an array [n, ...] for each output.
         labels: of a classifier, the label [n] that the training framework predicts.
         tolerance: how far a number may be off, absolute and relative.
     """

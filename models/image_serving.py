@@ -69,7 +69,7 @@ class ImageClassifier(tf.Module):
 def save(classifier: ImageClassifier, folder: Path, *, name: str, warmup: Sequence[bytes]) -> None:
     """Write the SavedModel into `folder`, with `warmup` as the requests that a server replays before it is ready."""
     tf.saved_model.save(classifier, str(folder), signatures={"serving_default": classifier.serve})
-    # The writer draws a random UUID; a name-based one keeps two builds of the same model the same.
+    # The writer draws a random UUID; a name-based one keeps two builds of the same model identical.
     fingerprint = folder / "fingerprint.pb"
     message = FingerprintDef.FromString(fingerprint.read_bytes())
     message.uuid = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{name}:{message.saved_model_checksum}"))

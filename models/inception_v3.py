@@ -42,7 +42,7 @@ def load_network(weights: str) -> tuple[keras.Model, list[str]]:
 
 
 def build(output: Path, weights: str) -> dict[str, float]:
-    """Write `output/inception_v3/1`; no accuracy is measured, the manifest says which weights these are instead."""
+    """Write `output/inception_v3/1`; no accuracy is measured, and the manifest names the weights instead."""
     network, labels = load_network(weights)
     with new_version(output, "inception_v3") as folder:
         classifier = ImageClassifier(network, prepare, labels, TOP)

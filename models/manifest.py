@@ -21,7 +21,7 @@ class BuildFailed(Exception):
 def new_version(output: Path, name: str, version: int | None = 1) -> Iterator[Path]:
     """Yield a scratch folder that becomes `output/name/version` only if the block ends without an error.
 
-    A service that watches `output/name` never sees a version that is only half written. None is the next version.
+    A service that watches `output/name` never sees a half-written version. `version=None` means the next version.
     """
     final = output / name / str(version or _next_version(output / name))
     output.mkdir(parents=True, exist_ok=True)

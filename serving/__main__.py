@@ -22,7 +22,7 @@ from .monitoring import Monitoring  # optional: monitoring
 from .server import Part, Server, on_signal
 from .tls import Tls  # optional: tls
 
-# Read when the libraries are imported. Serving needs no Keras, whose import takes a third of the start.
+# The libraries read these when they are imported. Serving needs no Keras, whose import takes a third of the start.
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "GRPC_VERBOSITY": "NONE", "TF_USE_LEGACY_KERAS": "1"}
 PARTS: list[Part] = [
     Batching(),  # optional: batching

@@ -33,8 +33,8 @@ class Version:
 class Catalogue:
     """The configured models and every version that was ever loaded; safe to use from many threads.
 
-    One lock guards all of it. It is held for moments only: nothing is loaded, run or closed under it. The lock is a
-    condition, so that threads can wait for a change of state.
+    One lock guards all fields. It is held only briefly: no model is loaded, run or closed while it is held. The lock is
+    a condition, so that threads can wait for a change of state.
     """
 
     def __init__(self) -> None:
@@ -94,7 +94,7 @@ class Catalogue:
             self.changed.wait_for(lambda: self.served() == served)
 
     def add(self, name: str, version: Version) -> None:
-        """Add a version that is to be loaded. It replaces one with the same number, which has ended."""
+        """Add a version that is to be loaded. It replaces a version with the same number that has ended."""
         with self.changed:
             self._versions[name][version.number] = version
 

@@ -4,10 +4,10 @@ import grpc
 
 
 class RequestRefused(Exception):
-    """A request that cannot be answered: a gRPC status code and, where they are known, TensorFlow Serving's words."""
+    """A request that cannot be answered: a gRPC status code and, where it is known, TensorFlow Serving's message."""
 
     def __init__(self, code: grpc.StatusCode, message: str) -> None:
-        # The message may quote the caller's data. gRPC has 8 KB for a status, in which a byte may take three.
+        # The message may quote the caller's data. gRPC limits a status to 8 KB, and may encode one byte as three.
         super().__init__(message.encode(errors="replace")[:1000].decode(errors="ignore"))
         self.code = code
 

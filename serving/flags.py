@@ -79,7 +79,7 @@ def _tags(text: str) -> list[str]:
 
 
 def seconds(text: str) -> float:
-    """Return a number of seconds. TensorFlow Serving takes whole ones, and with a negative value it never serves."""
+    """Return a number of seconds. TensorFlow Serving takes integers, and with a negative value it never serves."""
     value = float(text)
     if not 0 <= value <= 86_400:
         raise argparse.ArgumentTypeError(f"{text} is not a number of seconds from 0 to 86400")

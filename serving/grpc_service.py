@@ -1,4 +1,4 @@
-"""TensorFlow Serving's gRPC services: PredictionService and ModelService, without what only other APIs use."""
+"""The gRPC services: TensorFlow Serving's PredictionService and ModelService, and gRPC's health service."""
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""gRPC's health service, for Kubernetes and Envoy. TensorFlow Serving has it off by default."""
+"""gRPC's health service, for Kubernetes and Envoy. In TensorFlow Serving it is off by default."""
 
 import itertools
 

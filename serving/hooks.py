@@ -15,7 +15,7 @@ class Run(Protocol):
     """Runs a signature: input arrays to the `wanted` output arrays, within `timeout` seconds.
 
     Raises:
-        RequestRefused: the model cannot take these inputs, or the time is over.
+        RequestRefused: the model cannot take these inputs, or the time is up.
     """
 
     def __call__(self, signature: str, inputs: Arrays, wanted: Iterable[str], timeout: float) -> Arrays: ...

@@ -14,7 +14,7 @@ _WRITABLE = {"float32", "float64", "bool", "object", "int8", "uint8", "int16", "
 
 
 def outputs_to(arrays: Arrays, by_row: bool) -> bytes:
-    """Return the response body. A single output has no name in it."""
+    """Return the response body. The name of a single output is left out."""
     if not arrays:
         raise invalid("Cannot convert empty tensor map to JSON")
     if by_row:
@@ -48,12 +48,12 @@ def as_written(array: np.ndarray) -> np.ndarray:
 
 
 def _rounded(values: np.ndarray, digits: int) -> np.ndarray:
-    """Return values [n] with so many significant digits. One long string takes a tenth of the time of n short ones."""
+    """Return values [n] with `digits` significant digits. One long string takes a tenth of the time of n short ones."""
     return np.fromstring(f"%.{digits}g " * len(values) % tuple(values.tolist()), sep=" ")
 
 
 def _check_rows(arrays: Arrays) -> None:
-    """Refuse outputs that do not have one number of rows in common."""
+    """Refuse the outputs unless all have the same number of rows, and at least one row."""
     rows = None
     for name, array in arrays.items():
         if array.ndim == 0:

@@ -12,7 +12,7 @@ from .errors import RequestRefused, invalid
 from .json_parser import Constant, is_base64, quoted
 from .tensors import type_name
 
-# The types that TensorFlow Serving reads from JSON. It does not read half, bfloat16, uint16 and complex numbers.
+# The types that TensorFlow Serving reads from JSON. It does not read half, bfloat16, uint16 or complex numbers.
 _PYTHON_TYPES: dict[str, tuple[type, ...]] = dict.fromkeys(("float", "double"), (int, float, Constant))
 _PYTHON_TYPES |= dict.fromkeys(("int8", "uint8", "int16", "int32", "uint32", "int64", "uint64"), (int,))
 _PYTHON_TYPES |= {"bool": (bool,), "string": (str, dict)}
@@ -92,7 +92,7 @@ def _to_bytes(value: str | dict[str, str]) -> bytes:
 
 
 def decode_base64(text: str) -> bytes:
-    """Return the bytes. Padding may be missing, may be written with dots, and white space is skipped."""
+    """Return the bytes. Padding may be missing or written with dots, and white space is skipped."""
     try:
         return base64.b64decode(text, validate=True)
     except ValueError:

@@ -28,7 +28,7 @@ def open_model(
     prepare: Iterable[Callable[[Model], None]] = (),
     keep: Collection[str] = (),
 ) -> Model:
-    """Load, `prepare` and warm up the SavedModel in the version folder `path`. If it has a manifest, it must match.
+    """Load, `prepare` and warm up the SavedModel in the version folder `path`. The files must match a manifest, if any.
 
     Where there is a manifest, `prepare` finds the files named in `keep` in the model's artefact.
 

@@ -38,7 +38,7 @@ class Model:
                 graph.get_tensor_by_name(name)._shape_val = tf.TensorShape(None)
         graph.finalize()
         self.execute: Run = self._execute  # optional folders may wrap it
-        # Replays a recorded request within so many seconds, by the kind of its record in the warm-up file.
+        # By the kind of a record in the warm-up file: replays the recorded request within a number of seconds.
         self.replay: dict[str, Callable[[Any, float], object]] = {"predict_log": self.predict}
         self.before_close: list[Callable[[], None]] = []
         self.artifact: Artifact | None = None  # what was verified, if there is a manifest
@@ -59,7 +59,7 @@ class Model:
         return response
 
     def run(self, signature: str, inputs: Arrays, wanted: Iterable[str], timeout: float) -> Arrays:
-        """Run a known signature on arrays. `wanted` names the outputs; an empty one means all."""
+        """Run a known signature on arrays. `wanted` names the outputs; if it is empty, all are returned."""
         inputs, outputs = self._checked(signature, inputs), self._wanted(signature, list(wanted))
         return self.execute(signature, inputs, outputs, timeout)
 
@@ -75,7 +75,7 @@ class Model:
         return self.run_tensors(feeds, {alias: known.outputs[alias].name for alias in wanted}, timeout)
 
     def run_tensors(self, feeds: Arrays, fetches: Mapping[str, str], timeout: float) -> Arrays:
-        """Run the graph: arrays by the names of its tensors, to arrays by the keys of `fetches`."""
+        """Run the graph on arrays by the names of its tensors; return arrays by the keys of `fetches`."""
         options = tf.compat.v1.RunOptions(timeout_in_ms=max(1, int(timeout * 1000)))
         try:
             results = self._session.run(dict(fetches), feeds, options)

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-# They change how fast a server is or what memory it needs, and no answer.
+# They change the speed or the memory of a server, but no answer.
 IGNORED = ["enable_grpc_healthcheck_service", "enable_profiler", "flush_filesystem_caches", "num_load_threads"]
 IGNORED += ["num_request_iterations_for_warmup", "num_tflite_interpreters_per_pool", "num_tflite_pools"]
 IGNORED += ["num_unload_threads", "per_process_gpu_memory_fraction", "remove_unused_fields_from_bundle_metagraph"]
@@ -22,7 +22,7 @@ REFUSED = {
     "use_tflite_model": "TensorFlow Lite models are not served",
     "xla_cpu_compilation_enabled": "models are not compiled",
 }
-OFF = {"0", "false"}  # what a refused flag may say: the server works like this in any case
+OFF = {"0", "false"}  # the values that a refused flag may have: the server behaves like this in any case
 
 
 class _Refuse(argparse.Action):

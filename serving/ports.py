@@ -15,7 +15,7 @@ DRAIN_SECONDS = 5.0
 
 
 def check_free(flags: Flags) -> None:
-    """Raise `OSError` if a port is in use, before the models are loaded and not after it."""
+    """Raise `OSError` if a port is in use, before the models are loaded and not afterwards."""
     for port in filter(None, (flags.port, flags.rest_api_port)):
         _bound(flags, port).close()
 
@@ -23,7 +23,7 @@ def check_free(flags: Flags) -> None:
 def listen(
     calls: grpc.Server, flags: Flags, credentials: grpc.ServerCredentials | None = None, sockets: Iterable[str] = ()
 ) -> None:
-    """Bind the gRPC port, with TLS if there are credentials, and `sockets` without.
+    """Bind the gRPC port, with TLS if there are credentials, and `sockets` without TLS.
 
     Raises:
         OSError, RuntimeError: an address is in use.

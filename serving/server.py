@@ -46,7 +46,7 @@ class Server:
             self.models.append(ModelConfig(flags.model_name, flags.model_base_path.absolute()))
         self.observer = Observer()
         self.prepare_model: list[Callable[[Model], None]] = []  # each gets every loaded model before its warm-up
-        self.prepare_service: list[Callable[[Service], None]] = []  # each gets what answers, before the server listens
+        self.prepare_service: list[Callable[[Service], None]] = []  # each gets the service before the server listens
         self.kept_files: list[str] = []  # of an artefact, which `prepare_model` may read
         self.methods: dict[str, tuple[Answer, Any]] = {}  # of the gRPC ModelService, with their request messages
         self.routes: list[Route] = []  # of the REST port

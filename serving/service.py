@@ -22,13 +22,13 @@ class Service:
 
     def __init__(self, catalogue: Catalogue, observer: Observer) -> None:
         self.catalogue, self.observer = catalogue, observer
-        self.methods: dict[str, tuple[Answer, Any]] = {}  # more of gRPC, with their request messages
+        self.methods: dict[str, tuple[Answer, Any]] = {}  # more gRPC methods, with their request messages
         self.json_methods: dict[str, Callable[[model_pb2.ModelSpec, bytes, float], bytes]] = {
             "predict": self.predict_json
         }
 
     def predict(self, request: predict_pb2.PredictRequest, timeout: float) -> predict_pb2.PredictResponse:
-        """Answer a Predict request within `timeout` seconds, with the version that answered."""
+        """Answer a Predict request within `timeout` seconds. The response names the version that answered."""
         name = request.model_spec.name
         with self.observer.request(self.known(name), "Predict", "GRPC"):
             spec = spec_of(request)
@@ -84,7 +84,7 @@ class Service:
         return response
 
     def known(self, name: str) -> str:
-        """Return the name as a label for metrics. Callers must not create labels, so an unknown model has none."""
+        """Return the name as a label for metrics, empty for an unknown model: callers must not create labels."""
         return name if name in self.catalogue.models else ""
 
 

@@ -34,7 +34,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.asynchronous", description=__doc__)
     add = parser.add_argument
     add("--only", action="append", choices=COMPARISONS, help="may be given more than once; default: all of them")
-    add("--rounds", type=int, default=5, help="both sides take turns so often (5)")
+    add("--rounds", type=int, default=5, help="how many times both sides take turns (5)")
     add("--appendfsync", choices=("no", "everysec", "always"), default="always", help="how durable Redis is (always)")
     add("--jobs", type=int, default=10_000, help="in the queue (10000)")
     add("--seconds", type=float, default=3, help="of HTTP load, for each side of a round (3)")
@@ -54,7 +54,7 @@ def _machine(environment: Environment, busy: float) -> dict[str, object]:
 
 
 def main() -> int:
-    """Run what was asked for; everything that was started is stopped, also on Ctrl-C and SIGTERM."""
+    """Run the comparisons; everything that was started is stopped, also after Ctrl-C and SIGTERM."""
     arguments, console = _arguments(), Console(stderr=True, width=None if sys.stderr.isatty() else 130)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     names = ("rounds", "jobs", "seconds", "singles", "images", "kills")
@@ -62,7 +62,7 @@ def main() -> int:
     chosen, figures, busy = arguments.only or list(COMPARISONS), {}, os.getloadavg()[0]
     try:
         if {"http", "register"} & set(chosen):
-            load.wrk()  # said now, not after minutes
+            load.wrk()  # a missing wrk is reported now, not after minutes
         with Environment(arguments.appendfsync) as environment:
             for name in chosen:
                 console.print(f"{name} ...")

@@ -14,7 +14,7 @@ CLIENTS = 16
 
 
 async def _post(proxy: Proxy, image: bytes, accepted: list[str]) -> None:
-    """Post over one connection until it breaks, and keep the ids of what was answered with 202."""
+    """Post over one connection until it breaks, and keep the ids of the jobs that were answered with 202."""
     reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
     head = f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: {len(image)}\r\n\r\n"
     try:
@@ -44,7 +44,7 @@ def _lost(environment: Environment, job_ids: list[str]) -> int:
 
 
 def _count_lost(environment: Environment, plan: Plan) -> list[Figure]:
-    """Kill the proxy in the midst of load, start it again, and look for what had been answered with 202."""
+    """Kill the proxy under load, start it again, and look up the jobs that were answered with 202."""
     image, figures = png(), []
     for register in ("before_answer", "background"):
         accepted = lost = 0
@@ -52,7 +52,7 @@ def _count_lost(environment: Environment, plan: Plan) -> list[Figure]:
         for _ in range(plan.kills):
             job_ids = asyncio.run(_post_until_killed(proxy, image))
             environment.stop(proxy.program)
-            # What the dead proxy had sent is still taken up by Redis: its successor is ready later than that.
+            # Redis still processes what the dead proxy had sent. The new proxy is ready only after that.
             proxy = environment.proxy(port=proxy.port, REGISTER=register).wait()
             accepted, lost = accepted + len(job_ids), lost + _lost(environment, job_ids)
             environment.empty()

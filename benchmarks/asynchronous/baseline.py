@@ -2,7 +2,7 @@
 
     python -m benchmarks.asynchronous.baseline REDIS_URL JOBS BATCH_SIZE [--notify]
 
-consumes so many jobs, prints the seconds from the first to the last of them and the CPU seconds, and ends.
+consumes so many jobs, prints the seconds and CPU seconds from the first read to the last job, and ends.
 """
 
 import argparse
@@ -29,7 +29,7 @@ def produce(client: redis.Redis, job_ids: Sequence[str], image: bytes) -> None:
 
 
 def consume(client: redis.Redis, batch_size: int, notify: bool) -> int:
-    """Take one batch, answer every image alike, and return how many there were; `notify` wakes who waits."""
+    """Take one batch, answer every image alike, and return how many there were; `notify` wakes the producer."""
     found = client.xreadgroup(GROUP, "only", {STREAM: ">"}, count=batch_size, block=1000)
     if not found:
         return 0
@@ -49,7 +49,7 @@ def consume(client: redis.Redis, batch_size: int, notify: bool) -> int:
 
 
 def main() -> None:
-    """Consume and say how long it took; the clocks start when the first job could be there."""
+    """Consume the jobs and print how long that took; the clocks start once the client is connected."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("redis_url")
     parser.add_argument("jobs", type=int)
@@ -57,7 +57,7 @@ def main() -> None:
     parser.add_argument("--notify", action="store_true")
     arguments = parser.parse_args()
     client = redis.Redis.from_url(arguments.redis_url)
-    client.ping()  # to be connected is not part of it
+    client.ping()  # connecting is not measured
     started, cpu, done = time.perf_counter(), time.process_time(), 0
     while done < arguments.jobs:
         done += consume(client, arguments.batch_size, arguments.notify)

@@ -18,7 +18,7 @@ from local.processes import Program, uninterrupted, wait_until
 from local.stack import ARTIFACTS
 
 REAL_PROXY = "asynchronous.app:create_app"
-CPU_FILE = "BENCHMARK_CPU_FILE"  # tells the stubbed worker where to leave its CPU times at its first and last batch
+CPU_FILE = "BENCHMARK_CPU_FILE"  # names the file for the stubbed worker's CPU times at its first and last batch
 CPU_TIMES = struct.Struct("dd")
 MAX_QUEUED_JOBS = 1_000_000  # no comparison is about a full queue
 
@@ -53,7 +53,7 @@ class Proxy:
 
 
 class Environment:
-    """Starts programs, each with its log in a folder that goes with them; leaves nothing running."""
+    """Starts programs, each with its log in a temporary folder; leaves nothing running."""
 
     def __init__(self, appendfsync: str) -> None:
         self._appendfsync = appendfsync
@@ -84,7 +84,7 @@ class Environment:
         self._temporary.cleanup()
 
     def start(self, name: str, argv: list[str], **env: object) -> Program:
-        """Start a program of this repository, told of this environment's Redis."""
+        """Start a program of this repository with the address of this environment's Redis."""
         return self._start(name, argv, lambda: True, env).wait_ready()
 
     def _start(self, name: str, argv: list[str], ready: Callable[[], bool], env: Mapping[str, object]) -> Program:
@@ -101,14 +101,14 @@ class Environment:
         self._programs.remove(program)
 
     def proxy(self, app: str = REAL_PROXY, port: int | None = None, **env: object) -> Proxy:
-        """Start one uvicorn process, as the pattern's README does; wait for it yourself."""
+        """Start one uvicorn process, as the pattern's README does. The caller waits until it is ready."""
         port = port or servers.free_port()
         ready = f"http://127.0.0.1:{port}/ready"
         argv = ["uvicorn", "--http", "asynchronous.server.http:Protocol", "--factory", app, "--port", str(port)]
         return Proxy(self._start("proxy", argv, lambda: servers.answers(ready), env), port)
 
     def serving(self) -> str:
-        """Start the embedded serving program with the digits; return where it answers gRPC."""
+        """Start the embedded serving program with the digits; return its gRPC address."""
         grpc_port, rest_port = servers.free_port(), servers.free_port()
         with uninterrupted():
             program = servers.serving(grpc_port, rest_port, ARTIFACTS / "digits", self.folder / "serving.log")
@@ -117,7 +117,7 @@ class Environment:
         return f"127.0.0.1:{grpc_port}"
 
     def empty(self) -> None:
-        """Forget all jobs, and start the append-only file anew."""
+        """Delete all jobs, and rewrite the append-only file."""
         self.redis.flushall()
         self.redis.bgrewriteaof()
         quiet = ("aof_rewrite_in_progress", "aof_rewrite_scheduled")

@@ -19,7 +19,7 @@ def _request(connection: http.client.HTTPConnection, method: str, path: str, bod
 
 
 def _ours(proxy: Proxy, count: int) -> tuple[list[float], list[float]]:
-    """Return for each job the milliseconds until its result, and until a worker had taken it up."""
+    """Return for each job the milliseconds until its result, and until a worker had claimed it."""
     connection, image = http.client.HTTPConnection("127.0.0.1", proxy.port), png()
     whole, pickup = [], []
     for number in range(-3, count):  # the first ones connect and warm up

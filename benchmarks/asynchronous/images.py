@@ -30,7 +30,7 @@ def _direct(model: Model, images: Sequence[bytes]) -> float:
 
 
 def _queued(environment: Environment, images: Sequence[bytes]) -> float:
-    """Fill a second database while the workers wait at the first one, then swap the two; return images per second."""
+    """Fill a second database while the workers wait on the first one, then swap the two; return images per second."""
     job_ids = ids(len(images))
     aside = environment.redis_url.removesuffix("0") + "1"
     asyncio.run(submit(aside, list(zip(job_ids, images, strict=True))))

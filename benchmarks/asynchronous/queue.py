@@ -18,13 +18,13 @@ from benchmarks.report import Figure
 from . import baseline
 from .environment import CPU_FILE, CPU_TIMES, MAX_QUEUED_JOBS, Environment, Plan, png
 
-SUBMITTERS = 32  # fewer than the connections of a `JobQueue`: nobody has to wait for one
-PIPELINE = 64  # jobs that the minimal loop hands in with one round trip
+SUBMITTERS = 32  # fewer than the connections of a `JobQueue`: no submitter waits for a connection
+PIPELINE = 64  # jobs that the minimal loop submits in one round trip
 
 
 @dataclass(frozen=True)
 class Side:
-    """One side of a round: jobs per second in and out, and CPU seconds for 1,000 jobs (worker's and Redis's: out)."""
+    """One side of a round: jobs per second in and out, and CPU seconds for 1,000 jobs (Redis's: jobs out)."""
 
     produced: float
     drained: float
@@ -38,7 +38,7 @@ def ids(count: int) -> list[str]:
 
 
 async def submit(redis_url: str, jobs: list[tuple[str, bytes]]) -> None:
-    """Hand jobs in as the proxy does, through its `JobQueue`, SUBMITTERS at a time."""
+    """Submit jobs as the proxy does, through its `JobQueue`, SUBMITTERS at a time."""
     queue = JobQueue(Settings(redis_url=redis_url, max_queued_jobs=MAX_QUEUED_JOBS))
     group_submits(queue)
     left = iter(jobs)
@@ -90,7 +90,7 @@ def chunks(all_of: Iterable[Any], size: int) -> Iterator[list[Any]]:
 
 
 def minimal(environment: Environment, count: int, batch_size: int, image: bytes) -> Side:
-    """The same with the minimal loop."""
+    """Fill and drain the queue of the minimal loop."""
     environment.empty()
     baseline.prepare(environment.redis)
     cpu, started = time.process_time(), time.perf_counter()
@@ -119,7 +119,7 @@ def _figures(both: Sequence[tuple[Side, Side]], batch_size: int) -> list[Figure]
         figure(f"worker's CPU, batches of {batch_size}", "s/1,000 jobs", "worker"),
         figure(f"Redis's CPU, batches of {batch_size}", "s/1,000 jobs", "redis"),
     ]
-    if batch_size != 64:  # handing in knows no batches: once is enough
+    if batch_size != 64:  # submitting does not depend on the batch size
         return drain
     submitted = f"submit, {SUBMITTERS} at a time"
     return [*drain, figure(submitted, "jobs/s", "produced"), figure("submitter's CPU", "s/1,000 jobs", "producer")]

@@ -10,7 +10,7 @@ async def _nothing(_job_id: str, _image: bytes, _fields: str) -> bytes:
 
 
 def create_app() -> FastAPI:
-    """Build the proxy and take away its way to the queue."""
+    """Build the proxy, and replace the step that stores a job in the queue."""
     app = proxy.create_app()
     app.state.queue.submit_step = _nothing
     return app

@@ -3,8 +3,8 @@
     python -m benchmarks.asynchronous.stubbed_worker --burst
 
 The worker spawns its children, and a spawned child imports its parent's main module first: this one. So the model is
-replaced in each child before the worker's loop looks for it, and no line of the pattern knows. Nothing else may import
-this module: it would lose its model.
+replaced in each child before the worker's loop looks for it, and the pattern's code is unchanged. Nothing else may
+import this module: the importing program would lose its model.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Ways to write many predictions back, each alone: nothing is claimed or predicted, the predictions are there."""
+"""Ways to write many predictions back, each alone: nothing is claimed or predicted, the predictions are given."""
 
 import tempfile
 import time

@@ -109,7 +109,7 @@ class Environment:
         return Run(seconds, megabytes)
 
     def _peak(self) -> float:
-        """Return the peak megabytes of any runner once each has printed its summary; their exit takes longer."""
+        """Return the peak megabytes of any runner once each has printed its summary, which is before its exit."""
         peak, working = 0.0, list(self._runners)
         while working:
             printed, _, _ = select.select([runner.stdout for runner in working], [], [], 0.02)

@@ -50,7 +50,7 @@ def write_input(path: Path, rows: int) -> None:
 
 
 def bare_loop(source: Path, output: Path) -> None:
-    """Read, predict and write with nothing else: no value is checked, and half a file has its name, too."""
+    """Read, predict and write with nothing else: no value is checked, and a half-written file has its final name."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(ARTIFACTS / "iris" / "1" / "model.onnx"), options)
@@ -68,7 +68,7 @@ def bare_loop(source: Path, output: Path) -> None:
 
 
 def one_process(source: Path, output: Path) -> None:
-    """What an actor does with all parts, without Ray."""
+    """Process all parts as an actor does, without Ray."""
     run = prepare(SETTINGS, open_place(str(source)), open_place(str(output)), NAMES)
     run.begin()
     scorer = Scorer(run.job)

@@ -14,7 +14,7 @@ MOST_FOR_A_LARGE_TABLE = 1.3
 def compare_speed(
     environment: Environment, rounds: int, rows: int, runners: Sequence[int], chunks: Sequence[int]
 ) -> list[Figure]:
-    """Everything that the job does for a row, each time next to one UPDATE of all rows: by runners, then by chunks."""
+    """Measure the whole job, each time next to one UPDATE of all rows: by runners, then by chunks."""
     environment.create("runners", rows).dispose()
     sides: dict[str, tuple[int, int | None]] = {f"{count} runner{'s'[: count > 1]}": (count, None) for count in runners}
     sides |= {f"1 runner, chunks of {chunk_rows:,}": (1, chunk_rows) for chunk_rows in chunks}
@@ -30,7 +30,7 @@ def compare_speed(
 
 
 def compare_sizes(environment: Environment, rounds: int, rows: int) -> list[Figure]:
-    """Memory with a hundredth, a tenth and all of `rows`; then a hundredth of new rows among all of them predicted."""
+    """Measure the memory for 1 %, 10 % and all of `rows`; then the time for 1 % of new rows among predicted rows."""
     hundredth, tenth, whole = (_filled(environment, rows // share) for share in (100, 10, 1))
     peaks = {size: environment.run(database).megabytes for size, database in ((rows // 10, tenth), (rows, whole))}
     alone, among = list[Run](), list[Run]()

@@ -54,8 +54,8 @@ def run(
 ) -> int:
     """Measure ours, whose measurement has the pattern's name, and the peers; return the exit code.
 
-    `prepare` starts what all share, and gives the measurements. `figures` turns the rounds of a peer and of ours into
-    figures.
+    `prepare` starts what all sides share, and yields the measurements. `figures` turns the rounds of a peer and of ours
+    into figures.
     """
     exit_on_signals(143)
     chosen, sides = [peer for peer in peers if peer.name in (plan.only or [peer.name])], Sides()

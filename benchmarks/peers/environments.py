@@ -40,7 +40,7 @@ class Peer:
         """Install the packages into a new environment in `folder`; return its Python.
 
         Raises:
-            NotMeasured: that is not possible.
+            NotMeasured: the packages cannot be installed.
         """
         python = folder / self.file.stem / "bin" / "python"
         _run([str(UV), "venv", "--quiet", "--python", sys.executable, str(python.parent.parent)])
@@ -55,7 +55,7 @@ def _run(argv: list[str]) -> None:
 
 
 def one_line(text: str) -> str:
-    """Return an error as one line for a table, the end of it if it is long, without URLs, folders and frames."""
+    """Return an error as one line for a table, only its end if it is long, without URLs, folders and frames."""
     words = re.sub(r"/\S*/", "", re.sub(r"\S+://\S+", "URL", text)).replace("|", "/").split()
     plain = " ".join(word for word in words if not re.fullmatch(r"\W+", word))
     return plain if len(plain) <= LONGEST_REASON else f"… {plain[-LONGEST_REASON:]}"
@@ -69,7 +69,7 @@ class Sides:
     failed: dict[str, str] = field(default_factory=dict)
 
     def take_turns(self, rounds: int, measures: Mapping[str, Callable[[], Any]], may_fail: Collection[str]) -> None:
-        """Measure each side in each round. One of `may_fail` that fails is left out from then on."""
+        """Measure each side in each round. A side of `may_fail` that fails is left out from then on."""
         self.rounds = {name: [] for name in measures}
         for _ in range(rounds):
             for name in measures:

@@ -10,7 +10,7 @@ from local.processes import Program
 
 
 def family(pid: int) -> list[int]:
-    """Return a process and its descendants, those that have ended left out."""
+    """Return a process and its descendants, without those that have ended."""
     found, left = list[int](), [pid]
     while left:
         one = left.pop()

@@ -32,7 +32,7 @@ def grpc_call(channel: grpc.Channel, sent: bytes) -> Call:
 
 
 def rest_call(connection: http.client.HTTPConnection, model: str, image: bytes, batch: int) -> Call:
-    """Return the same request over REST."""
+    """Return a call that sends the same request over REST."""
     body = json.dumps({"instances": [{"b64": base64.b64encode(image).decode()}] * batch}).encode()
 
     def call() -> None:

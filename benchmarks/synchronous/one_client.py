@@ -13,7 +13,7 @@ from benchmarks.report import Figure
 from . import clients
 from .environment import DIGITS, WIDTH, Baseline, Environment, Plan, Server, Side, median, photograph
 
-WIDE = 640  # pixels; closer to what InceptionV3 gets to see
+WIDE = 640  # pixels; closer to the photographs that InceptionV3 gets
 WARM = 5  # calls before the first round
 
 

@@ -27,7 +27,7 @@ CONSOLE = Console(width=None if sys.stdout.isatty() else 120)
 
 
 def is_ready(pattern: str, stack: Stack, failures: list[str]) -> bool:
-    """Wait for a pattern's programs; add the reason to `failures` when they do not get ready."""
+    """Wait for a pattern's programs; add the reason to `failures` if they do not become ready."""
     try:
         stack.wait(pattern, say)
     except ProgramFailed as error:

@@ -1,4 +1,4 @@
-"""What the demo asks of asynchronous: image files now, answers later."""
+"""The demo's requests to asynchronous: image files now, answers later."""
 
 from collections.abc import Iterator
 

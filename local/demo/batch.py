@@ -1,4 +1,4 @@
-"""What the demo asks of batch: rows in, one run of the job, predictions out."""
+"""The demo's requests to batch: rows in, one run of the job, predictions out."""
 
 import json
 import os

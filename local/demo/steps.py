@@ -12,7 +12,7 @@ class DemoFailed(Exception):
 
 @dataclass(frozen=True)
 class Step:
-    """One request: what is asked, and the call that asks it and returns the answer in words."""
+    """One request: its description, and the call that sends it and returns the answer in words."""
 
     request: str
     ask: Callable[[], str]

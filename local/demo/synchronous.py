@@ -1,4 +1,4 @@
-"""What the demo asks of synchronous: image files over gRPC and REST."""
+"""The demo's requests to synchronous: image files over gRPC and REST."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +10,7 @@ from .steps import DemoFailed, Step
 
 def steps(stack: Stack) -> Iterator[Step]:
     """Digit files over gRPC and REST, one and many, and a photograph."""
-    from synchronous.client import connect  # here: other patterns run without what these need
+    from synchronous.client import connect  # not at the top: the other patterns run without these packages
     from synchronous.transport import ServingError
 
     grpc: Any = connect("grpc", stack.environment["SERVING_GRPC"])

@@ -1,4 +1,4 @@
-"""What the demo asks of web_single: Iris rows."""
+"""The demo's requests to web_single: Iris rows."""
 
 from collections.abc import Iterator
 

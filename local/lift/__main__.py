@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
-    """Return the command line, read."""
+    """Return the parsed command line."""
     parser = argparse.ArgumentParser("python -m local.lift", description=__doc__)
     add = parser.add_argument
     add("--pattern", default="", help=", ".join(PATTERNS))

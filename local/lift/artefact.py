@@ -62,7 +62,7 @@ def read_manifest(version: Path) -> dict[str, Any]:
 
 
 def check_fits(order: Order, manifest: dict[str, Any]) -> None:
-    """Raise `LiftRefused` if the pattern, or a part that was left out, is what the model needs."""
+    """Raise `LiftRefused` if the pattern cannot serve the model, or if the model needs a part that was left out."""
     if order.recipe.asks_serving:
         return _check_saved_model(order, manifest)
     if "model.onnx" not in manifest.get("files", {}):
@@ -89,7 +89,7 @@ def _check_saved_model(order: Order, manifest: dict[str, Any]) -> None:
 
 
 def fitted(order: Order, manifest: dict[str, Any]) -> Order:
-    """Return the order without a part that only asks for images, if the model takes others."""
+    """Return the order without the part `cli`, which sends only images, if the model takes other inputs."""
     if order.pattern == "synchronous" and "cli" in order.kept and not takes_images(manifest):
         return replace(order, removed=(*order.removed, "cli"))
     return order

@@ -23,7 +23,7 @@ def write_deployment(order: Order, project: Path, rename: Rename) -> None:
     (project / "Dockerfile").write_text(own_dockerfile(dockerfile.read_text(), order))
     dockerfile.unlink()
     if order.pattern == "synchronous" and not order.copies_serving:
-        return  # a client alone is no service
+        return  # a client alone is not a service
     (project / "compose.yaml").write_text(rename(own_compose(order)))
     has, had = ({name for name, *_ in settings(each)} for each in (project / order.name, ROOT / order.pattern))
     gone, folder = had - has, project / "k8s"
@@ -72,7 +72,7 @@ def own_compose(order: Order) -> str:
             del service["depends_on"][name]
             service["depends_on"] |= gone[name].get("depends_on", {})
         if called == "asynchronous-worker" and "supervision" in order.removed:
-            service["healthcheck"] = {"disable": True}  # that of the image is for the proxy
+            service["healthcheck"] = {"disable": True}  # the image's own check is for the proxy
         if "build" in service:
             service["build"] = BUILDS.get(called, ".")
     return _dump({"name": order.dashed, "services": services} | _used(whole, services))

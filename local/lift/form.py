@@ -1,4 +1,4 @@
-"""Ask on a terminal for what the command line would say."""
+"""Ask on a terminal for the arguments of the command line."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +17,7 @@ console = Console(highlight=False)
 
 
 def ask() -> list[str]:
-    """Return the arguments of a command that does what was answered, and print it."""
+    """Return the arguments that the answers give, and print them as a `make lift` command."""
     pattern = _until_valid(f"Which pattern? {', '.join(PATTERNS)}", check_pattern)
     target = _until_valid("Which new folder?", lambda text: check_target(Path(text)))
     name = _until_valid("Under which name?", check_name, target.name)

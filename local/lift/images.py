@@ -22,7 +22,7 @@ def takes_images(manifest: dict[str, Any]) -> bool:
 
 
 def fit_tests(order: Order, copy: Path, version: Path, manifest: dict[str, Any]) -> None:
-    """Let the smoke test ask what is golden: an image and its label, or the answers to all rows."""
+    """Let the smoke test check golden answers: an image and its label, or the answers to all rows."""
     test = copy / "tests" / "test_smoke.py"
     sample = copy / SAMPLES[order.pattern]
     sample.unlink()

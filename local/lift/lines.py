@@ -7,7 +7,7 @@ from .order import Order
 
 
 def flags(order: Order, images: bool) -> set[str]:
-    """Return what a template can ask for: the kept parts, and what the copy does."""
+    """Return the flags that the lines of a template may name: the kept parts, and what the copy does."""
     found = {"images" if images else "rows", order.pattern, *(f"{part}/" for part in order.kept)}
     found |= {"serving" if order.copies_serving else "address"} if order.recipe.asks_serving else set()
     asks = order.pattern == "synchronous" and not order.copies_serving

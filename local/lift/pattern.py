@@ -22,7 +22,7 @@ class Pattern:
         files: the files in k8s/ that belong to a part.
         without: texts of the deployment to replace if a part was removed.
         secrets: the files with passwords that compose and Kubernetes need.
-        dockerfile: of its image, in its folder.
+        dockerfile: the Dockerfile of its image, in its folder.
         tests: what its smoke test needs besides httpx and pytest.
         asks_serving: a serving program has the model.
         quote: a quotation mark in the row that the README shows between quotation marks.

@@ -19,7 +19,7 @@ TESTS = ("httpx", "pytest")  # what the smoke tests import
 
 
 def write_requirements(order: Order, project: Path) -> list[str]:
-    """Write the locks of the service and of its smoke test; return the names of what the service does not need."""
+    """Write the locks of the service and of its smoke test; return the packages that it no longer needs."""
     lock = project / order.name / "requirements.txt"
     needed, text = needed_packages(order, project), lock.read_text()
     lock.unlink()
@@ -36,7 +36,7 @@ def locks(order: Order, project: Path) -> list[Path]:
 
 
 def needed_packages(order: Order, project: Path) -> list[str]:
-    """Return the direct requirements of the pattern that are not only those of removed parts."""
+    """Return the direct requirements of the pattern, without those that only removed parts use."""
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
     direct: list[str] = pyproject["project"]["optional-dependencies"][order.pattern]
     removed = [ROOT / order.pattern / part for part in order.removed]
@@ -99,7 +99,7 @@ def _requires(name: str) -> list[str]:
 
 
 def _applies(child: Requirement, extras: frozenset[str]) -> bool:
-    """Return whether a package with these extras requires `child`, if not here, then on another system."""
+    """Return whether a package with these extras requires `child`, on this system or on another."""
     if child.marker is None or "extra" not in str(child.marker):
         return True
     return any(child.marker.evaluate({"extra": extra}) for extra in extras)

@@ -1,4 +1,4 @@
-"""Rows for trying the batch pattern, which are of the copy's own model."""
+"""Rows for trying a copy of the batch pattern, taken from the golden rows of its own model."""
 
 from pathlib import Path
 

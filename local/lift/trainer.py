@@ -1,4 +1,4 @@
-"""What puts pre-processing, network and post-processing into one SavedModel: the first lesson of synchronous."""
+"""Code that puts pre-processing, network and post-processing into one SavedModel: the first lesson of synchronous."""
 
 import shutil
 import tomllib
@@ -12,7 +12,7 @@ INIT = '"""Builds the SavedModel that is served: decoding, preparing, predicting
 
 
 def put_trainer(project: Path) -> None:
-    """Copy it into saved_model/, with the lock of what it imports."""
+    """Copy that code into saved_model/, with the lock of the packages that it imports."""
     folder = project / "saved_model"
     folder.mkdir()
     for name in FILES:

@@ -26,7 +26,7 @@ def write_origin(order: Order, project: Path, model: str) -> None:
 
 
 def update(copy: Path) -> int:
-    """Print a patch for `git apply -p2`; raise `LiftRefused` if it is not known what the copy was lifted from."""
+    """Print a patch for `git apply -p2`; raise `LiftRefused` if the commit that the copy was lifted from is unknown."""
     origin = _read_origin(copy)
     with tempfile.TemporaryDirectory(prefix="lift-") as scratch:
         then, now, tree = (Path(scratch) / name for name in ("then", "now", "tree"))

@@ -38,7 +38,7 @@ def survey(chosen: list[str]) -> dict[str, str]:
 
 
 def reason(result: str) -> str:
-    """Return the kind of a result, to count them by."""
+    """Return the kind of a result, by which results are counted."""
     for kind in (
         "no probabilities",
         "cannot be converted",
@@ -69,7 +69,7 @@ def _try(name: str, kind: str, estimator: Any, models: Path) -> str:
 
 
 def _same_labels(model: Any, probabilities: NDArray[Any], rows: NDArray[Any]) -> bool:
-    """Return whether the highest probability is that of the predicted label, but where two are as high."""
+    """Return whether the highest probability is that of the predicted label, except where two are equally high."""
     labels = model.classes_[probabilities.argmax(axis=1)]
     best = np.sort(probabilities, axis=1)
     return bool(((labels == model.predict(rows)) | (best[:, -1] - best[:, -2] < 2 * TOLERANCE)).all())
@@ -113,7 +113,7 @@ def _ask(folder: Path, rows: NDArray[Any]) -> NDArray[Any]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print a line for each estimator, and the figures; return 1 if one is served wrong."""
+    """Print a line for each estimator, and the counts; return 1 if an estimator is served wrong."""
     parser = argparse.ArgumentParser("python -m models.gallery.estimators", description=__doc__)
     parser.add_argument("names", nargs="*", help="estimators to try (default: all)")
     results = survey(parser.parse_args(arguments).names or names())

@@ -22,7 +22,7 @@ class Trained:
     Attributes:
         package: writes its next version into a folder for models, and returns the version's folder.
         rows: rows to ask it, which the package does not contain.
-        answers: what the training framework answers: probabilities [n, labels], or values [n] or [n, k].
+        answers: the training framework's answers: probabilities [n, labels], or values [n] or [n, k].
         labels: of a classifier, what the training framework predicts [n].
     """
 
@@ -33,7 +33,7 @@ class Trained:
 
 
 def estimator(name: str, model: Any, rows: Any, labels: list[str] | None = None) -> Trained:
-    """Return a fitted estimator as an example; every second one of the rows goes into its package."""
+    """Return a fitted estimator as an example; every second row goes into its package."""
     kept, asked = (rows.iloc[::2], rows.iloc[1::2]) if hasattr(rows, "iloc") else (rows[::2], rows[1::2])
     package = partial(_package, model, kept, name, labels)
     if hasattr(model, "predict_proba") and not isinstance(model.classes_, list):
@@ -50,7 +50,7 @@ def _package(model: Any, rows: Any, name: str, labels: list[str] | None, models:
 def onnx_file(
     name: str, write: Callable[[Path], None], golden: Golden, rows: Any, answers: Any, labels: Any
 ) -> Trained:
-    """Return a model as an example that `write` exports to an ONNX file."""
+    """Return as an example a model that `write` exports to an ONNX file."""
 
     def package(models: Path) -> Path:
         with tempfile.TemporaryDirectory() as scratch:

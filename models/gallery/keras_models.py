@@ -15,7 +15,7 @@ from .tabular import FLOWERS, IRIS, customers
 
 
 def example(name: str, model: keras.Model, rows: dict[str, Any], targets: Any, labels: list[str] | None) -> Trained:
-    """Train a model a little, and return it as an example; every second one of the rows goes into its package."""
+    """Train a model a little, and return it as an example; every second row goes into its package."""
     model.compile("adam", "sparse_categorical_crossentropy" if labels else "mse")
     tensors = {key: keras.ops.convert_to_tensor(values) for key, values in rows.items()}
     model.fit(tensors, targets, epochs=2, verbose=0)

@@ -20,7 +20,7 @@ KEPT, ASKED = ROWS[::2], ROWS[1::2]
 
 
 def network_example(name: str) -> Trained:
-    """Return a network that `pytorch/export.py` wrote as an example; PyTorch's answers are in the file beside it."""
+    """Return as an example a network that `pytorch/export.py` wrote; PyTorch's answers are in the file beside it."""
     answered = json.loads((PYTORCH / f"{name}.json").read_text())
     rows, answers = answered["inputs"]["x"], np.array(list(answered["outputs"].values())[-1])
     outputs = {output: values[::2] for output, values in answered["outputs"].items()}
@@ -38,7 +38,7 @@ def network() -> Trained:
 
 
 def network_of_logits() -> Trained:
-    """Export the logits, which are no probabilities."""
+    """Export the logits, which are not probabilities."""
     return network_example("network_of_logits")
 
 

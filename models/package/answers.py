@@ -25,7 +25,7 @@ class Runs(Protocol):
 
 @dataclass(frozen=True)
 class Golden:
-    """Rows by input name, what the trainer answers for them by output name, and the labels that it predicts."""
+    """Rows by input name, the trainer's answers to them by output name, and the labels that it predicts."""
 
     inputs: dict[str, Any]
     outputs: dict[str, Any]
@@ -37,7 +37,7 @@ class Golden:
         return len(next(iter(self.inputs.values())))
 
     def pick(self, chosen: Sequence[int]) -> "Golden":
-        """Return the rows of the given numbers."""
+        """Return the rows with the given numbers."""
         inputs = {name: [values[row] for row in chosen] for name, values in self.inputs.items()}
         outputs = {name: [values[row] for row in chosen] for name, values in self.outputs.items()}
         return replace(self, inputs=inputs, outputs=outputs, labels=self.labels and [self.labels[r] for r in chosen])
@@ -126,7 +126,7 @@ def check_independence(graph: Runs, output: str, rows: Arrays, answers: NDArray[
         (alone,) = graph.run([output], {name: values[row : row + 1] for name, values in rows.items()})
         if alone.shape[1:] != answers.shape[1:] or not np.allclose(alone[0], answers[row], tolerance, tolerance):
             fix = "export it for inference (PyTorch: after model.eval())"
-            raise PackagingRefused(f"golden row {row} is answered otherwise when it is asked alone; {fix}")
+            raise PackagingRefused(f"golden row {row} is answered differently when it is asked alone; {fix}")
 
 
 def choose_rows(golden: Golden, rows: Arrays) -> list[int]:

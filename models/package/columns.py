@@ -78,7 +78,7 @@ def read_columns(rows: Any) -> Columns:
 
 
 def name_inputs(model: onnx.ModelProto, columns: Columns) -> onnx.ModelProto:
-    """Give the inputs the names of their columns, of which the converter keeps only letters, digits and '_'."""
+    """Give the inputs the names of their columns: the converter keeps only their letters, digits and '_'."""
     renamed = [pair for pair in zip(model.graph.input, columns.dtypes, strict=True) if pair[0].name != pair[1]]
     for _, name in renamed:
         _check_free(name, model.graph)
@@ -104,7 +104,7 @@ def join_columns(model: onnx.ModelProto, columns: Columns) -> onnx.ModelProto:
 
 
 def _dtype(name: str, column: NDArray[Any]) -> str:
-    """Return the type of a column of Python's values."""
+    """Return the type of a column of Python values."""
     kinds = {bool: "bool", np.bool_: "bool", str: "string", int: "int64", np.integer: "int64"}
     kinds |= {float: "float32", np.floating: "float32"}
     found = {next((kinds[k] for k in kinds if isinstance(value, k)), type(value).__name__) for value in column}

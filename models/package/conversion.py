@@ -95,9 +95,9 @@ def _without_names(convert: Callable[..., None]) -> Callable[..., None]:
 
 
 def _keep_infinite(adjust: Callable[..., Any]) -> Callable[..., Any]:
-    """Return what adjusts the threshold of a tree, but leaves infinity alone, for which `adjust` never ends.
+    """Return a function that adjusts a tree's threshold, except infinity, for which `adjust` never returns.
 
-    A split between missing values and all others has such a threshold.
+    A split between missing values and all others has an infinite threshold.
     """
 
     def adjust_finite(threshold: float, *kind: Any) -> Any:

@@ -121,7 +121,7 @@ def _ask(model: Any, rows: Any, labels: list[str] | None) -> tuple[Answers, list
 
 
 def _check_decision(model: Any, rows: Any) -> None:
-    """Raise `PackagingRefused` if the label is not the likeliest one in some row between the given ones."""
+    """Raise `PackagingRefused` if the label is not the likeliest one in each row, or in mixtures of numeric rows."""
     mixed, matrix = rows, np.asarray(rows)
     if matrix.dtype.kind in "fiu" and not hasattr(rows, "columns"):
         draw = np.random.default_rng(0)

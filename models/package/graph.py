@@ -58,7 +58,7 @@ def copy_graph(source: Path, folder: Path) -> None:
     for name in sorted(set(_external_files(model))):
         if Path(name).name != name or name in (MODEL_FILE, "manifest.json", "golden.json"):
             fix = 'save it again, with onnx.save(..., location="model.onnx.data")'
-            raise PackagingRefused(f"{source.name} keeps weights in {name!r}, which is no free name beside it; {fix}")
+            raise PackagingRefused(f"{source.name} keeps weights in {name!r}, a name that is not free; {fix}")
         if not (source.parent / name).is_file():
             raise PackagingRefused(f"{source.name} keeps weights in {name!r}; put this file beside {source}")
         shutil.copyfile(source.parent / name, folder / name)
@@ -81,7 +81,7 @@ def read_graph(folder: Path) -> Graph:
 
 
 def choose_output(graph: Graph, task: str, output: str | None, count: int | None) -> str:
-    """Return the name of the output to serve: the one that is named, or the only one it can be.
+    """Return the name of the output to serve: the one that is named, or the only possible one.
 
     Args:
         count: the number of labels of a classifier, if it is known.

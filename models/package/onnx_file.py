@@ -33,8 +33,8 @@ def package_onnx(
     Args:
         source: the ONNX file; files with its weights are beside it.
         golden: at least 2 rows with the answers of the trainer. Every row is checked, some are kept.
-        task: "classification" or "regression"; None takes the rows with labels for a classifier's.
-        output: the output that is served; None takes the only one that it can be.
+        task: "classification" or "regression"; None means classification if the golden rows have labels.
+        output: the output that is served; None takes the only possible one.
         labels: in the order of the probabilities; None takes them from the golden rows.
         classes: the values of the graph's own label for `labels`; None takes them from its answers.
     """

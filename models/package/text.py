@@ -37,11 +37,11 @@ def check_texts(model: Any, graph: Runs, output: str, rows: Any, columns: Column
     for row in np.flatnonzero(~same)[:1]:
         text = " ".join(str(values[name][row, 0]) for name in names)
         fix = 'train with lowercase=False and token_pattern="[a-zA-Z0-9_]+" in the vectorizer'
-        raise PackagingRefused(f"the text {text!r} is read otherwise by the graph than by the trainer; {fix}")
+        raise PackagingRefused(f"the text {text!r} is read differently by the graph than by the trainer; {fix}")
 
 
 def _vary(rows: Any, columns: Columns, names: list[str]) -> Any:
-    """Return some rows, of the kind of `rows`, with other texts in the columns `names`."""
+    """Return some rows, of the same type as `rows`, with other texts in the columns `names`."""
     texts = {name: _variants(columns.values[name][:MOST_TEXTS, 0]) for name in names}
     chosen = np.resize(np.arange(min(MOST_TEXTS, len(columns.values[names[0]]))), len(texts[names[0]]))
     if hasattr(rows, "columns"):

@@ -33,7 +33,7 @@ class Batcher:
             thread.start()
 
     def run(self, signature: str, inputs: Arrays, wanted: Iterable[str], timeout: float) -> Arrays:
-        """Run in a batch; or alone and at once, if the inputs do not have one number of rows in common."""
+        """Run in a batch if the inputs have the same number of rows, at least one; otherwise run alone and at once."""
         rows = {array.shape[:1] for array in inputs.values()}
         if len(rows) != 1 or rows & {(), (0,)}:
             return self._run(signature, inputs, wanted, timeout)
@@ -55,7 +55,7 @@ class Batcher:
             self._answer(calls)
 
     def _answer(self, calls: list[Call]) -> None:
-        """Run `calls`. If one of them may make all fail, run the halves, down to the single request that fails."""
+        """Run `calls`. If one of them may have made all fail, run the halves, down to the single request that fails."""
         now = time.monotonic()
         for call in calls:
             if call.deadline <= now:

@@ -38,7 +38,7 @@ class BatchingParameters:
             raise ValueError(f"{message} {sizes[-1]}; expected {self.max_batch_size}")
 
     def padded(self, size: int) -> int:
-        """Return the lowest allowed batch size that holds `size` rows."""
+        """Return the lowest allowed batch size that holds `size` rows, or `size` if every size is allowed."""
         return next((allowed for allowed in self.allowed_batch_sizes if allowed >= size), size)
 
 

@@ -48,7 +48,7 @@ class BatchQueues:
         self._parameters = parameters
         # Guards the two fields below. One thread is woken for each batch that is opened, filled or left waiting.
         self._changed = threading.Condition()
-        self._queues: dict[Hashable, deque[_Batch]] = {}  # no queue is empty; its last batch is open
+        self._queues: dict[Hashable, deque[_Batch]] = {}  # no queue is empty; the last batch of each is open
         self._closed = False
 
     def put(self, call: Call) -> None:
@@ -95,7 +95,7 @@ class BatchQueues:
             return []
 
     def close(self) -> None:
-        """Refuse further calls. Whatever waits is due now."""
+        """Refuse further calls. All waiting batches are due now."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 class ConfigFiles:
-    """The flag --model_config_file and its two companions, and the method HandleReloadConfigRequest."""
+    """The flag --model_config_file, the two flags that refine it, and the method HandleReloadConfigRequest."""
 
     def add_flags(self, parser: FlagParser) -> None:
         """Add the flags, and the file as a source of models."""

@@ -29,7 +29,7 @@ class Connections:
 
 
 def _options(text: str) -> list[tuple[str, int | str]]:
-    """Return gRPC's options. A value that is a whole number is passed as one, as in TensorFlow Serving."""
+    """Return gRPC's options. A whole number is passed as an integer, as in TensorFlow Serving."""
     options: list[tuple[str, int | str]] = []
     for pair in filter(None, text.split(",")):
         name, equals, value = pair.partition("=")

@@ -20,7 +20,7 @@ class Examples:
     """The optional part."""
 
     def add_flags(self, parser: FlagParser) -> None:
-        """Add none: a model has such signatures or not."""
+        """Add no flags: a model has such signatures or not."""
 
     def attach(self, server: Server) -> None:
         """Answer the three methods, and replay their recorded requests before a version is served."""

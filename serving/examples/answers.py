@@ -61,7 +61,7 @@ def _several(service: Service, request: inference_pb2.MultiInferenceRequest, tim
 def _model(
     service: Service, spec: model_pb2.ModelSpec, given: input_pb2.Input
 ) -> Iterator[tuple[int, Model, np.ndarray]]:
-    """Keep the version that `spec` asks for loaded; its number, the model, and the examples as a string tensor [n]."""
+    """Keep the version that `spec` asks for loaded; yield its number, the model, and the examples as strings [n]."""
     with service.catalogue.use(spec) as (number, model):
         examples = serialized(given)
         yield number, model, examples

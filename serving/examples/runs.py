@@ -28,7 +28,7 @@ def _replayed(model: Model, method: Method, request: Any, timeout: float) -> Row
 
 
 def serialized(given: input_pb2.Input) -> np.ndarray:
-    """Return each example as bytes. The context's bytes stand before them: what an example lacks is the context's."""
+    """Return each example as bytes. The context's bytes come first, and supply the features that an example lacks."""
     kind = given.WhichOneof("kind")
     chosen: Any = getattr(given, kind) if kind else given.example_list
     context = chosen.context.SerializeToString() if kind == "example_list_with_context" else b""
@@ -64,7 +64,7 @@ def infer(model: Model, request: inference_pb2.MultiInferenceRequest, timeout: f
 
 
 def _signatures(model: Model, request: inference_pb2.MultiInferenceRequest) -> list[tuple[Method, Any]]:
-    """Return the method and the signature of each task, or raise what TensorFlow Serving answers."""
+    """Return the method and the signature of each task, or raise TensorFlow Serving's error."""
     found: dict[str, tuple[Method, Any]] = {}
     for task in request.tasks:
         if not task.model_spec.name:

@@ -29,7 +29,7 @@ class Method:
 
 
 def _classify_outputs(signature: Any) -> list[str]:
-    """Return which of `classes` and `scores` the signature has, or raise what TensorFlow Serving answers."""
+    """Return which of `classes` and `scores` the signature has, or raise TensorFlow Serving's error."""
     if len(signature.inputs) != 1:
         raise invalid("Expected one input Tensor.")
     if len(signature.outputs) not in (1, 2):

@@ -1,4 +1,4 @@
-"""Ask a SavedModel its golden answers before it is served."""
+"""Compare a SavedModel with its golden answers before it is served."""
 
 import logging
 from typing import TYPE_CHECKING, Any
@@ -22,17 +22,17 @@ class Golden:
     """The optional part."""
 
     def add_flags(self, parser: FlagParser) -> None:
-        """Add none: a version has golden answers or not."""
+        """Add no flags: a version has golden answers or not."""
 
     def attach(self, server: "Server") -> None:
-        """Ask every model that is loaded. The first, so that no other part is between it and the answers."""
+        """Check every model that is loaded, first of all parts, so that no other part changes the answers."""
         server.kept_files.append(GOLDEN_FILE)
         server.prepare_model.insert(0, check_golden)
 
 
 def check_golden(model: "Model") -> None:
     """Raise `GoldenDiffers` unless the model gives its golden answers; warn if its manifest has none."""
-    if model.artifact is None:  # without a manifest, as TensorFlow Serving takes it
+    if model.artifact is None:  # a model without a manifest, which TensorFlow Serving accepts too
         return
     golden = read_golden(model.artifact)
     if golden is None:

@@ -27,7 +27,7 @@ class Monitoring:
         parser.checks.append(_check)
 
     def attach(self, server: Server) -> None:
-        """Measure every request and load, and answer with the metrics where the file says."""
+        """Measure every request and load, and serve the metrics at the path that the file names."""
         file = server.flags.monitoring_config_file
         if path := read_metrics_path(file) if file else None:
             server.observer = metrics = Metrics()
@@ -41,5 +41,5 @@ class Monitoring:
 
 def _check(flags: Flags) -> str | None:
     if flags.monitoring_config_file and not flags.rest_api_port:
-        return "--monitoring_config_file needs a --rest_api_port, which the metrics are on"
+        return "--monitoring_config_file needs a --rest_api_port, which serves the metrics"
     return None

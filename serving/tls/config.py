@@ -20,19 +20,19 @@ def read_credentials(path: Path) -> grpc.ServerCredentials:
     """Return the credentials of a server.
 
     Raises:
-        ConfigRefused: the file cannot be read, or key, certificate and CA are not valid PEM that fits together.
+        ConfigRefused: the file cannot be read, the key, certificate or CA is not valid PEM, or the pair does not match.
     """
     config = _message()
     read_file(path, config)
     if config.client_verify and not config.custom_ca:
-        raise ConfigRefused(f"{path}: client_verify needs a custom_ca, which the clients' certificates are signed by")
+        raise ConfigRefused(f"{path}: client_verify needs a custom_ca, which has signed the clients' certificates")
     pair = (config.server_key.encode(), config.server_cert.encode())
     _check(path, *pair, config.custom_ca)
     return grpc.ssl_server_credentials([pair], config.custom_ca.encode() or None, config.client_verify)
 
 
 def _check(path: Path, key: bytes, certificate: bytes, authority: str) -> None:
-    """gRPC would accept anything, and then fail each handshake."""
+    """Raise `ConfigRefused` for invalid PEM, which gRPC would accept, only to fail each handshake."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
         with tempfile.NamedTemporaryFile() as file:

@@ -42,7 +42,7 @@ SERVED = [
 REFUSED = {
     tabular.svc: "SVC has no probabilities; wrap it in CalibratedClassifierCV",
     tabular.several_labels: "gives several labels for each row; package one classifier for each of them",
-    tabular.text_of_any_language: "is read otherwise by the graph than by the trainer; train with lowercase=False and",
+    tabular.text_of_any_language: "is read differently by the graph than by the trainer; train with lowercase=False",
     networks.network_of_logits: "no probabilities that sum to 1, but .* end a network with softmax",
     networks.network_with_hidden_layer: "several outputs can be the answer: logits, probabilities; name one",
     networks.network_of_one_row: "input 'x' has a fixed batch size, .* export it with a free first dimension",

@@ -177,7 +177,7 @@ REFUSED = {
     "rows that lean on each other": (
         graph([*CENTRED, ("Softmax", ["y"], ["p"], {})], [P], rows=np.array([0])),
         {"outputs": {"p": softmax(ROWS - ROWS.mean(axis=0)).tolist()}},
-        "is answered otherwise when it is asked alone; export it for inference (PyTorch: after model.eval())",
+        "is answered differently when it is asked alone; export it for inference (PyTorch: after model.eval())",
     ),
 }
 

@@ -37,7 +37,7 @@ class Drain:
 
         Raises:
             ProgramFailed: the peer ended early, or its results cannot be read.
-            TimeoutError: it does not come to an end.
+            TimeoutError: the peer does not start or does not drain the queue in time.
         """
         self._environment.empty()
         self._image.write_bytes(png())

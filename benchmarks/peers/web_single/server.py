@@ -68,7 +68,7 @@ def _floats(answer: Any) -> list[float]:
 
 @contextmanager
 def running(server: Server, folder: Path, cpu: int) -> Iterator[tuple[str, int]]:
-    """Run a server; give its URL and its first process."""
+    """Run a server; yield its URL and the id of its first process."""
     port = servers.free_port()
     url = f"http://127.0.0.1:{port}{server.path}"
     argv = ["taskset", "-c", str(cpu), *(each.replace("PORT", str(port)) for each in server.argv)]

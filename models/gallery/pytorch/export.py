@@ -24,7 +24,7 @@ class Network(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        # Smaller weights than these are written into the graph and not into the file beside it.
+        # Weights smaller than these would be written into the graph and not into the file beside it.
         self.hidden = nn.Sequential(nn.Linear(4, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Dropout(0.1))
         self.last = nn.Linear(64, 3)
         self.give = ["probabilities"]
