@@ -72,13 +72,13 @@ def test_the_queue_for_a_service_is_bounded(start_gateway):
     connections = [gateway.connect() for _ in range(325)]
     for connection in connections:
         connection.sendall(request)
-    wait_until(lambda: refusals(gateway) == 4, what="four refusals")
+    wait_until(lambda: refusals(gateway) == 5, what="five refusals")
     over.set()
     first_lines = [connection.recv(4096).partition(b"\r\n")[0] for connection in connections]
     for connection in connections:
         connection.close()
     assert set(first_lines) == {b"HTTP/1.1 200 OK", b"HTTP/1.1 503 Service Unavailable"}
-    assert refusals(gateway) == 4
+    assert refusals(gateway) == 5
 
 
 def refusals(gateway):
