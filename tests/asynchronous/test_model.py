@@ -37,7 +37,7 @@ def test_more_than_the_usual_four_megabytes_reach_the_model(model, fake):
     ("order", "reason"),
     [
         ("internal", "INTERNAL: something broke"),
-        ("nan", "probability is not a number"),
+        ("nan", "probability is not finite"),
     ],
 )
 def test_unusable_answers_are_failures(model, order, reason):
