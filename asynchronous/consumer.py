@@ -44,6 +44,7 @@ class Consumer:
         self.redis, script = connect(settings), Script(settings)
         self._keys, self._script = script.keys, self.redis.register_script(script.text)
         self.name, self._lease = name, milliseconds(settings.lease)
+        self.held: list[bytes] = []  # the entries that it knows to hold; some of them may have ended
         self.group = self._keys.stream, GROUP
         self.start: Callable[[list[Entry], bool], list[Claim]] = self._start  # an optional folder replaces it
 
@@ -85,6 +86,7 @@ class Consumer:
             return []
         stream, name = self._keys.stream, held[0]["message_id"]
         found: list[Entry] = self.call(lambda: self.redis.xrange(stream, name, name))
+        self.held = [*self.held, name]
         if not found:  # somebody has deleted the entry
             self.call(lambda: self.redis.xack(*self.group, name))
         return found
@@ -99,7 +101,9 @@ class Consumer:
         """Return new entries (`>`), which this consumer then holds, or all that it holds (`0`)."""
         stream, group = self.group
         read = self.call(lambda: self.redis.xreadgroup(group, self.name, {stream: after}, count=count, block=block))
-        return [entry for entry in read[0][1] if entry[1]] if read else []  # without those that were deleted
+        entries = [entry for entry in read[0][1] if entry[1]] if read else []  # without those that were deleted
+        self.held = [name for name, _ in entries]
+        return entries
 
     def finish(self, jobs: list[Claim], results: list[Result]) -> None:
         """End each job with its result and acknowledge it. A job that has already ended stays as it is."""

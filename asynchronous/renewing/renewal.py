@@ -13,7 +13,7 @@ RETRY_SECONDS = 0.3
 
 def renew_leases(loop: Loop, settings: Settings) -> None:
     """Renew the leases of `loop` for as long as its process lives; if the thread ends, so does the process."""
-    thread = threading.Thread(target=_renew_for_ever, args=(loop.queue, settings.lease / 3), daemon=True)
+    thread = threading.Thread(target=_renew_for_ever, args=(loop, settings.lease / 3), daemon=True)
     thread.start()
 
     def check() -> str:
@@ -25,16 +25,19 @@ def renew_leases(loop: Loop, settings: Settings) -> None:
 
 
 def renew(queue: Consumer) -> None:
-    """Renew all leases of this consumer; may raise RedisAway."""
-    queue.run("renew", queue.name)
+    """Renew the leases that this consumer knows to hold; may raise RedisAway.
+
+    If Redis has given it an entry and the answer was lost, no process works on that job, and its lease must lapse.
+    """
+    queue.run("renew", queue.name, *queue.held)
 
 
-def _renew_for_ever(queue: Consumer, seconds: float) -> None:
+def _renew_for_ever(loop: Loop, seconds: float) -> None:
     pause = seconds
     while True:
         time.sleep(pause)
         try:
-            renew(queue)
+            renew(loop.queue)
             pause = seconds
         except RedisAway:
             pause = min(RETRY_SECONDS, pause)  # the leases are running out
