@@ -85,9 +85,9 @@ class Consumer:
         if not held:
             return []
         stream, name = self._keys.stream, held[0]["message_id"]
-        found: list[Entry] = self.call(lambda: self.redis.xrange(stream, name, name))
-        self.held = [*self.held, name]
-        if not found:  # somebody has deleted the entry
+        entries: list[Entry] = self.call(lambda: self.redis.xrange(stream, name, name))
+        self.held, found = [*self.held, name], [entry for entry in entries if b"job_id" in entry[1]]
+        if not found:  # somebody has deleted the entry, or added one that is not a job
             self.call(lambda: self.redis.xack(*self.group, name))
         return found
 
@@ -101,7 +101,8 @@ class Consumer:
         """Return new entries (`>`), which this consumer then holds, or all that it holds (`0`)."""
         stream, group = self.group
         read = self.call(lambda: self.redis.xreadgroup(group, self.name, {stream: after}, count=count, block=block))
-        entries = [entry for entry in read[0][1] if entry[1]] if read else []  # without those that were deleted
+        # Without entries that were deleted, or are not jobs.
+        entries = [entry for entry in read[0][1] if b"job_id" in (entry[1] or ())] if read else []
         self.held = [name for name, _ in entries]
         return entries
 

@@ -192,10 +192,10 @@ end
 
 -- Makes the stream and its group, and drops consumers that are idle and hold no lease.
 function steps.join(restarted)
+  notify('joined', restarted == '1')
   local made = redis.pcall('XGROUP', 'CREATE', QUEUE, GROUP, 0, 'MKSTREAM')
   if made.err and not made.err:find('BUSYGROUP') then return made end
   extend(QUEUE, JOB_LIFETIME + RESULT_LIFETIME)
-  notify('joined', restarted == '1')
   if not made.err then redis.call('DEL', RUNNING) end -- no consumer holds an entry in a new group
   for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', QUEUE, GROUP)) do
     local name, leases, idle = consumer[2], consumer[4], consumer[6]

@@ -20,7 +20,7 @@ end)
 -- Programs with longer lifetimes may share the stream. Its own lifetime is twice that of its entries. If this program
 -- could lengthen it, entries older than twice `lifetime` are older than any program needs.
 local function renew(stream, lifetime)
-  if extend(stream, 2 * lifetime) then redis.call('XTRIM', stream, 'MINID', '~', NOW - 2 * lifetime) end
+  if extend(stream, 2 * lifetime) then redis.call('XTRIM', stream, 'MINID', '~', math.max(0, NOW - 2 * lifetime)) end
 end
 
 on('step_over', function()
@@ -29,14 +29,14 @@ on('step_over', function()
   renew(ENDED_JOBS, ENDED_LIFETIME)
 end)
 
-on('needed', function(need, id)
+on('needed', function(need, id, own)
   need('XADD XLEN XTRIM XACK PEXPIRE XGROUP|CREATE XREADGROUP|GROUP|' .. CALLBACK_GROUP .. '|name|STREAMS', ENDED_JOBS)
   need('ZADD ZRANGEBYSCORE ZREM ZSCORE', CALLBACKS)
   need('XADD XLEN XDEL XTRIM XRANGE PEXPIRE', UNDELIVERED)
   need('HEXISTS', record_of(id))
   redis.call('XLEN', ENDED_JOBS) -- these fail if a key is of another type
   redis.call('ZSCORE', CALLBACKS, '')
-  redis.call('XLEN', UNDELIVERED)
+  own(UNDELIVERED)
 end)
 
 -- Makes the group that reads the stream.

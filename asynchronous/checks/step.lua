@@ -17,6 +17,12 @@ local function need(commands, key)
   end
 end
 
+-- Fails if the entries of the stream are another application's.
+local function own(stream)
+  local first = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1]
+  if first and first[2][1] ~= 'job_id' then error({err = 'WRONGTYPE the entries of ' .. stream .. ' are not jobs'}) end
+end
+
 on('needed', function(_, id)
   need('HSET HGET HMGET HGETALL EXISTS DEL PEXPIRE', record_of(id))
   need('SET MGET EXISTS DEL PEXPIRE', image_of(id))
@@ -24,13 +30,14 @@ on('needed', function(_, id)
   need('HSET HGET HDEL DEL PEXPIRE', RUNNING)
   need('XGROUP|CREATE XGROUP|DELCONSUMER XINFO|CONSUMERS XREADGROUP|GROUP|' .. GROUP .. '|name|STREAMS', QUEUE)
   redis.call('HGET', RUNNING, '') -- fails if it is of another type
+  own(QUEUE)
 end)
 
-on('joined', function() notify('needed', need, '0') end) -- a worker starts, or Redis was away
+on('joined', function() notify('needed', need, '0', own) end) -- a worker starts, or Redis was away
 
 -- Runs the commands that accept a job, on a job that does not exist afterwards.
 function steps.probe(id)
-  notify('needed', need, id)
+  notify('needed', need, id, own)
   local entry = redis.call('XADD', QUEUE, '*', 'job_id', id)
   redis.call('XDEL', QUEUE, entry)
   extend(QUEUE, JOB_LIFETIME + RESULT_LIFETIME)

@@ -29,10 +29,10 @@ on('given_up', function(job, status, reason)
   redis.call('PEXPIRE', image_of(job.id), DEAD_LETTER_LIFETIME)
 end)
 
-on('needed', function(need, id)
+on('needed', function(need, id, own)
   need('XADD XLEN XRANGE XDEL PEXPIRE', DEAD_LETTERS)
   need('STRLEN RENAME PEXPIRE', image_of(id))
-  redis.call('XLEN', DEAD_LETTERS) -- fails if it is of another type
+  own(DEAD_LETTERS)
 end)
 
 on('measured', function(gauges)

@@ -21,9 +21,9 @@ def add_expiry(app: FastAPI) -> None:
 async def end_expired(queue: JobQueue) -> None:
     """End the expired jobs at the head of the queue, up to the first job that is open."""
     while oldest := await queue.call(lambda: queue.redis.xrange(queue.keys.stream, count=MAX_JOBS)):
-        jobs = [fields[b"job_id"].decode() for _, fields in oldest]
-        pairs = [value for (entry, _), job_id in zip(oldest, jobs, strict=True) for value in (entry, job_id)]
-        if await queue.run("expire", *pairs, jobs=jobs) < len(jobs):
+        jobs = [(entry, fields[b"job_id"].decode()) for entry, fields in oldest if b"job_id" in fields]
+        pairs = [value for pair in jobs for value in pair]
+        if await queue.run("expire", *pairs, jobs=pairs[1::2]) < len(oldest):
             return
 
 

@@ -130,6 +130,29 @@ def test_a_key_of_another_application_is_reported_and_left_alone(proxy, worker, 
     assert store.keys() == ["jobs"]
 
 
+@pytest.mark.parametrize("stream", ["jobs", "dead_letters", "jobs_undelivered"])
+def test_a_stream_of_another_application_is_reported_and_left_alone(proxy, worker, store, fake, stream):
+    store.xadd(stream, {"task": "send_mail"})
+    _, api = proxy()
+    program = worker()
+    for answer in (api.get("/ready"), api.post("/predict", content=png(), headers=PNG)):
+        assert (answer.status_code, answer.json()["detail"][:31]) == (503, "Redis: misconfigured: WRONGTYPE")
+    assert program.wait() == 1
+    assert "set QUEUE to another name" in program.log.read_text().splitlines()[-1]
+    assert (store.keys(), store.xlen(stream), store.ttl(stream), store.xinfo_groups(stream)) == ([stream], 1, -1, [])
+
+
+def test_a_worker_passes_over_an_entry_that_is_not_a_job(proxy, worker, store, fake):
+    _, api = proxy()
+    first = post(api)
+    store.xadd("jobs", {"task": "send_mail"})
+    second = post(api)
+    worker(LEASE=1)
+    wait_until(lambda: [store.hget(f"{job_id}_job", "status") for job_id in (first, second)] == ["done", "done"])
+    wait_until(lambda: store.xpending("jobs", "workers")["pending"] == 0)
+    assert store.xlen("jobs") == 1
+
+
 def test_a_database_that_does_not_exist_ends_the_worker_with_one_line(worker, redis_port, fake):
     program = worker(REDIS_URL=f"redis://127.0.0.1:{redis_port}/99", WORKER_PROCESSES=2)
     assert program.wait() == 1

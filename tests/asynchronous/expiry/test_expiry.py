@@ -2,7 +2,17 @@
 
 from local.processes import wait_until
 
-from ..conftest import PNG, png
+from ..conftest import PNG, png, post
+
+
+def test_an_entry_that_is_not_a_job_does_not_end_the_expiry(proxy, store):
+    _, api = proxy()
+    for _ in range(2):
+        job_id = post(api)
+        store.xadd("jobs", {"task": "send_mail"})
+        store.hset(f"{job_id}_job", "expires_at", 0)
+        wait_until(lambda job_id=job_id: store.hget(f"{job_id}_job", "status") == "expired")
+    assert store.xlen("jobs") == 2
 
 
 def test_expired_jobs_in_a_queue_without_workers_make_room(proxy, store):
