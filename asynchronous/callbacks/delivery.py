@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections import Counter
+import time
+from collections import Counter, defaultdict, deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
@@ -12,7 +13,7 @@ from ..errors import RedisAway
 from ..job_queue import JobQueue
 from ..keys import RECORD, milliseconds
 from ..schemas import Job
-from .ended import GROUP, KEYS, URL_FIELD
+from .ended import GROUP, KEYS, LEASE, URL_FIELD
 from .hosts import NotListed, Refused, check_url
 from .settings import DeliverySettings
 from .webhook import Sender
@@ -21,7 +22,8 @@ log = logging.getLogger(__name__)
 
 CONSUMER = "callbacks"  # the same for all programs, so that the next one reads again what a killed one has read
 IN_FLIGHT, IN_FLIGHT_OF_HOST = 256, 8
-PAUSE_SECONDS, BUSY_SECONDS, LONGEST_PAUSE = 0.2, 1.0, 1200
+MARGIN = 5  # seconds before the end of a lease, in which no delivery begins
+PAUSE_SECONDS, LONGEST_PAUSE = 0.2, 1200
 
 
 class Delivery:
@@ -31,6 +33,7 @@ class Delivery:
         self._queue, self._sender, self._settings = queue, sender, settings
         self._stopping, self._running = asyncio.Event(), set[asyncio.Task[None]]()
         self._of_host: Counter[str] = Counter()
+        self._waiting = defaultdict[str, deque[tuple[float, str]]](deque)  # for a busy host: until when, job id
 
     def stop(self) -> None:
         """Begin no more deliveries."""
@@ -48,7 +51,8 @@ class Delivery:
         warned = ""
         while not self._stopping.is_set():
             if self._settings.heartbeat_file:  # stale if the event loop hangs, but not while Redis is unavailable
-                self._settings.heartbeat_file.touch()
+                with suppress(OSError):  # its folder is gone; whatever reads the file sees that
+                    self._settings.heartbeat_file.touch()
             try:
                 await work()
                 warned = ""
@@ -77,15 +81,28 @@ class Delivery:
         free = IN_FLIGHT - len(self._running)
         due = await self._queue.run("callbacks_due", str(free)) if free > 0 else []
         for job_id in due:
-            task = asyncio.create_task(self._attempt(job_id.decode()))
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
+            self._start(job_id.decode())
         if len(due) < free or not free:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), PAUSE_SECONDS)
 
-    async def _attempt(self, job_id: str) -> None:
+    def _start(self, job_id: str, *, has_waited: bool = False) -> None:
+        task = asyncio.create_task(self._attempt(job_id, has_waited))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    def _start_next(self, host: str) -> None:
+        """Start the next delivery that waits for this host. If its lease is about to lapse, it is due again soon."""
+        waiting = self._waiting[host]
+        while waiting and not self._stopping.is_set():
+            until, job_id = waiting.popleft()
+            if time.monotonic() < until:
+                return self._start(job_id, has_waited=True)
+
+    async def _attempt(self, job_id: str, has_waited: bool) -> None:
         with suppress(RedisAway):  # the lease lapses, and the delivery is made again
+            if has_waited:
+                await self._queue.run("callbacks_postpone", job_id, str(milliseconds(LEASE)))
             name = f"{self._queue.keys.prefix}{job_id}{RECORD}"
             stored = await self._queue.call(lambda: self._queue.redis.hgetall(name))
             record = {field.decode(): value.decode() for field, value in stored.items()}
@@ -95,7 +112,7 @@ class Delivery:
                     raise Refused("its result's lifetime is over")
                 url = check_url(record[URL_FIELD], self._settings)
                 if self._of_host[url.host] >= IN_FLIGHT_OF_HOST:  # a slow host must not delay the others
-                    await self._queue.run("callbacks_postpone", job_id, str(milliseconds(BUSY_SECONDS)))
+                    self._waiting[url.host].append((time.monotonic() + LEASE - MARGIN, job_id))
                     return
                 status = await self._send(url, Job.of_record(job_id, record))
                 if 200 <= status < 300:
@@ -115,9 +132,10 @@ class Delivery:
                 return await self._sender.send(url, job)
         finally:
             self._of_host[url.host] -= 1
+            self._start_next(url.host)
 
     async def _fail(self, job_id: str, attempts: int, reason: str, final: bool) -> None:
-        pause = min(self._settings.callback_first_pause * 4 ** (attempts - 1), LONGEST_PAUSE)
+        pause = min(self._settings.callback_first_pause * 4 ** min(attempts - 1, 10), LONGEST_PAUSE)
         log.warning("job %s: attempt %d to deliver: %s%s", job_id, attempts, reason, "; given up" if final else "")
         left = "" if final else str(milliseconds(pause))
         await self._queue.run("callbacks_failed", job_id, str(attempts), reason, left, jobs=[job_id])

@@ -165,6 +165,18 @@ def test_a_slow_receiver_delays_no_other(callbacks, submit, receiver, finish):
     assert receiver.messages("/ok")[0]["data"]["job_id"] == quick
 
 
+def test_deliveries_that_wait_for_a_slow_receiver_are_not_read_again_and_again(
+    callbacks, submit, receiver, finish, store
+):
+    for _ in range(30):
+        submit("/slow")
+    finish(*[SEVEN] * 30)
+    store.config_resetstat()
+    callbacks(CALLBACK_TIMEOUT="2", CALLBACK_FIRST_PAUSE="60")
+    wait_until(lambda: len(receiver.messages("/slow")) >= 24, 60)  # the next start as soon as these are given up
+    assert store.info("commandstats")["cmdstat_hgetall"]["calls"] <= 30 + len(receiver.messages("/slow"))
+
+
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
