@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -36,6 +37,12 @@ def _has_secrets(file: Path) -> Path:
     return file
 
 
+def _can_be_created(file: Path) -> Path:
+    if not os.access(file.parent, os.W_OK):
+        raise ValueError(f"no file can be created in {file.parent}")
+    return file
+
+
 class DeliverySettings(CallbackSettings):
     """The settings of the program that delivers."""
 
@@ -43,4 +50,4 @@ class DeliverySettings(CallbackSettings):
     callback_timeout: float = Field(default=10, gt=0, le=30)
     callback_attempts: PositiveInt = 8
     callback_first_pause: Seconds = 2
-    heartbeat_file: Path | None = None
+    heartbeat_file: Annotated[Path, AfterValidator(_can_be_created)] | None = None

@@ -38,7 +38,7 @@ class Slot:
         self._start()
 
     def _start(self) -> None:
-        self._heartbeat.beat()
+        self.beat()
         self._heartbeat.has_claimed, self.start_at, self._started_at = False, 0.0, time.monotonic()
         others = set(multiprocessing.active_children())
         prepare = self._prepare, self._stopping, self._heartbeat
@@ -46,6 +46,10 @@ class Slot:
         self.work: Future[None] = self._pool.submit(self._work, *self._arguments, self.starts)
         self._process = next(iter(set(multiprocessing.active_children()) - others), None)  # None: it is already dead
         self.starts += 1
+
+    def beat(self) -> None:
+        """Restart the time after which the child counts as hanging."""
+        self._heartbeat.beat()
 
     def is_settled(self) -> bool:
         """Return whether fewer than two children in a row died at their start, or this one is SETTLED_SECONDS old."""
