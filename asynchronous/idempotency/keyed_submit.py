@@ -18,7 +18,7 @@ _PARAMETER = {"name": NAME, "in": "header", "description": "Names this upload: o
 
 
 class KeyReused(ServiceError):
-    """This Idempotency-Key belongs to a job with another image; the job was not accepted."""
+    """This Idempotency-Key belongs to a job with another image or callback URL; the job was not accepted."""
 
     status = 409
 
@@ -40,12 +40,12 @@ async def _submit_with_key_if_any(request: Request, image: bytes, tasks: Backgro
 
 
 async def submit_with_key(queue: JobQueue, job_id: str, image: bytes, key: str, fields: str = "") -> str:
-    """Submit a job, and return its id or the id of the earlier job with the same image and `key`.
+    """Submit a job, and return its id or the id of the earlier job with the same image, `fields` and `key`.
 
     Raises:
         QueueFull, KeyReused: nothing was stored.
     """
-    name, fingerprint = [hashlib.sha256(text).hexdigest() for text in (key.encode(), image)]
+    name, fingerprint = [hashlib.sha256(text).hexdigest() for text in (key.encode(), image + fields.encode())]
     name = f"{queue.keys.prefix}{name}{KEY}"
 
     async def submit() -> bytes:
@@ -60,7 +60,7 @@ async def submit_with_key(queue: JobQueue, job_id: str, image: bytes, key: str, 
     if answer == b"full":
         raise QueueFull("queue: MAX_QUEUED_JOBS are in it, try again later")
     if answer == b"conflict":
-        raise KeyReused("idempotency-key: belongs to a job with another image")
+        raise KeyReused("idempotency-key: belongs to a job with another image or callback URL")
     return answer.decode()
 
 

@@ -22,7 +22,7 @@ end)
 
 on('ended', function(job, status)
   count(status, 1)
-  observe('latency', LATENCY_BOUNDS, NOW - job.accepted_at)
+  observe('latency', LATENCY_BOUNDS, math.max(0, NOW - job.accepted_at)) -- Redis's clock may have been set back
 end)
 
 on('callback', function(outcome) count('callbacks_' .. outcome, 1) end)
@@ -47,7 +47,7 @@ function steps.measure()
     if consumer[1] ~= NO_CONSUMER then held = held + consumer[2] end
   end
   local gauges = {'queued', redis.call('XLEN', QUEUE) - held, 'in_flight', held,
-    'oldest_milliseconds', oldest and NOW - oldest[1]:match('%d+') or 0}
+    'oldest_milliseconds', oldest and math.max(0, NOW - oldest[1]:match('%d+')) or 0}
   notify('measured', gauges)
   return {gauges, redis.call('HGETALL', COUNTERS)}
 end

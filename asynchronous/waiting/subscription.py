@@ -111,7 +111,8 @@ class Subscription:
         if message["type"] != "message":  # subscribed, perhaps after a break in which messages were missed
             return self._wake_all()
         channel = message["channel"].decode().removeprefix(self._queue.keys.prefix)
-        for job_id in message["data"].decode().split():
+        # Anybody who may publish on the channel, which all databases of this Redis share, can send other bytes.
+        for job_id in message["data"].decode(errors="replace").split():
             if event := self._events.pop((channel, job_id), None):
                 event.set()
 

@@ -164,8 +164,8 @@ class Queue:
     def submit(self, job_id, image):
         return self._call(lambda queue: queue.submit(job_id, image))
 
-    def submit_with_key(self, image, key):
-        return self._call(lambda queue: submit_with_key(queue, uuid.uuid4().hex, image, key))
+    def submit_with_key(self, image, key, fields=""):
+        return self._call(lambda queue: submit_with_key(queue, uuid.uuid4().hex, image, key, fields))
 
     def read(self, job_id):
         return self._call(lambda queue: queue.read(job_id))

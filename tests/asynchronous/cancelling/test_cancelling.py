@@ -31,5 +31,10 @@ def test_a_job_that_runs_or_has_ended_is_not_cancelled(api, settings):
     assert api.get(f"/job/{job_id}").json()["status"] == "done"
 
 
+def test_a_repeated_request_gets_the_same_answer(api):
+    job_id = post(api)
+    assert [api.delete(f"/job/{job_id}").status_code for _ in range(2)] == [204, 204]
+
+
 def test_an_unknown_job_cannot_be_cancelled(api):
     assert [api.delete(f"/job/{job_id}").status_code for job_id in ("0" * 32, "x")] == [404, 404]

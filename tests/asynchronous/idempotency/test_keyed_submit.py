@@ -49,6 +49,15 @@ def test_a_key_that_belongs_to_another_image_is_a_conflict(api, store):
     assert store.xlen("jobs") == 1
 
 
+def test_a_key_that_belongs_to_another_callback_url_is_a_conflict(make):
+    queue, _ = make()
+    first, other = '["callback_url", "https://example.com/a"]', '["callback_url", "https://example.com/b"]'
+    job_id = queue.submit_with_key(b"image", "key", first)
+    assert queue.submit_with_key(b"image", "key", first) == job_id
+    with pytest.raises(KeyReused):
+        queue.submit_with_key(b"image", "key", other)
+
+
 def test_openapi_has_the_header_and_the_parameters_of_other_optional_parts(api):
     parameters = api.get("/openapi.json").json()["paths"]["/predict"]["post"]["parameters"]
     assert {each["name"] for each in parameters} == {"Idempotency-Key", "callback_url"}

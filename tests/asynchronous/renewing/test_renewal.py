@@ -45,4 +45,6 @@ def test_the_leases_of_entries_that_wait_for_the_next_batch_are_renewed(make, st
     for job_id in (first, second):
         lapse(store, job_id)
     renew(one)
-    assert all(lease["time_since_delivered"] < 80_000 for lease in store.xpending_range("jobs", "workers", "-", "+", 10))
+    assert all(
+        lease["time_since_delivered"] < 80_000 for lease in store.xpending_range("jobs", "workers", "-", "+", 10)
+    )

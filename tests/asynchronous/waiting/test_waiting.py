@@ -105,6 +105,22 @@ def test_a_job_that_ends_while_the_subscription_is_broken_ends_the_wait(make, st
     assert asyncio.run(wait_and_break()).label == "7"
 
 
+def test_a_message_of_another_application_does_not_end_the_subscription(make, store):
+    queue, consumer = make()
+    job_id, one = queue.put(), consumer()
+    claims = one.claim(1)
+
+    async def publish_and_finish():
+        async with opened(queue.settings) as shared, asyncio.timeout(60):
+            wait = asyncio.create_task(shared.wait(job_id, 600))
+            await asyncio.to_thread(wait_until, lambda: store.pubsub_numsub(ENDED)[0][1])
+            store.publish(ENDED, b"\xff\xfe")
+            await asyncio.to_thread(one.finish, claims, [SEVEN])
+            return await wait
+
+    assert asyncio.run(publish_and_finish()).label == "7"
+
+
 def test_closing_the_subscription_ends_while_it_connects(make):
     queue, _ = make()
 
