@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from .artifact import Artifact, open_artifact
-from .columns import Columns, column_reader  # optional: columns
+from .columns import Columns, column_reader, run_texts_in_parts  # optional: columns
 from .errors import first_error
 from .golden import check_golden  # optional: golden
 from .model import Model, NoAnswer
@@ -69,6 +69,7 @@ def load(artifact: Artifact) -> Predictor:
     row_format, reader = ROWS
     # One thread: runners scale by processes, and more threads would compete for the same cores.
     model = Model(artifact, 1, row_format)
+    run_texts_in_parts(model)  # optional: columns
     check_golden(model, artifact)  # optional: golden
     model.check()
     return Predictor(model, reader(model.row_format), model.version)

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from .api import label_router, router
 from .artifact import Artifact, ArtifactRefused, open_artifact
-from .columns import Columns, add_columns, name_refused_rows  # optional: columns
+from .columns import Columns, add_columns, name_refused_rows, run_texts_in_parts  # optional: columns
 from .compatibility.any_client import add_any_client  # optional: compatibility
 from .docs import add_docs  # optional: docs
 from .errors import HANDLED, answer_error, first_error
@@ -51,6 +51,7 @@ def load_model(settings: Settings, artifact: Artifact | None = None) -> Model:
     row_format = RowFormat
     row_format = Columns  # optional: columns
     model = Model(artifact, settings.onnx_threads, row_format)
+    run_texts_in_parts(model)  # optional: columns
     name_refused_rows(model)  # optional: columns
     check_golden(model, artifact)  # optional: golden
     model.check()

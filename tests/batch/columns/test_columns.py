@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import onnxruntime
 import pytest
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -13,6 +14,7 @@ from sqlalchemy import Engine
 
 from batch.api.app import build_app
 from batch.artifact import open_artifact
+from batch.columns.text_parts import MOST_CHARACTERS
 from batch.predictor import Predictor, load
 from tests.batch.api.test_api import Client
 from tests.batch.conftest import add, finish, items, new_runner
@@ -87,3 +89,19 @@ def test_a_regressor_stores_values_and_no_label(engine: Engine, tmp_path: Path, 
     (item,) = items(engine)
     assert item.label is None
     assert item.prediction == pytest.approx(targets[0], abs=1e-4)
+
+
+def test_a_long_text_does_not_pad_the_texts_of_its_chunk(churn_dir: Path, monkeypatch: pytest.MonkeyPatch):
+    run, padded = onnxruntime.InferenceSession.run, []
+
+    def record(session, names, rows):
+        padded.append(len(rows["city"]) * len(max(rows["city"].ravel(), key=len)))
+        return run(session, names, rows)
+
+    monkeypatch.setattr(onnxruntime.InferenceSession, "run", record)
+    long = CUSTOMERS[0] | {"city": "x" * 900_000}
+    rows = [*CUSTOMERS * 100, long]
+    predictions = opened(churn_dir).predict((number, json.dumps(row)) for number, row in enumerate(rows))
+    assert [row.id for row in predictions.done] == list(range(400))
+    assert [*predictions.failed] == [400]
+    assert max(padded) <= MOST_CHARACTERS
