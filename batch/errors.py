@@ -58,8 +58,7 @@ def exit_in_one_line() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        known = as_service_error(error)
-        if known is None:
+        if (known := as_service_error(error)) is None:
             raise
         sys.stderr.write(f"{known}\n")
         raise SystemExit(known.exit_code) from error

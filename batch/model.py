@@ -103,13 +103,11 @@ def _load(artifact: Artifact, threads: int) -> Any:
         raise ArtifactRefused(f"{artifact.path}/manifest.json has no sha256 for {MODEL_FILE}; {fix}")
     options.intra_op_num_threads, options.log_severity_level = threads, 4  # errors are raised, not printed
     # Weights come from these files alone. Without this, others would be read from the working directory.
-    add = options.add_external_initializers_from_files_in_memory
-    add([*files], [*files.values()], [*map(len, files.values())])
+    options.add_external_initializers_from_files_in_memory([*files], [*files.values()], [*map(len, files.values())])
     try:
         return onnxruntime.InferenceSession(files[MODEL_FILE], options, providers=["CPUExecutionProvider"])
     except Exception as error:
-        reason = f"cannot be loaded from the listed `files`: {error}"
-        raise ArtifactRefused(f"{artifact.path / MODEL_FILE} {reason}") from error
+        raise ArtifactRefused(f"{artifact.path / MODEL_FILE} cannot be loaded from its `files`: {error}") from error
 
 
 def _describe(tensor: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
-from .artifact import Artifact, open_artifact
+from .artifact import Artifact, ArtifactRefused, open_artifact
 from .columns import Columns, column_reader, run_texts_in_parts  # optional: columns
 from .errors import first_error
 from .golden import check_golden  # optional: golden
@@ -15,6 +15,7 @@ from .model import Model, NoAnswer
 from .rows import STRICT, RowFormat
 from .schemas import Predicted, Predictions
 from .settings import Settings
+from .tables import LABEL_LENGTH
 
 Read = Callable[[Any], list[Any]]
 
@@ -61,7 +62,10 @@ class Predictor:
 
 def load_model(settings: Settings) -> Predictor:
     """Return the predictor of the model version that the settings name, verified and checked."""
-    return load(open_artifact(settings.model_dir, settings.model_version, keep=None))
+    predictor = load(open_artifact(settings.model_dir, settings.model_version, keep=None))
+    if len(label := max(predictor.model.labels, key=len, default="")) > LABEL_LENGTH:
+        raise ArtifactRefused(f"manifest.json: labels: {label[:40]!r}... exceeds {LABEL_LENGTH} characters; shorten it")
+    return predictor
 
 
 def load(artifact: Artifact) -> Predictor:

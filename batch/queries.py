@@ -27,10 +27,7 @@ class Part:
         return query.where(Item.id > last.id) if last else query
 
     def claim(self, connection: Connection, last: Row[Any] | None, limit: int) -> Sequence[Row[Any]]:
-        """Lock and return up to `limit` rows after `last`, except those that another runner has locked.
-
-        The locks last until the transaction ends. SQLite has no row locks: there the transaction locks the whole file.
-        """
+        """Lock up to `limit` unlocked rows after `last` until the transaction ends; SQLite locks the whole file."""
         return connection.execute(self.select(last).limit(limit).with_for_update(skip_locked=True)).all()
 
 

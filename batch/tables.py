@@ -8,7 +8,7 @@ from sqlalchemy import JSON, TIMESTAMP, BigInteger, CheckConstraint, Enum, Index
 from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-REASON_LENGTH = 500
+LABEL_LENGTH, REASON_LENGTH = 255, 500
 UTF8 = {"mysql_charset": "utf8mb4", "mariadb_charset": "utf8mb4"}
 # Keys are compared letter by letter: a collation for words would treat C-1 and c-1 as equal.
 KEY = String(255).with_variant(mysql.VARCHAR(255, collation="utf8mb4_bin"), "mysql", "mariadb")
@@ -54,7 +54,7 @@ class Item(Base):
     values: Mapped[Any] = mapped_column(JSON)
     state: Mapped[State] = mapped_column(one_of(State), server_default=State.PENDING.value)
     prediction: Mapped[list[float] | float | None] = mapped_column(JSON(none_as_null=True))
-    label: Mapped[str | None] = mapped_column(String(255))
+    label: Mapped[str | None] = mapped_column(String(LABEL_LENGTH))
     model_version: Mapped[int | None]
     attempts: Mapped[int] = mapped_column(server_default="0")
     reason: Mapped[str | None] = mapped_column(String(REASON_LENGTH))

@@ -36,6 +36,7 @@ def open_artifact(model_dir: Path, version: int | None = None, keep: Collection[
     path = _find(model_dir, version)
     try:
         manifest: dict[str, Any] = json.loads((path / "manifest.json").read_bytes())
+        json.dumps(manifest, ensure_ascii=False).encode()  # a lone surrogate has no UTF-8, so no answer can hold it
         entries = manifest["files"].items()
         hashes = {name: (entry if isinstance(entry, str) else entry["sha256"]).lower() for name, entry in entries}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

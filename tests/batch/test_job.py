@@ -15,6 +15,8 @@ from batch.tables import State
 from local.processes import ROOT, Program, wait_until
 from tests.batch.commands import run
 from tests.batch.conftest import add, count, fill, items, states
+from tests.web_single.conftest import save
+from tests.web_single.graphs import lookup
 
 GOOD = [5.1, 3.5, 1.4, 0.2]
 
@@ -108,6 +110,16 @@ def test_what_disappears_during_a_run_ends_it_with_exit_code_7_and_names_the_com
         connection.execute(text(f"DROP {gone}"))
     assert (program.wait(120), "Traceback" in program.log.read_text()) == (7, False)
     assert "run `python -m batch.migrate`" in program.log.read_text()
+
+
+def test_a_label_that_the_table_cannot_hold_is_refused_before_rows_are_claimed(sqlite: Engine, tmp_path: Path):
+    labels = ["a" * 256, "b" * 255]
+    sample, folder = [0], tmp_path / "long"
+    done = job(sqlite, MODEL_DIR=str(save(folder, lookup(), labels, sample=sample)))
+    assert (done.returncode, done.stdout) == (Exit.ARTEFACT, "")
+    assert done.stderr.splitlines()[-1] == f"manifest.json: labels: '{'a' * 40}'... exceeds 255 characters; shorten it"
+    fits = job(sqlite, MODEL_DIR=str(save(tmp_path / "short", lookup(), ["a" * 255, "b"], sample=sample)))
+    assert fits.returncode == Exit.DONE
 
 
 def test_a_refused_artefact_is_one_line_and_exit_code_5(tmp_path: Path, artifacts: Path):

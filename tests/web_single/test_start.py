@@ -11,6 +11,7 @@ import pytest
 from local.processes import ROOT
 
 from .conftest import save
+from .graphs import lookup
 
 UVICORN = [sys.executable, "-m", "uvicorn", "--factory", "web_single.app:create_app", "--port", "0"]
 
@@ -28,7 +29,14 @@ def refused(**env: str) -> tuple[int, list[str]]:
 def test_a_model_that_is_refused_ends_the_start_in_one_line(tmp_path: Path) -> None:
     code, (line,) = refused(MODEL_DIR=str(save(tmp_path / "model", b"no graph", ["a"])))
     assert code == 1
-    assert line.startswith(f"web_single: {tmp_path}/model/3/model.onnx cannot be loaded from the listed `files`: ")
+    assert line.startswith(f"web_single: {tmp_path}/model/3/model.onnx cannot be loaded from its `files`: ")
+
+
+def test_a_label_that_no_answer_can_hold_ends_the_start_in_one_line(tmp_path: Path) -> None:
+    folder = save(tmp_path / "model", lookup(), ["good", "\ud800"], sample=[0])
+    code, (line,) = refused(MODEL_DIR=str(folder))
+    assert code == 1
+    assert line.startswith(f"web_single: {folder}/3/manifest.json cannot be read: UnicodeEncodeError: ")
 
 
 @pytest.mark.parametrize(("name", "value"), [("MAX_ROWS", "many"), ("MAX_IN_FLIGHT", "0"), ("ACCESS_LOG", "maybe")])
