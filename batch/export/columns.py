@@ -8,14 +8,18 @@ Columns = Mapping[str, type]
 
 
 def value_columns(manifest: dict[str, Any]) -> Columns:
-    """Return a column for each value of a row, by the names of the inputs; those of a single input have numbers."""
-    columns: dict[str, type] = {}
+    """Return a column for each value of a row, by the names of the inputs; those of a single input have numbers.
+
+    All have numbers, too, if two values would have the same name, such as `emb_1` and the first value of `emb`.
+    """
+    names, kinds = list[str](), list[type]()
     for each in manifest["inputs"]:
-        width, several = prod(each["shape"][1:]), len(manifest["inputs"]) > 1
-        numbered = [f"{each['name']}_{number}" if several else str(number) for number in range(1, width + 1)]
-        names = [each["name"]] if several and width == 1 else numbered
-        columns |= {f"value_{name}": _kind(each["dtype"]) for name in names}
-    return columns
+        width = prod(each["shape"][1:])
+        names += [each["name"]] if width == 1 else [f"{each['name']}_{number}" for number in range(1, width + 1)]
+        kinds += [_kind(each["dtype"])] * width
+    if len(manifest["inputs"]) == 1 or len({*names}) < len(names):
+        names = [str(number) for number in range(1, len(names) + 1)]
+    return {f"value_{name}": kind for name, kind in zip(names, kinds, strict=True)}
 
 
 def answer_columns(manifest: dict[str, Any]) -> Columns:

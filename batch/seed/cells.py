@@ -1,7 +1,7 @@
 """The cells of a file: one column for each value of a row, as the inputs in the manifest describe them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -46,7 +46,8 @@ class Column:
 def columns_of(manifest: dict[str, Any], names: Sequence[str] = ()) -> list[Column]:
     """Return the columns of the model's rows, by the names of its inputs, with a number if an input has several values.
 
-    An export calls those of a single input value_1, ... . `names` are those of one file, in the order of the model.
+    An export calls those of a single input value_1, ..., and those of several inputs, too, if two would have the same
+    name; in a file they then have no other names. `names` are those of one file, in the order of the model.
 
     Raises:
         ValueError: there are more or fewer `names` than columns, or a name comes twice.
@@ -59,6 +60,8 @@ def columns_of(manifest: dict[str, Any], names: Sequence[str] = ()) -> list[Colu
             name = each["name"] if width == 1 else f"{each['name']}_{place}"
             known = (name, f"value_{name if several else place}")
             columns.append(Column(known, _kind(each["dtype"]), each.get("missing", False)))
+    if len({column.name for column in columns}) < len(columns):
+        columns = [replace(column, names=(f"value_{number}",)) for number, column in enumerate(columns, 1)]
     if names and len(names) != len(columns):
         raise ValueError(f"{len(names)} names, the model takes {len(columns)} values")
     if twice := [name for name in names if names.count(name) > 1]:

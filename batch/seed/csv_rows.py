@@ -13,7 +13,7 @@ from pydantic_core import to_json
 from ..errors import ServiceError, first_error
 from ..predictor import Read
 from .cells import Column
-from .dialect import Form, FormUnclear, is_numbered, read_lines
+from .dialect import Form, FormUnclear, choose_names, is_numbered, read_lines
 
 LONGEST_KEY = 255
 UNREADABLE = (csv.Error, EOFError, OSError, ValueError, zlib.error, LZMAError)
@@ -108,7 +108,7 @@ def _places(names: list[str] | None, columns: Sequence[Column], key: str | None)
     names = [name.strip() for name in names]
     if key is not None and names.count(key) != 1:
         raise FormUnclear(f"--key: the names are {', '.join(names)}; {key!r} is not one of them")
-    wanted = [next((name for name in column.names if names.count(name) == 1), None) for column in columns]
+    wanted = choose_names(names, columns)
     if not any(wanted) and is_numbered(names) and len(names) - (names[:1] == [""]) == len(columns):
         wanted = list(names[-len(columns) :])
     if None in wanted:

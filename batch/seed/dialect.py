@@ -2,6 +2,7 @@
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -52,6 +53,26 @@ def is_numbered(names: Sequence[str], first: int = 0) -> bool:
     """Return whether the names count up from `first`, as those of pandas do from 0. An index has an empty name."""
     given = names[names[:1] == [""] :]
     return len(given) > 0 and list(given) == [str(number) for number in range(first, first + len(given))]
+
+
+def choose_names(names: Sequence[str], columns: Sequence[Column]) -> list[str | None]:
+    """Return the name of each column in a file: all as the inputs are called, all as an export calls them, or a mix.
+
+    Raises:
+        FormUnclear: the file has the names of both, or one name for two values.
+    """
+    once = {name for name, count in Counter(names).items() if count == 1}
+    known = {tuple(column.names[place] for column in columns) for place in (0, -1)}
+    whole = [form for form in known if once.issuperset(form)]
+    chosen = [next((name for name in column.names if name in once), None) for column in columns]
+    fix = "name the columns in the model's order with --columns"
+    if len(whole) == 1:
+        return list(whole[0])
+    if whole:
+        raise FormUnclear(f"the names are those of the model's inputs and those of an export: {fix}")
+    if twice := [name for name, count in Counter(filter(None, chosen)).items() if count > 1]:
+        raise FormUnclear(f"the column {twice[0]!r} would be read for two values of a row: {fix}")
+    return chosen
 
 
 def _rows(lines: Iterable[str], delimiter: str) -> Iterator[list[str]]:

@@ -16,6 +16,7 @@ from typer.main import get_command
 
 from batch.export import __main__ as command
 from batch.export import pages as export
+from batch.export.columns import value_columns
 from batch.export.outputs import Format, format_of, open_output
 from batch.export.pages import ExportRefused
 from batch.predictor import Predictor
@@ -202,6 +203,13 @@ def test_rows_with_names_and_types_get_a_column_for_each_value(sqlite: Engine, t
     names, *lines = csv.reader(run("export", sqlite, "-", MODEL_DIR=str(folder)).stdout.splitlines())
     assert names[:6] == ["id", "key", "value_age", "value_city", "value_visits", "label"]
     assert [line[2:6] for line in lines] == [["20.0", "Oslo", "3", "stays"], ["71.0", "Rome", "1", "leaves"]]
+
+
+def test_values_whose_names_would_be_the_same_are_numbered():
+    widths = {"emb": 2, "emb_1": 1, "city": 1}
+    kinds = {"emb": "float32", "emb_1": "int64", "city": "string"}
+    inputs = [{"name": name, "dtype": kinds[name], "shape": [None, width]} for name, width in widths.items()]
+    assert value_columns({"inputs": inputs}) == {"value_1": float, "value_2": float, "value_3": int, "value_4": str}
 
 
 @pytest.mark.parametrize(("count", "names"), [(1, ["prediction"]), (2, ["prediction_1", "prediction_2"])])

@@ -63,6 +63,40 @@ def test_the_columns_of_an_export_are_found_by_their_names():
     assert rows(text, names=()) == [FLOWER]
 
 
+def of(**widths: int) -> dict[str, Any]:
+    return {"inputs": [{"name": name, "dtype": "int64", "shape": [None, width]} for name, width in widths.items()]}
+
+
+@pytest.mark.parametrize(
+    ("manifest", "text", "row"),
+    [
+        (of(a=1, value_a=1), "value_a,a\n2,1\n", [1, 2]),
+        (of(a=1, value_a=1), "id,value_a,value_value_a\n7,1,2\n", [1, 2]),
+        (of(a=1, b=1), "value_b,a\n2,1\n", [1, 2]),
+        (of(emb=2, emb_1=1), "id,value_1,value_2,value_3\n7,1,2,3\n", [1, 2, 3]),
+        (of(id=1, b=1), "id,value_id,value_b\n7,1,2\n", [1, 2]),
+    ],
+)
+def test_names_that_look_alike_are_told_apart(manifest, text, row):
+    assert rows(text, manifest=manifest, names=()) == [row]
+
+
+@pytest.mark.parametrize(
+    ("manifest", "text", "why"),
+    [
+        (of(emb=2, emb_1=1), "emb_1,emb_2\n1,2\n", "no column is called 'value_1': the names are emb_1, emb_2"),
+        (of(a=1, value_a=1), "id,value_a\n7,1\n", "the column 'value_a' would be read for two values of a row"),
+        (of(id=1), "id,value_1\n7,1\n", "the names are those of the model's inputs and those of an export"),
+    ],
+)
+def test_a_column_is_never_read_for_two_values_or_for_the_wrong_one(manifest, text, why):
+    with pytest.raises(FormUnclear, match=f"^{why}.*--columns$"):
+        rows(text, manifest=manifest, names=())
+    numbered = [f"c{number}" for number in range(sum(each["shape"][1] for each in manifest["inputs"]))]
+    ones = ",".join("1" for _ in numbered)
+    assert rows(f"{','.join(numbered)}\n{ones}\n", manifest=manifest, names=numbered) == [[1] * len(numbered)]
+
+
 def test_numbers_of_pandas_are_names_like_others_where_the_option_gives_them():
     assert rows("0,1,2,3\n0.2,1.4,3.5,5.1\n", names=("3", "2", "1", "0")) == [FLOWER]
     with pytest.raises(FormUnclear, match=r"^no column is called 'x_1': the names are 0, 1, 2, 3, 4; name the columns"):
