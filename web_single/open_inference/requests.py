@@ -12,6 +12,8 @@ from ..rows import Arrays
 DATATYPES = {"bool": "BOOL", "string": "BYTES", "float16": "FP16", "float32": "FP32", "float64": "FP64"}
 DATATYPES |= {f"{kind}{bits}": f"{kind.upper()}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)}
 
+MOST_TYPES = 64  # of inputs in a request; a type for each of thousands of inputs would take a minute at the start
+
 
 class RequestPart(BaseModel):
     """A part of a request. Unknown fields are ignored, because the protocol's clients send some of their own.
@@ -68,11 +70,12 @@ def requests_for(model: Model, outputs: list[str], max_rows: int) -> tuple[type[
     requests = []
     for binary in (False, True):
         inputs = [
-            _input(tensor, model.row_format.types[tensor["name"]], max_rows, samples, binary) for tensor in model.inputs
+            _input(alike, model.row_format.types[alike[0]["name"]], max_rows, samples, binary)
+            for alike in alike_inputs(model)
         ]
         one = Annotated[Union.__getitem__(tuple(inputs)), Field(discriminator="name")] if inputs[1:] else inputs[0]
         fields: dict[str, Any] = {
-            "inputs": (_list(one, len(inputs), len(inputs)), ...),
+            "inputs": (_list(one, len(model.inputs), len(model.inputs)), ...),
             "outputs": (output | None, None),
         }
         requests.append(create_model("BinaryRequest" if binary else "InferRequest", __base__=InferRequest, **fields))
@@ -80,15 +83,26 @@ def requests_for(model: Model, outputs: list[str], max_rows: int) -> tuple[type[
     return requests[0], requests[1]
 
 
-def _input(tensor: dict[str, Any], kind: Any, max_rows: int, samples: Arrays, binary: bool) -> type[RequestPart]:
-    """Return the type of one input in the request; its values are of the type `kind`."""
-    name, sizes = tensor["name"], tensor["shape"][1:]
+def alike_inputs(model: Model) -> list[list[dict[str, Any]]]:
+    """Return the inputs, in lists of those that have one type in a request: each has its own, unless they are many."""
+    if len(model.inputs) <= MOST_TYPES:
+        return [[tensor] for tensor in model.inputs]
+    alike: dict[Any, list[dict[str, Any]]] = {}
+    for tensor in model.inputs:
+        key = tensor["dtype"], *tensor["shape"], tensor["name"] in model.row_format.missing
+        alike.setdefault(key, []).append(tensor)
+    return list(alike.values())
+
+
+def _input(alike: list[dict[str, Any]], kind: Any, max_rows: int, samples: Arrays, binary: bool) -> type[RequestPart]:
+    """Return the type of inputs that are alike in the request; their values are of the type `kind`."""
+    name, sizes, dtype = alike[0]["name"], alike[0]["shape"][1:], alike[0]["dtype"]
     shape = (Annotated[int, Field(ge=1, le=max_rows)], *map(_one_of, sizes))
     sample = samples[name].ravel().tolist()
     data = _data(kind, sizes, max_rows, [[None if value != value else value for value in sample]])
     fields: dict[str, Any] = {
-        "name": (_one_of(name), ...),
-        "datatype": (_one_of(DATATYPES[tensor["dtype"]]), ...),
+        "name": (_one_of(*(tensor["name"] for tensor in alike)), ...),
+        "datatype": (_one_of(DATATYPES[dtype]), ...),
         "shape": (Annotated[tuple.__class_getitem__(shape), Field(examples=[[1, *sizes]])], ...),
         "parameters": ((BinaryParameters if binary else InputParameters) | None, None),
         "data": (data | None, None) if binary else (data, ...),

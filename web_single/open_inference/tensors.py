@@ -12,7 +12,7 @@ from ..errors import location
 from ..model import Model
 from ..rows import Arrays
 from .binary import InvalidTensors, from_bytes, to_bytes
-from .requests import DATATYPES, InferRequest, requests_for
+from .requests import DATATYPES, InferRequest, alike_inputs, requests_for
 
 JSON_LENGTH = "inference-header-content-length"  # where the bytes begin; without this header, the whole body is JSON
 
@@ -22,7 +22,7 @@ class TensorReader:
 
     def __init__(self, model: Model, outputs: list[str], max_rows: int) -> None:
         self._types = {tensor["name"]: tensor["dtype"] for tensor in model.inputs}
-        self._missing = model.row_format.missing
+        self._missing, self._several = model.row_format.missing, len(alike_inputs(model)) > 1
         self.schema, self._binary = requests_for(model, outputs, max_rows)
 
     def read(self, body: bytes, json_length: str | None) -> tuple[InferRequest, Arrays]:
@@ -32,7 +32,7 @@ class TensorReader:
         try:
             request = schema.model_validate_json(body[:end])
         except ValidationError as error:
-            raise InvalidTensors(_most_telling_error(error, len(self._types) > 1)) from None
+            raise InvalidTensors(_most_telling_error(error, self._several)) from None
         behind, rows = memoryview(body)[end:], Arrays()
         for number, (tensor, size) in enumerate(zip(request.inputs, _sizes(request, len(behind)), strict=True)):
             place, shape, dtype = f"inputs[{number}]", list(tensor.shape), self._types[tensor.name]
@@ -104,7 +104,7 @@ def _most_telling_error(error: ValidationError, several: bool) -> str:
     """Return pydantic's first error, or its last error of `data` if `data` was nested.
 
     `data` is tried flat first, so the first error of nested data is only that it is not flat. To a location, pydantic
-    adds the form that it tried, and the name of the input if the graph has several.
+    adds the form that it tried, and the name of the input if inputs have `several` types.
     """
     errors = error.errors(include_url=False, include_input=False)
     places = [each["loc"][:2] + each["loc"][3:] if several else each["loc"] for each in errors]

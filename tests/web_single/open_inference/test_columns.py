@@ -209,3 +209,27 @@ def test_openapi_shows_every_tensor(client: Client) -> None:
     shown = operation["requestBody"]["content"]["application/json"]["schema"]["properties"]["inputs"]
     names = {each["properties"]["name"]["const"] for each in shown["items"]["oneOf"]}
     assert (names, shown["minItems"], shown["maxItems"]) == ({"age", "city", "visits"}, 3, 3)
+
+
+@pytest.mark.parametrize("last", ["float32", "int64"])
+def test_many_inputs_share_types_and_are_answered_and_refused_as_few_are(tmp_path: Path, last: str) -> None:
+    kinds = {f"c{number}": "float32" for number in range(99)} | {"c99": last}
+    casts = [helper.make_node("Cast", [name], [f"{name}_float"], to=1) for name in kinds]
+    joined = helper.make_node("Concat", [f"{name}_float" for name in kinds], ["y"], axis=1)
+    content = graph(
+        [*casts, joined], {name: (kinds[name], [None, 1]) for name in kinds}, {"y": ("float32", [None, 100])}
+    )
+    client = serve(save(tmp_path / "m", content, [], task="regression", sample=[0] * 100))
+    datatypes = {"float32": "FP32", "int64": "INT64"}
+    sent = [
+        {"name": name, "datatype": datatypes[kind], "shape": [1, 1], "data": [number]}
+        for number, (name, kind) in enumerate(kinds.items())
+    ]
+    assert client.post(INFER, json=request(*reversed(sent))).json()["outputs"][0]["data"] == list(range(100))
+    refused = client.post(INFER, json=request(*sent[:98], sent[98] | {"data": ["98"]}, sent[99]))
+    assert refused.json() == {"error": "inputs[98].data[0]: Input should be a valid number"}
+    twice = client.post(INFER, json=request(*sent[:99], sent[0]))
+    assert twice.json() == {"error": "inputs[99]: each input must be sent once, and all with as many rows"}
+    body = client.get("/openapi.json").json()["paths"]["/v2/models/{name}/infer"]["post"]["requestBody"]
+    shown = body["content"]["application/json"]["schema"]["properties"]["inputs"]["items"]
+    assert len(shown.get("oneOf", [shown])) == len({*kinds.values()})
