@@ -15,13 +15,15 @@ from ..artifact import ArtifactRefused
 from ..errors import first_error
 from ..predictor import ROWS, Read
 from .errors import BodyIncomplete, BodyTooLarge, InvalidRows
+from .repeated_names import repeated_name
 from .schemas import MAX_BODY_BYTES, NewRows
 
 
 async def read_rows(request: Request) -> NewRows:
     """Return the rows of the body; reading stops once the limit is exceeded, whatever its headers announce."""
+    body = await _read(request)
     try:
-        rows = NewRows.model_validate_json(await _read(request))
+        rows = NewRows.model_validate_json(body)
     except ValidationError as error:
         raise InvalidRows(first_error(error)) from None
     for index, row in enumerate(rows.data):
@@ -31,6 +33,9 @@ async def read_rows(request: Request) -> NewRows:
             fault, place = first_error(error, whole=""), error.errors()[0]["loc"]
             joint = "" if fault.startswith("[") else "." if place else ": "
             raise InvalidRows(f"data[{index}]{joint}{fault}") from None
+    names = len(rows.model_fields_set) + sum(len(row) for row in rows.data if isinstance(row, dict))
+    if name := repeated_name(body, names):
+        raise InvalidRows(f"body: the name {name[:60]!r} comes twice in one object")
     # As the job reads them: null for the NaN that Python writes into JSON.
     return rows.model_copy(update={"data": from_json(to_json(rows.data, inf_nan_mode="null"))})
 

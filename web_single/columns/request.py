@@ -6,6 +6,7 @@ from pydantic import BaseModel, ValidationError
 
 from ..api import InvalidRows
 from ..errors import first_error
+from .repeated_names import repeated_name
 
 MOST_ERRORS = 100  # with more, only their number is reported: listing them takes too long
 
@@ -20,8 +21,16 @@ class EitherRequest:
         self._listed, self._named = listed, named
         self._validate_listed = listed.__pydantic_validator__.validate_json
 
-    def model_validate_json(self, body: bytes) -> BaseModel:
+    def model_validate_json(self, body: bytes | bytearray) -> BaseModel:
         """Return the request, or raise `ValidationError` or `InvalidRows`."""
+        request = self._validate(body)
+        rows: list[Any] = request.data  # type: ignore[attr-defined]
+        names = 1 + len(rows) * len(rows[0]) if isinstance(rows[0], dict) else 1
+        if name := repeated_name(body, names):
+            raise InvalidRows(f"body: the name {name[:60]!r} comes twice in one object")
+        return request
+
+    def _validate(self, body: bytes | bytearray) -> BaseModel:
         try:
             listed: BaseModel = self._validate_listed(body)
             return listed

@@ -155,6 +155,12 @@ def test_a_request_is_stored_whole_or_refused_with_a_reason(embedded: Client, da
         (b"[" * 100_000, "body: Invalid JSON: recursion limit exceeded"),
         (b'{"data": "\xff"}', "body: Invalid JSON: "),
         (b"", "body: Invalid JSON: EOF"),
+        (b'{"data": [[5, 3, 1, 0]], "data": [[6, 3, 1, 0]]}', "body: the name 'data' comes twice in one object"),
+        (
+            b'{"data": [{"float_input": [5, 3, 1, 0], "float_input": [6, 3, 1, 0]}]}',
+            "body: the name 'float_input' comes",
+        ),
+        (b'{"data": [[5, 3, 1, 0]], "keys": ["a:b"], "keys": ["c:d"]}', "body: the name 'keys' comes twice"),
     ],
 )
 def test_a_bad_request_names_the_field_and_the_limit(embedded: Client, sqlite: Engine, body, detail):
@@ -163,6 +169,12 @@ def test_a_bad_request_names_the_field_and_the_limit(embedded: Client, sqlite: E
     assert answer.json()["detail"].startswith(detail)
     assert len(answer.content) < 1000
     assert items(sqlite) == []
+
+
+def test_colons_in_keys_are_no_names(embedded: Client, sqlite: Engine):
+    rows = {"data": [ROW, {"float_input": ROW}], "keys": ["urn:isbn:1", "urn:isbn:2"]}
+    assert embedded.post(json=rows).status_code == 201
+    assert [item.key for item in items(sqlite)] == rows["keys"]
 
 
 def test_an_endless_body_is_refused_at_the_limit(embedded: Client):

@@ -237,3 +237,30 @@ def test_lists_objects_and_tensors_get_the_same_answers(customers: Client, rows:
     direct = model.session.run([model.output], model.row_format.arrays(rows))[0]
     assert objects.content == lists.content
     assert np.array_equal(np.array(objects.json()["prediction"], np.float32), direct)
+
+
+ROW = '{"age": 20, "city": "a: b", "visits": 3}'
+
+
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        ('{"data": [[20, "Oslo", 3]], "data": [[71, "Rome", 1]]}', "data"),
+        ('{"d\\u0061ta": [[20, "Oslo", 3]], "data": [[71, "Rome", 1]]}', "data"),
+        (f'{{"data": [{ROW}], "data": [{ROW}]}}', "data"),
+        ('{"data": [{"age": 20, "city": "Oslo", "visits": 3, "age": 71}]}', "age"),
+        (f'{{"data": [{ROW}, {{"city": "Rome", "age": 20, "city": "Oslo", "visits": 3}}]}}', "city"),
+    ],
+)
+def test_a_name_that_comes_twice_is_refused(customers: Client, body: str, name: str) -> None:
+    answer = customers.post("/predict", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 422
+    assert answer.json() == {"detail": f"body: the name {name!r} comes twice in one object"}
+
+
+def test_colons_in_texts_are_no_names(tmp_path: Path) -> None:
+    client = serve(save(tmp_path / "churn", churn("ignore")[1], LABELS, sample=CUSTOMERS[0]))
+    rows = [row | {"city": '"age": 1, "age": 2'} for row in CUSTOMERS]
+    listed = client.post("/predict", json={"data": [list(row.values()) for row in rows]})
+    assert listed.status_code == 200
+    assert client.post("/predict", json={"data": rows}).content == listed.content
