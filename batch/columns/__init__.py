@@ -1,7 +1,6 @@
 """Columns with names and types: rows as objects, several inputs, strings, whole numbers, missing numbers.
 
-Protects from: encoding categories before the rows are stored, and a long text whose length all texts of a chunk are
-padded to.
+Protects from: encoding categories before the rows are stored, and one long text that takes all memory.
 Costs: 220 lines to read. Rows of one float tensor are read as fast as without this.
 Instead: a model whose only input is one float tensor, and rows that hold numbers.
 Remove: delete this folder and the lines that end with "# optional: columns"

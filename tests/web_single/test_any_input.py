@@ -55,11 +55,16 @@ def call(model: Model) -> Iterator[Call]:
         yield lambda *request: runner.run(post(*request))
 
 
-def loaded(body: bytes) -> object:
-    """The JSON value that Python finds in a body, with NaN and Infinity as False, or None where there is none."""
+def loaded(body: bytes, unique: bool = False) -> object:
+    """The JSON value that Python finds in a body, with NaN and Infinity as False, or None where there is none.
+
+    With `unique`, an object that holds a name twice is none.
+    """
 
     def whole(pairs: list[tuple[str, object]]) -> dict[str, object]:
         json.dumps(pairs, ensure_ascii=False).encode()  # half a surrogate pair is not valid text
+        if unique and len(dict(pairs)) < len(pairs):
+            raise ValueError("a name comes twice")
         return dict(pairs)
 
     try:
@@ -82,7 +87,7 @@ def table(rows: object) -> np.ndarray | None:
 
 def predict_rows(body: bytes) -> np.ndarray | None:
     """The rows that a body asks /predict for, or None if it must be refused."""
-    request = loaded(body)
+    request = loaded(body, unique=True)
     return table(request["data"]) if isinstance(request, dict) and list(request) == ["data"] else None
 
 

@@ -1,7 +1,6 @@
 """Columns with names and types: rows as objects, several inputs, strings, whole numbers, missing numbers.
 
-Protects from: encoding categories in every client, one unknown category that fails a whole request with a 500, and
-a long text whose length all texts of a request are padded to.
+Protects from: encoding categories in clients, a 500 for one unknown category, one long text that takes all memory.
 Costs: 350 lines to read. The rows of one float tensor are read as fast as without this.
 Instead: a model whose only input is one float tensor, with categories encoded by the client.
 Remove: delete this folder and the lines that end with "# optional: columns"
