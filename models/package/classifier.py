@@ -46,12 +46,13 @@ def check_classifier(
     if len(served) != probabilities.shape[1] or len(set(served)) != len(served):
         reason = f"the probabilities have {probabilities.shape[1]} columns, but the labels are {served}"
         raise PackagingRefused(f"{reason}; name each label once, in the order of the columns (--labels)")
-    _check_labels("trainer", golden.labels, served, best)
+    first = probabilities.argmax(axis=1)  # the label that a service gives, also where two are as high
+    _check_labels("trainer", golden.labels, served, first)
     if own is None:
         return Labels(served, None)
     values = [value.decode() if isinstance(value, bytes) else value for value in own.ravel().tolist()]
     classes = classes or _infer(values, best) or (list(range(len(served))) if own.dtype.kind == "i" else [*served])
-    _check_labels("graph", values, classes, best)
+    _check_labels("graph", values, classes, first)
     return Labels(served, classes)
 
 
@@ -79,12 +80,12 @@ def _infer(given: list[Any], best: NDArray[Any]) -> list[Any] | None:
     return [found[column] for column in range(best.shape[1])] if len(found) == best.shape[1] else None
 
 
-def _check_labels(whose: str, given: list[Any], labels: list[Any], best: NDArray[Any]) -> None:
+def _check_labels(whose: str, given: list[Any], labels: list[Any], first: NDArray[Any]) -> None:
+    """Raise `PackagingRefused` unless each given label is that of the column `first`, the highest of its row."""
     columns = {str(label): column for column, label in enumerate(labels)}
     for row, label in enumerate(given):
-        column = columns.get(str(label))
-        if column is None or not best[row, column]:
-            highest = labels[int(best[row].argmax())]
+        if columns.get(str(label)) != first[row]:
+            highest = labels[int(first[row])]
             reason = (
                 f"golden row {row}: the {whose}'s label is {label!r}, but the probability of {highest!r} is highest"
             )

@@ -56,17 +56,17 @@ def find_own_label(model: Model, manifest: dict[str, Any]) -> tuple[str | None, 
 
 
 def check_labels(model: Model, whose: str, given: list[Any], orders: list[Any], likeliest: NDArray[Any]) -> None:
-    """Raise `ArtifactRefused` unless each given label is a likeliest one of its row, in one of the `orders` of labels.
+    """Raise `ArtifactRefused` unless each given label is the likeliest of its row, in one of the `orders` of labels.
 
-    `likeliest` is bool [n, labels]: true for the highest probability of a row, and for those within tolerance of it.
+    `likeliest` is the column of the highest probability of each row.
     """
     for order in orders:
         columns = {str(label): column for column, label in enumerate(order)}
         found = [columns.get(str(label), -1) for label in given]
-        wrong = [row for row, column in enumerate(found) if column < 0 or not likeliest[row, column]]
+        wrong = [row for row, column in enumerate(found) if column != likeliest[row]]
         if not wrong:
             return
-    highest, label = model.labels[likeliest[wrong[0]].argmax()], given[wrong[0]]
+    highest, label = model.labels[likeliest[wrong[0]]], given[wrong[0]]
     reason = f"{whose} label of row {wrong[0]} is {label!r}, but {model.output!r} is highest for {highest!r}"
     fix = "name the right `output`, `labels` in its order, or the graph's own labels as `classes` in manifest.json"
     fix += "; `label_output` is null if it has none" if whose == "the graph's own" else ""
