@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ..artifact import Artifact, ArtifactRefused
 
 GOLDEN_FILE = "golden.json"
+LEAST = 1e-9  # the smallest scale of answers, as models/package/answers.py has it
 REMEDY = "package the model again (python -m models.package)"
 
 
@@ -52,7 +53,8 @@ def read_golden(artifact: Artifact) -> Golden | None:
 def compare(name: str, expected: list[Any], got: NDArray[Any], tolerance: float) -> None:
     """Raise `GoldenDiffers` for the first value of the output `name` that differs from the expected one.
 
-    Numbers with a fraction may differ by `tolerance`, absolutely and relatively. All other values must be equal.
+    Numbers with a fraction may differ by `tolerance` relatively, and by the same share of the largest expected number,
+    at most of 1. All other values must be equal.
     """
     number = got.dtype.kind == "f"
     try:
@@ -64,7 +66,8 @@ def compare(name: str, expected: list[Any], got: NDArray[Any], tolerance: float)
     if wanted.shape != got.shape:
         raise GoldenDiffers(f"golden {name} has the shape {wanted.shape}, the model's has {got.shape}; {REMEDY}")
     if number:
-        equal = np.isclose(got, wanted, tolerance, tolerance, equal_nan=True)
+        largest = np.abs(wanted).max(initial=LEAST, where=np.isfinite(wanted))  # small answers need small differences
+        equal = np.isclose(got, wanted, tolerance, tolerance * min(largest, 1), equal_nan=True)
     else:
         wanted, got = as_text(wanted), as_text(got)
         equal = wanted == got

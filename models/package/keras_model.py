@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from ..golden import TOLERANCE, write_golden
 from ..manifest import ARTIFACTS, new_version, write_manifest
-from .answers import Golden, arrays, check_independence, choose_rows, compare
+from .answers import Golden, arrays, choose_rows
 from .classifier import check_classifier, check_probabilities
+from .comparison import check_independence, compare
 from .graph import Arrays, PackagingRefused, Tensor, check_input, one_line
 from .onnx_file import check_name
 

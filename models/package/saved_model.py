@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from ..golden import write_golden
 from ..manifest import ARTIFACTS, new_version, write_manifest
-from .answers import Golden, arrays, compare
+from .answers import Golden, arrays
+from .comparison import compare
 from .graph import PackagingRefused
 from .keras_model import SavedGraph, load_graph
 from .onnx_file import check_name
