@@ -39,16 +39,6 @@ class Columns:
         doubles = {name: dtype.replace("float32", "float64") for name, dtype in self.dtypes.items()}
         return Columns(doubles, self.values, "float64")
 
-    def check_whole_numbers(self) -> None:
-        """Raise `PackagingRefused` if float32 would round a whole number, perhaps across a threshold of the model."""
-        for name in (name for name, dtype in self.dtypes.items() if dtype == "int64"):
-            values = self.values[name].astype(np.int64)
-            for value in values[values.astype(np.float32) != values.astype(np.float64)][:1]:
-                fix = "train with smaller ones: subtract a constant, or leave out an id"
-                raise PackagingRefused(
-                    f"column {name!r} holds whole numbers that float32 rounds, such as {value}; {fix}"
-                )
-
 
 def read_columns(rows: Any) -> Columns:
     """Return the inputs for rows as scikit-learn takes them, or raise `PackagingRefused`.

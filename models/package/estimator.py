@@ -3,6 +3,7 @@
 import tempfile
 import warnings
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,13 @@ from .columns import Columns, read_columns
 from .conversion import convert
 from .graph import MODEL_FILE, PackagingRefused, choose_output, one_line, read_graph
 from .onnx_file import check_name, package_onnx
+from .probes import check_missing, check_numbers, mix
+from .table import Table, ask_taken, pick
 from .text import check_texts
+from .whole_numbers import check_whole_numbers
 
 THRESHOLDS = (FixedThresholdClassifier, TunedThresholdClassifierCV)
-MIXED_ROWS = 500
+CHECKS = (check_texts, check_missing, check_numbers)
 
 
 @dataclass(frozen=True)
@@ -81,16 +85,18 @@ def _package(
     task = "regression" if labels is None else "classification"
     with tempfile.TemporaryDirectory() as scratch:
         source = Path(scratch) / MODEL_FILE
-        source.write_bytes(convert(model, columns, labels is not None).SerializeToString(deterministic=True))
+        converted = convert(model, columns, labels is not None)
+        check_whole_numbers(model, converted, columns)
+        source.write_bytes(converted.SerializeToString(deterministic=True))
         graph = read_graph(source.parent)
         output = choose_output(graph, task, None, len(answers.classes))
         inputs = {each["name"]: columns.values[each["name"]] for each in graph.inputs}
         golden = Golden(inputs, {output: answers.values}, answers.predicted, tolerance)
-        check_texts(model, graph, output, rows, columns, tolerance)
+        table = Table(rows, columns)
+        checks = [partial(check, model, graph, output, table, tolerance) for check in CHECKS]
         options: Any = {"task": task, "output": output, "labels": labels, "classes": answers.classes or None}
-        return package_onnx(
-            source, name, golden, framework=type(model).__module__.split(".")[0], models=models, **options
-        )
+        options |= {"framework": type(model).__module__.split(".")[0], "models": models, "checks": checks}
+        return package_onnx(source, name, golden, **options)
 
 
 def _ask(model: Any, rows: Any, labels: list[str] | None) -> tuple[Answers, list[str] | None]:
@@ -121,21 +127,15 @@ def _ask(model: Any, rows: Any, labels: list[str] | None) -> tuple[Answers, list
 
 
 def _check_decision(model: Any, rows: Any) -> None:
-    """Raise `PackagingRefused` if the label is not the likeliest one in each row, or in mixtures of numeric rows."""
-    mixed, matrix = rows, np.asarray(rows)
-    if matrix.dtype.kind in "fiu" and not hasattr(rows, "columns"):
-        draw = np.random.default_rng(0)
-        one, other, share = (
-            draw.choice(matrix, MIXED_ROWS),
-            draw.choice(matrix, MIXED_ROWS),
-            draw.random((MIXED_ROWS, 1)),
-        )
-        mixed = one * share + other * (1 - share)
-    try:
-        probabilities, predicted = model.predict_proba(mixed), model.predict(mixed)
-    except ValueError:
-        return  # the model does not take numbers between those of the rows
-    chosen = probabilities[np.arange(len(predicted)), [model.classes_.tolist().index(each) for each in predicted]]
-    if (chosen < probabilities.max(axis=1) - 2 * TOLERANCE).any() or isinstance(model, THRESHOLDS):
-        fix = "package the estimator inside it, or calibrate it (CalibratedClassifierCV)"
-        raise PackagingRefused(f"{type(model).__name__} does not predict the label with the highest probability; {fix}")
+    """Raise `PackagingRefused` if the label is not the first of the likeliest ones, in each row and in mixed rows."""
+    table = Table(rows, read_columns(rows))
+    for part in (rows, mix(table, table.numbers())):
+        taken, answers = ask_taken(model, part)
+        if not taken:
+            continue  # the model does not take numbers between those of the rows
+        predicted = np.asarray(model.predict(part if len(taken) == len(part) else pick(part, taken)))
+        likeliest = np.asarray(model.classes_)[np.array(answers).argmax(axis=1)]
+        if (likeliest != predicted).any() or isinstance(model, THRESHOLDS):
+            fix = "package the estimator inside it, or calibrate it (CalibratedClassifierCV)"
+            kind = type(model).__name__
+            raise PackagingRefused(f"{kind} does not predict the label with the highest probability; {fix}")

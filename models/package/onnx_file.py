@@ -1,6 +1,7 @@
 """Package an ONNX file: the graph with its weights, a manifest, golden answers and a sample."""
 
 import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,9 @@ from numpy.typing import NDArray
 
 from ..golden import write_golden
 from ..manifest import ARTIFACTS, new_version, write_manifest
-from .answers import Golden, arrays, check_independence, choose_rows, compare
+from .answers import Golden, arrays, choose_rows
 from .classifier import Labels, check_classifier
+from .comparison import check_independence, compare
 from .graph import Arrays, Graph, PackagingRefused, choose_output, copy_graph, find_label_output, read_graph
 
 NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -27,6 +29,7 @@ def package_onnx(
     classes: list[Any] | None = None,
     framework: str = "onnx",
     models: Path = ARTIFACTS,
+    checks: Sequence[Callable[[], None]] = (),
 ) -> Path:
     """Write the next version of a model, and return its folder, or raise `PackagingRefused` and write nothing.
 
@@ -37,6 +40,7 @@ def package_onnx(
         output: the output that is served; None takes the only possible one.
         labels: in the order of the probabilities; None takes them from the golden rows.
         classes: the values of the graph's own label for `labels`; None takes them from its answers.
+        checks: raise `PackagingRefused` for other faults, after the golden rows have been compared.
     """
     check_name(name)
     task = task or ("classification" if golden.labels else "regression")
@@ -47,6 +51,8 @@ def package_onnx(
         output = choose_output(graph, task, output, len(labels) if labels else None)
         own = find_label_output(graph) if task == "classification" else None
         checked = _check(graph, golden, rows, task, output, own, labels, classes)
+        for check in checks:
+            check()
         described = {"name": name, "framework": framework, "task": task, "output": output, "label_output": own}
         _write(folder, graph, golden, rows, checked, described)
     return models / name / folder.name

@@ -1,0 +1,54 @@
+"""Whole numbers that float32 rounds, such as unix time: a split of a tree between two of them moves."""
+
+import sys
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto
+from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegressor
+from sklearn.ensemble._forest import BaseForest
+from sklearn.tree import BaseDecisionTree
+
+from .columns import Columns
+from .graph import PackagingRefused
+
+# They round each number to float32 themselves, at training and at prediction. XGBoost does, too.
+ROUND_THEMSELVES = (BaseDecisionTree, BaseForest, GradientBoostingClassifier, GradientBoostingRegressor)
+# Operators of the domain ai.onnx.ml that compare whole numbers as they are, and then give numbers of another type.
+EXACT = ("OneHotEncoder", "LabelEncoder", "CategoryMapper")
+SAME = ("Identity", "Concat", "Reshape", "Gather", "ArrayFeatureExtractor", "Squeeze", "Unsqueeze", "Flatten")
+
+
+def check_whole_numbers(model: Any, graph: onnx.ModelProto, columns: Columns) -> None:
+    """Raise `PackagingRefused` if float32 would round a whole number, perhaps across a threshold of the model."""
+    if isinstance(model, (*ROUND_THEMSELVES, getattr(sys.modules.get("xgboost"), "XGBModel", ()))):
+        return
+    for name, dtype in columns.dtypes.items():
+        if dtype == "float32" or (dtype == "int64" and _becomes_float(graph.graph, name)):
+            for value in _rounded(columns.values[name])[:1]:
+                fix = "train with smaller ones: subtract a constant, or leave out an id"
+                reason = f"column {name!r} holds whole numbers that float32 rounds, such as {value:.0f}"
+                raise PackagingRefused(f"{reason}; {fix}")
+
+
+def _rounded(column: NDArray[Any]) -> NDArray[Any]:
+    """Return the whole numbers that float32 rounds."""
+    values: NDArray[Any] = column.astype(float).ravel()
+    return np.asarray(values[(values == values.round()) & (values.astype(np.float32) != values)])
+
+
+def _becomes_float(graph: onnx.GraphProto, name: str) -> bool:
+    """Return whether a tensor of whole numbers is used as float32."""
+    for node in graph.node:
+        if name not in node.input or node.op_type in EXACT:
+            continue
+        to = next((each.i for each in node.attribute if each.name == "to"), None) if node.op_type == "Cast" else None
+        if to in (TensorProto.STRING, TensorProto.DOUBLE):
+            continue
+        if to != TensorProto.INT64 and node.op_type not in SAME:
+            return True
+        if any(_becomes_float(graph, result) for result in node.output):
+            return True
+    return False
