@@ -20,7 +20,7 @@ from .conversion import convert
 from .graph import MODEL_FILE, PackagingRefused, choose_output, one_line, read_graph
 from .onnx_file import check_name, package_onnx
 from .probes import check_missing, check_numbers, mix
-from .table import Table, ask_taken, pick
+from .table import REFUSALS, Table, ask
 from .text import check_texts
 from .whole_numbers import check_whole_numbers
 
@@ -130,12 +130,11 @@ def _check_decision(model: Any, rows: Any) -> None:
     """Raise `PackagingRefused` if the label is not the first of the likeliest ones, in each row and in mixed rows."""
     table = Table(rows, read_columns(rows))
     for part in (rows, mix(table, table.numbers())):
-        taken, answers = ask_taken(model, part)
-        if not taken:
+        try:
+            likeliest = np.asarray(model.classes_)[ask(model, part).argmax(axis=1)]
+        except REFUSALS:
             continue  # the model does not take numbers between those of the rows
-        predicted = np.asarray(model.predict(part if len(taken) == len(part) else pick(part, taken)))
-        likeliest = np.asarray(model.classes_)[np.array(answers).argmax(axis=1)]
-        if (likeliest != predicted).any() or isinstance(model, THRESHOLDS):
+        if (likeliest != np.asarray(model.predict(part))).any() or isinstance(model, THRESHOLDS):
             fix = "package the estimator inside it, or calibrate it (CalibratedClassifierCV)"
             kind = type(model).__name__
             raise PackagingRefused(f"{kind} does not predict the label with the highest probability; {fix}")

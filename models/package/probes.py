@@ -86,7 +86,7 @@ def _compare(
     """Compare the graph with the trainer; return the rows, and the numbers of those that the trainer refuses.
 
     Args:
-        labels: the graph must also have the same label, which is that of the first of the highest probabilities.
+        labels: the first of the highest probabilities must also be that of the label which the trainer predicts.
     """
     taken, answers = ask_taken(model, part)
     if taken:
@@ -94,7 +94,7 @@ def _compare(
         (got,) = graph.run([output], table.tensors(chosen))
         right = is_same(got, expected, tolerance)
         if labels:
-            right &= got.argmax(axis=1) == expected.argmax(axis=1)
+            right &= np.asarray(model.classes_)[got.argmax(axis=1)] == np.asarray(model.predict(chosen))
         for row in np.flatnonzero(~right)[:1]:
             shown = [np.array2string(each[row], precision=8, threshold=4) for each in (expected, got)]
             values = str(pick(chosen, row).tolist())[:99]

@@ -70,10 +70,9 @@ class Table:
         """Return rows of the same type as the graph takes them."""
         if self.is_matrix:
             return {"X": part.astype(self.columns.dtypes["X"])}
-        single = np.ndim(part) == 1
-        found = [part if single else pick(part, slice(None), place) for place in range(len(self.names))]
+        found = np.asarray(part, object).reshape(len(part), -1).T
         return {
-            name: np.asarray(values, object).reshape(-1, 1).astype(numpy_type(dtype))
+            name: values.reshape(-1, 1).astype(numpy_type(dtype))
             for (name, dtype), values in zip(self.columns.dtypes.items(), found, strict=True)
         }
 

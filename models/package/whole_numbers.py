@@ -16,6 +16,7 @@ from .graph import PackagingRefused
 
 # They round each number to float32 themselves, at training and at prediction. XGBoost does, too.
 ROUND_THEMSELVES = (BaseDecisionTree, BaseForest, GradientBoostingClassifier, GradientBoostingRegressor)
+LARGEST = 2.0**53  # beyond, each float64 is a whole number
 # Operators of the domain ai.onnx.ml that compare whole numbers as they are, and then give numbers of another type.
 EXACT = ("OneHotEncoder", "LabelEncoder", "CategoryMapper")
 SAME = ("Identity", "Concat", "Reshape", "Gather", "ArrayFeatureExtractor", "Squeeze", "Unsqueeze", "Flatten")
@@ -26,17 +27,22 @@ def check_whole_numbers(model: Any, graph: onnx.ModelProto, columns: Columns) ->
     if isinstance(model, (*ROUND_THEMSELVES, getattr(sys.modules.get("xgboost"), "XGBModel", ()))):
         return
     for name, dtype in columns.dtypes.items():
-        if dtype == "float32" or (dtype == "int64" and _becomes_float(graph.graph, name)):
-            for value in _rounded(columns.values[name])[:1]:
-                fix = "train with smaller ones: subtract a constant, or leave out an id"
-                reason = f"column {name!r} holds whole numbers that float32 rounds, such as {value:.0f}"
-                raise PackagingRefused(f"{reason}; {fix}")
+        rounded = _rounded(columns.values[name])
+        if len(rounded) and (dtype == "float32" or (dtype == "int64" and _becomes_float(graph.graph, name))):
+            value, place = rounded[0]
+            where = f"column {name!r}" if columns.values[name].shape[1] == 1 else f"column {place:.0f} of the matrix"
+            fix = "train with smaller ones: subtract a constant, or leave out an id"
+            raise PackagingRefused(f"{where} holds whole numbers that float32 rounds, such as {value:.0f}; {fix}")
 
 
-def _rounded(column: NDArray[Any]) -> NDArray[Any]:
-    """Return the whole numbers that float32 rounds."""
-    values: NDArray[Any] = column.astype(float).ravel()
-    return np.asarray(values[(values == values.round()) & (values.astype(np.float32) != values)])
+def _rounded(columns: NDArray[Any]) -> list[tuple[float, int]]:
+    """Return the first whole number that float32 rounds and its column, if there is one."""
+    if columns.dtype.kind == "O" and any(isinstance(each, str) for each in columns[:1, 0]):
+        return []
+    values = columns.astype(float)
+    whole = (values == values.round()) & (abs(values) < LARGEST)
+    found = np.argwhere(whole & (np.where(whole, values, 0).astype(np.float32) != values))[:1]
+    return [(float(values[row, place]), int(place)) for row, place in found]
 
 
 def _becomes_float(graph: onnx.GraphProto, name: str) -> bool:

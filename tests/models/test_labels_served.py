@@ -3,13 +3,15 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from lightgbm import LGBMClassifier, LGBMRegressor
+from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_iris, load_wine
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import QuantileTransformer, StandardScaler
+from sklearn.preprocessing import OneHotEncoder, QuantileTransformer, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from models.package.answers import Golden
@@ -91,8 +93,27 @@ LATER = DRAW.integers(1_700_000_000, 1_700_100_000, (2000, 1)).astype(float)
 
 
 def test_large_whole_numbers_in_a_matrix_are_refused_where_float32_rounds_them(tmp_path):
-    with pytest.raises(PackagingRefused, match="column 'X' holds whole numbers that float32 rounds, such as 17"):
-        package_estimator(LGBMClassifier(n_estimators=5, verbose=-1).fit(TIMES, LATE), TIMES, "net", models=tmp_path)
+    rows = np.c_[TIMES % 7, TIMES]
+    with pytest.raises(PackagingRefused, match="column 1 of the matrix holds whole numbers that float32 rounds, such"):
+        package_estimator(LGBMClassifier(n_estimators=5, verbose=-1).fit(rows, LATE), rows, "net", models=tmp_path)
+
+
+def test_large_numbers_of_categories_are_served(tmp_path):
+    rows = pd.DataFrame({"shop": DRAW.choice([1_700_000_001, 1_700_000_003], 500)})
+    encode = make_column_transformer((OneHotEncoder(handle_unknown="ignore"), ["shop"]))
+    model = make_pipeline(encode, LogisticRegression()).fit(rows, rows["shop"] == 1_700_000_001)
+    client = serve(package_estimator(model, rows, "net", models=tmp_path).parent)
+    asked = pd.DataFrame({"shop": [1_700_000_001, 1_700_000_002, 1_700_000_003]})
+    answers = client.post("/predict", json={"data": asked.to_numpy().tolist()}).json()["prediction"]
+    np.testing.assert_allclose(answers, model.predict_proba(asked), atol=1e-5)
+
+
+def test_large_whole_numbers_in_a_step_that_rounds_them_are_refused(tmp_path):
+    rows = pd.DataFrame({"time": TIMES[:, 0].astype(int), "price": TIMES[:, 0] % 7})
+    scale = make_column_transformer((StandardScaler(), ["time"]), remainder="passthrough")
+    model = make_pipeline(scale, LogisticRegression(C=1000)).fit(rows, LATE)
+    with pytest.raises(PackagingRefused, match="column 'time' holds whole numbers that float32 rounds"):
+        package_estimator(model, rows, "net", models=tmp_path)
 
 
 @pytest.mark.parametrize(
