@@ -158,3 +158,22 @@ def test_missing_values_and_bytes_are_read(tmp_path: Path) -> None:
     answers["outputs"] = {"values": [0, 1], "same": [["a"], ["é"]]}
     model = load_model(put(tmp_path, content, [], answers, task="regression", inputs=[{"name": "x", "missing": True}]))
     assert model.sample == [1.0, "a"]
+
+
+def test_a_golden_label_must_be_the_one_that_is_served_where_two_are_as_likely(tmp_path: Path) -> None:
+    content = graph(
+        [helper.make_node("Softmax", ["x"], ["p"])], {"x": ("float32", [None, 2])}, {"p": ("float32", [None, 2])}
+    )
+    answers = {"inputs": {"x": [[1, 1], [0, 1]]}, "outputs": {"p": [[0.5, 0.5], [0.268941, 0.731059]]}}
+    right, wrong = ({**answers, "labels": [tie, "b"], "tolerance": 1e-4} for tie in "ab")
+    assert load_model(put(tmp_path / "right", content, ["a", "b"], right)).labels == ["a", "b"]
+    with pytest.raises(ArtifactRefused, match="the golden label of row 0 is 'b', but 'p' is highest for 'a'"):
+        load_model(put(tmp_path / "wrong", content, ["a", "b"], wrong))
+
+
+def test_small_answers_are_compared_at_their_scale(tmp_path: Path) -> None:
+    kinds = {"x": ("float32", [None, 1])}, {"y": ("float32", [None, 1])}
+    content = graph([helper.make_node("Identity", ["x"], ["y"])], *kinds)
+    answers = {"inputs": {"x": [[1e-5], [2e-5]]}, "outputs": {"y": [[1e-4], [2e-4]]}, "tolerance": 1e-4}
+    with pytest.raises(ArtifactRefused, match=r"golden row 0, y\[0\]: expected 0.0001, the model gives 1e-05"):
+        load_model(put(tmp_path, content, [], answers, task="regression"))
