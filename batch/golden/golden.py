@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..artifact import Artifact, ArtifactRefused
 
 GOLDEN_FILE = "golden.json"
-LEAST = 1e-9  # the smallest scale of answers, as models/package/answers.py has it
+LEAST = 1e-9  # the smallest scale of answers, as models/package/comparison.py has it
 REMEDY = "package the model again (python -m models.package)"
 
 
