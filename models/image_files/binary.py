@@ -6,6 +6,8 @@ batch, because the time that an operation takes hardly depends on how many files
 
 import tensorflow as tf
 
+MOST_PIXELS = 50_000_000  # bounds the memory that a small file of very many equal pixels takes
+
 
 def read_bytes(files: tf.Tensor, start: tf.Tensor, count: tf.Tensor | int) -> tf.Tensor:
     """Return `count` bytes of each file from its `start`, as int64 [..., count]."""
@@ -33,6 +35,13 @@ def required(value: tf.Tensor, condition: tf.Tensor, problem: str) -> tf.Tensor:
     """Return `value`, which nothing can use before `condition` holds; the graph fails with `problem` otherwise."""
     with tf.control_dependencies([tf.debugging.Assert(condition, [problem])]):
         return tf.identity(value)
+
+
+def bounded(value: tf.Tensor, width: tf.Tensor, height: tf.Tensor) -> tf.Tensor:
+    """Return `value`, which nothing can use before the images of these sizes are known to be within `MOST_PIXELS`."""
+    # Divided, because the product of two numbers of 32 bits can overflow.
+    is_small = tf.reduce_all(width <= MOST_PIXELS // tf.maximum(height, 1))
+    return required(value, is_small, f"each image must have at most {MOST_PIXELS} pixels; make it smaller")
 
 
 def choose(condition: tf.Tensor, yes: tf.Tensor | int, no: tf.Tensor | int) -> tf.Tensor:

@@ -1,5 +1,7 @@
 """Every kind of image file is decoded as a viewer shows it, or refused with the reason."""
 
+import io
+import re
 import struct
 
 import numpy as np
@@ -199,6 +201,52 @@ def test_transparent_pixels_do_not_colour_their_neighbours_when_an_image_is_shru
     striped = np.zeros((600, 1200, 4), np.uint8)
     striped[:, ::2] = 255  # white lines between transparent black ones
     np.testing.assert_array_equal(pixels(saved(Image.fromarray(striped), "PNG")), np.full((256, 512, 3), 255))
+@pytest.mark.parametrize("place", [(0, 0), (4, 3), (19, 17)])
+@pytest.mark.parametrize("size", [(0, 0), (20, 10), (WIDTH, HEIGHT), (WIDTH + 19, HEIGHT + 17)])
+def test_the_first_frame_of_a_gif_lies_in_its_place_on_the_canvas(pixels, size, place):
+    data = gif(size, place, gradient()[..., 0] // 4, np.arange(300).astype(np.uint8), transparent=0)
+    np.testing.assert_array_equal(pixels(data), shown(data))
+
+
+def test_a_small_first_frame_is_not_stretched_by_a_larger_second_one(pixels):
+    indices, colours = gradient()[..., 0] // 4, np.arange(300).astype(np.uint8)
+    first = gif((WIDTH, HEIGHT), (5, 6), indices[:8, :9], colours, transparent=0)
+    second = gif((WIDTH, HEIGHT), (0, 0), indices, colours, transparent=0)
+    data = first[:-1] + second[13 + 768 :]
+    assert Image.open(io.BytesIO(data)).n_frames == 2
+    np.testing.assert_array_equal(pixels(data), shown(data))
+
+
+def peak_memory():
+    """Return the most memory of this process since `clear_refs` was written, in MiB."""
+    return int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1]) // 1024
+
+
+def test_only_the_first_frame_of_an_animation_is_decoded(pixels):
+    data = saved(Image.new("P", (2000, 2000)), "GIF")
+    frame = data[data.index(b"," + struct.pack("<HHHH", 0, 0, 2000, 2000)) : -1]
+    assert pixels(data).shape == (512, 512, 3)
+    Path("/proc/self/clear_refs").write_text("5")
+    before = peak_memory()
+    assert pixels(data[:-1] + 100 * frame + b";").shape == (512, 512, 3)
+    assert peak_memory() - before < 200  # all frames take 800
+
+
+@pytest.mark.parametrize("size", [1, 7, 254])
+def test_the_blocks_of_a_gif_may_have_any_size(pixels, size):
+    data = gif(PICTURE.size, (0, 0), gradient()[..., 0] // 4, np.arange(300).astype(np.uint8))
+    start = data.index(b"\x07\xff") + 1
+    codes = b"".join(data[n + 1 : n + 1 + data[n]] for n in range(start, len(data) - 2, 256))
+    blocks = [codes[n : n + size] for n in range(0, len(codes), size)]
+    smaller = data[:start] + b"".join(bytes([len(block)]) + block for block in blocks) + b"\0;"
+    np.testing.assert_array_equal(pixels(smaller), pixels(data))
+
+
+def test_a_gif_of_very_many_blocks_is_refused(refused):
+    data = gif(PICTURE.size, (0, 0), gradient()[..., 0] // 4, bytes(3))
+    refused(data[: data.index(b"\x07\xff") + 1] + b"\1x\2xx" * 3_000 + b"\0;", "consists of very many small blocks")
+
+
 
 
 def test_a_large_photograph_is_shrunk_and_turned(pixels):
