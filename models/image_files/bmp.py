@@ -2,8 +2,8 @@
 
 import tensorflow as tf
 
-from .binary import choose, read_bytes, required
-from .bmp_header import FILE_HEADER, NO_COMPRESSION, OS2_HEADER, Header, read_header, read_masks
+from .binary import read_bytes, required
+from .bmp_header import FILE_HEADER, LARGEST_PALETTE, NO_COMPRESSION, Header, palette_shape, read_header, read_masks
 
 
 def decode_bmp(data: tf.Tensor) -> tf.Tensor:
@@ -11,7 +11,7 @@ def decode_bmp(data: tf.Tensor) -> tf.Tensor:
     header = read_header(data)
     rows = _read_rows(data, header)
     readers = [
-        (header.bits <= 8, lambda: _from_palette(data, header, rows)),
+        (header.bits <= LARGEST_PALETTE, lambda: _from_palette(data, header, rows)),
         (tf.equal(header.bits, 16), lambda: _from_masks(data, header, tf.bitcast(_pixels(rows, header, 2), tf.uint16))),
         (tf.equal(header.bits, 24), lambda: tf.reverse(_pixels(rows, header, 3), [2])),
         (tf.equal(header.compression, NO_COMPRESSION), lambda: _without_fourth_byte(_pixels(rows, header, 4))),
@@ -23,7 +23,8 @@ def decode_bmp(data: tf.Tensor) -> tf.Tensor:
 def _read_rows(data: tf.Tensor, header: Header) -> tf.Tensor:
     """Return the rows from the top, uint8 [h, bytes of a row, which may end with unused ones]."""
     height, stride = tf.abs(header.height), (header.width * header.bits + 31) // 32 * 4
-    pixels = tf.strings.substr(data, header.pixels, stride * height)
+    start = tf.minimum(header.pixels, tf.cast(tf.strings.length(data), tf.int64))
+    pixels = tf.strings.substr(data, start, stride * height)
     is_whole = tf.equal(tf.cast(tf.strings.length(pixels), tf.int64), stride * height)
     pixels = required(pixels, is_whole, "the BMP ends before its last pixel")
     rows = tf.reshape(tf.io.decode_raw(pixels, tf.uint8), [height, stride])
@@ -48,11 +49,9 @@ def _from_palette(data: tf.Tensor, header: Header, rows: tf.Tensor) -> tf.Tensor
 
 def _read_palette(data: tf.Tensor, header: Header) -> tf.Tensor:
     """Return red, green and blue of each entry, uint8 [n, 3]."""
-    start, size = FILE_HEADER + header.size, choose(tf.equal(header.size, OS2_HEADER), 3, 4)
-    room = tf.maximum(header.pixels - start, 0) // size
-    count = tf.minimum(choose(tf.equal(header.colours, 0), 2**header.bits, header.colours), room)
-    count = required(count, count > 0, "the BMP has no palette")
-    entries = tf.reshape(read_bytes(data, start, tf.cast(count * size, tf.int32)), [count, size])
+    count, size = palette_shape(header)
+    entries = read_bytes(data, FILE_HEADER + header.size, tf.cast(count * size, tf.int32))
+    entries = tf.reshape(entries, [count, size])
     return tf.cast(entries[:, 2::-1], tf.uint8)
 
 

@@ -4,12 +4,13 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from .binary import choose, number, read_bytes, required
+from .binary import bounded, choose, number, read_bytes, required
 
 FILE_HEADER, OS2_HEADER = 14, 12  # bytes
 HEADERS = (OS2_HEADER, 40, 52, 56, 108, 124)
 NO_COMPRESSION, MASKS, ALPHA_MASKS = 0, 3, 6
 MASKS_AT = 54
+LARGEST_PALETTE = 8  # bits of a pixel
 WITH_ALPHA_MASK = 56  # the smallest header that has one
 PLAIN_16 = (0x7C00, 0x03E0, 0x001F, 0)  # masks of red, green, blue and opacity
 
@@ -51,8 +52,26 @@ def _checked(header: Header) -> Header:
     size = required(size, known, "the BMP has a header of an unknown kind; save the image as PNG")
     size = required(size, not_compressed, "the BMP is compressed; save the image without compression, or as PNG")
     size = required(size, (header.width > 0) & tf.not_equal(header.height, 0), "the BMP has no pixels")
+    size = bounded(size, header.width, tf.abs(header.height))
+    size = required(size, header.pixels >= _end(header), "the pixels of the BMP begin in its header; save it as PNG")
     with tf.control_dependencies([size]):
         return Header(*map(tf.identity, header))
+
+
+def _end(header: Header) -> tf.Tensor:
+    """Return the position after the headers, the masks and the palette."""
+    masks = choose(tf.equal(header.compression, MASKS), MASKS_AT + 12, MASKS_AT + 16)
+    masks = choose(tf.equal(header.compression, NO_COMPRESSION), 0, masks)
+    count, size = palette_shape(header)
+    palette = choose(header.bits <= LARGEST_PALETTE, count * size, 0)
+    return tf.maximum(FILE_HEADER + header.size + palette, masks)
+
+
+def palette_shape(header: Header) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return how many colours the palette has, if the image has one, and the bytes of each."""
+    most = 2 ** tf.minimum(header.bits, LARGEST_PALETTE)
+    count = tf.minimum(choose(tf.equal(header.colours, 0), most, header.colours), most)
+    return count, choose(tf.equal(header.size, OS2_HEADER), 3, 4)
 
 
 def read_masks(data: tf.Tensor, header: Header) -> tf.Tensor:

@@ -17,6 +17,7 @@ BEST = {"quality": 98, "subsampling": 0}
 JPEG_LOSS = 8  # of 255
 
 
+PIXEL_ROWS = [row[:, ::-1].tobytes() for row in gradient()]
 @pytest.fixture(scope="module")
 def pixels():
     """Decode one file as the served graph does."""
