@@ -8,8 +8,10 @@ from .binary import choose, read_words, required
 
 MOST_SEGMENTS = 5_000  # bounds the time that a malicious file takes
 JPEG_START, PNG_START = 2, 8  # bytes before the first segment
-SEGMENTS, WITHOUT_LENGTH, FRAMES = (0xFFC0, 0xFFFE), (0xFFD0, 0xFFD8), (0xFFC0, 0xFFC2)  # first and last marker
+SEGMENTS, WITHOUT_LENGTH, FRAMES = (0xFFC0, 0xFFFE), (0xFFD0, 0xFFD8), (0xFFC0, 0xFFCF)  # first and last marker
+NOT_FRAMES = (0xFFC4, 0xFFC8, 0xFFCC)
 SCAN, EXIF, ADOBE = 0xFFDA, 0xFFE1, 0xFFEE
+NO_EXIF, LEAST_ADOBE = 8, 14  # lengths: of a segment with the name alone, and of one that decoders do not ignore
 
 
 class Segments(NamedTuple):
@@ -18,7 +20,7 @@ class Segments(NamedTuple):
     exif: tf.Tensor
     transparency: tf.Tensor  # of a PNG: which colours are transparent
     adobe: tf.Tensor  # of a JPEG: how CMYK is stored
-    four_colours: tf.Tensor  # of a JPEG: the frame header, if the image is CMYK
+    frame: tf.Tensor  # of a JPEG: size and number of colours
 
 
 def find_segments(files: tf.Tensor, is_jpeg: tf.Tensor, is_png: tf.Tensor) -> Segments:
@@ -42,17 +44,19 @@ def find_segments(files: tf.Tensor, is_jpeg: tf.Tensor, is_png: tf.Tensor) -> Se
 
 def _read_segment(files: tf.Tensor, is_png: tf.Tensor, position: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Return the position [n] after each segment, and whether the segment is each of those wanted [n, 4]."""
-    marker, length, name, name_end, frame_end = read_words(files, position, 5)
+    marker, length, name, name_end, after_name = read_words(files, position, 5)
     name = name * 0x10000 + name_end
     # A JPEG decoder skips what is not a marker, so this does too.
     has_length = _between(marker, SEGMENTS) & ~_between(marker, WITHOUT_LENGTH)
     size = choose(is_png, marker * 0x10000 + length + 12, choose(has_length, length + 2, 1))
     is_last = tf.equal(choose(is_png, name, marker), choose(is_png, _name(b"IEND"), SCAN))
+    is_exif = tf.equal(marker, EXIF) & tf.equal(name, _name(b"Exif")) & tf.equal(after_name, 0) & (length > NO_EXIF)
+    is_adobe = tf.equal(marker, ADOBE) & tf.equal(name, _name(b"Adob")) & tf.equal(after_name // 0x100, ord("e"))
     matches = [
-        tf.where(is_png, tf.equal(name, _name(b"eXIf")), tf.equal(marker, EXIF) & tf.equal(name, _name(b"Exif"))),
+        tf.where(is_png, tf.equal(name, _name(b"eXIf")), is_exif),
         is_png & tf.equal(name, _name(b"tRNS")),
-        ~is_png & tf.equal(marker, ADOBE) & tf.equal(name, _name(b"Adob")),
-        ~is_png & _between(marker, FRAMES) & tf.equal(frame_end % 0x100, 4),
+        ~is_png & is_adobe & (length >= LEAST_ADOBE),
+        ~is_png & _between(marker, FRAMES) & ~tf.reduce_any(tf.equal(marker[:, tf.newaxis], NOT_FRAMES), axis=1),
     ]
     return choose(is_last, tf.int64.max, position + size), tf.stack(matches, axis=1)
 
