@@ -1,6 +1,8 @@
 """InceptionV3 behind the same served function as the digits: photographs in, ImageNet classes out."""
 
 import sys
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -38,7 +40,13 @@ def load_network(weights: str) -> tuple[keras.Model, list[str]]:
         raise BuildFailed(
             f"the ImageNet weights cannot be downloaded ({reason}); `--weights random` needs none"
         ) from error
-    return network, [name for ((_, name, _),) in names]
+    return network, distinct_labels([(name, identity) for ((identity, name, _),) in names])
+
+
+def distinct_labels(classes: Sequence[tuple[str, str]]) -> list[str]:
+    """Return the names of classes (name, identity); a name that two classes share, like "crane", gets the identity."""
+    shared = Counter(name for name, _ in classes)
+    return [f"{name}_{identity}" if shared[name] > 1 else name for name, identity in classes]
 
 
 def build(output: Path, weights: str) -> dict[str, float]:

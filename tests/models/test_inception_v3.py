@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from local.processes import ROOT
+from models.inception_v3 import distinct_labels
 
 pytestmark = pytest.mark.timeout(900)  # a build takes half a minute of CPU time, and more on a busy machine
 
@@ -38,6 +39,11 @@ def test_a_photograph_gets_the_ten_best_of_a_thousand_labels(random_model, photo
     answer = serve(image=tf.constant(photographs))
     assert answer["labels"].shape == (2, 10)
     assert (np.diff(answer["probabilities"].numpy()) <= 0).all()
+
+
+def test_classes_of_one_name_get_different_labels():
+    classes = [("crane", "n02012849"), ("limpkin", "n02013706"), ("crane", "n03126707")]
+    assert distinct_labels(classes) == ["crane_n02012849", "limpkin", "crane_n03126707"]
 
 
 def test_without_a_network_imagenet_fails_with_one_clear_line(tmp_path):
