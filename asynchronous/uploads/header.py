@@ -4,7 +4,7 @@ import io
 import time
 import warnings
 
-from PIL import Image, MpoImagePlugin  # noqa: F401  with TiffImagePlugin, which reads EXIF
+from PIL import Image, MpoImagePlugin, PngImagePlugin  # noqa: F401  with TiffImagePlugin, which reads EXIF
 
 from ..api import MAX_IMAGE_BYTES, ImageTooLarge
 from ..errors import InvalidValue
@@ -12,7 +12,9 @@ from ..errors import InvalidValue
 MAX_PIXELS = 50_000_000
 FORMATS = ("JPEG", "PNG", "GIF", "BMP")
 MAX_CPU_SECONDS = 0.1  # a header takes less than a hundredth of it, unless it consists of a million parts
+MAX_TEXT_BYTES = 8 * 2**20  # of one text or colour profile of a PNG, unpacked: drawing programs store their files there
 
+PngImagePlugin.MAX_TEXT_CHUNK = MAX_TEXT_BYTES
 # Pillow would import its readers at the first image, which can take longer than MAX_CPU_SECONDS.
 Image.preinit()
 
@@ -41,6 +43,7 @@ def check(image: bytes) -> None:
     if len(image) > MAX_IMAGE_BYTES:
         raise ImageTooLarge(f"image: at most {MAX_IMAGE_BYTES} bytes")
     too_many = InvalidValue(f"image: at most {MAX_PIXELS} pixels")
+    not_an_image = InvalidValue(f"image: not a {', '.join(FORMATS[:-1])} or {FORMATS[-1]} file")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -48,7 +51,12 @@ def check(image: bytes) -> None:
                 pixels = opened.width * opened.height
     except Image.DecompressionBombError:
         raise too_many from None
-    except (OSError, ValueError, EOFError, OverflowError, MemoryError, RuntimeError, TypeError) as error:
-        raise InvalidValue(f"image: not a {', '.join(FORMATS[:-1])} or {FORMATS[-1]} file") from error
+    except ValueError as error:
+        if "MAX_TEXT" not in str(error):  # the limits of PngImagePlugin
+            raise not_an_image from error
+        fix = "save it without them"
+        raise InvalidValue(f"image: the texts or the colour profile of the PNG are too long; {fix}") from error
+    except (OSError, EOFError, OverflowError, MemoryError, RuntimeError, TypeError) as error:
+        raise not_an_image from error
     if pixels > MAX_PIXELS:
         raise too_many

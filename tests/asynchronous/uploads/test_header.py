@@ -13,7 +13,7 @@ from PIL import Image
 from asynchronous.api import MAX_IMAGE_BYTES as MAX_BYTES
 from asynchronous.api import ImageTooLarge
 from asynchronous.errors import InvalidValue
-from asynchronous.uploads.header import check
+from asynchronous.uploads.header import MAX_TEXT_BYTES, check
 
 
 def picture(kind: str, mode: str = "RGB", size: tuple[int, int] = (20, 10)) -> bytes:
@@ -79,6 +79,27 @@ def test_the_limit_itself_is_allowed():
 
 def chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def unpacked_texts(size: int) -> list[bytes]:
+    """Return PNGs with a text or a colour profile of `size` bytes in each of the ways to compress one."""
+    packed = zlib.compress(bytes(size))
+    kinds = {b"zTXt": b"mxfile\0\0", b"iTXt": b"mxfile\0\1\0\0\0", b"iCCP": b"profile\0\0"}
+    png = picture("PNG")
+    return [png[:33] + chunk(kind, name + packed) + png[33:] for kind, name in kinds.items()]
+
+
+def test_a_png_may_hold_long_texts():
+    for image in unpacked_texts(MAX_TEXT_BYTES):
+        check(image)
+
+
+def test_a_png_with_texts_that_are_too_long_is_refused_with_the_cause():
+    for image in unpacked_texts(MAX_TEXT_BYTES + 1):
+        with pytest.raises(
+            InvalidValue, match=r"^image: the texts or the colour profile of the PNG are too long; save"
+        ):
+            check(image)
 
 
 COSTLY = {
