@@ -11,7 +11,7 @@ from ..errors import ServiceError
 NAME = "DATABASE_URL"
 SUPPORTED = "MySQL and MariaDB (mysql+pymysql://user@host:3306/database) and SQLite (sqlite:///file) are supported"
 DRIVERS = {"sqlite", "sqlite+pysqlite", "mysql+pymysql", "mariadb+pymysql"}
-CHARSETS = ("utf8mb4", "utf8mb3", "utf8", "latin1", "ascii", "binary")
+CHARSET = "utf8mb4"  # to any other the server sends "?" for each character that it lacks, without an error
 SECONDS = {"connect_timeout", "read_timeout", "write_timeout"}
 FILES = {"ssl_ca", "ssl_cert", "ssl_key"}
 FLAGS = {"ssl_check_hostname", "local_infile"}
@@ -49,8 +49,8 @@ def read_address(text: str, arguments: dict[str, Any]) -> tuple[URL, dict[str, A
     if unknown := set(options) - OPTIONS:
         allowed = ", ".join(sorted(OPTIONS | {"ssl_mode"}))
         raise BadAddress(f"{NAME}: ?{min(unknown)}= is not an option; the options are {allowed}")
-    if (charset := options.get("charset", "utf8mb4")) not in CHARSETS:
-        raise BadAddress(f"{NAME}: ?charset={charset} is not known; leave it out, or write charset=utf8mb4")
+    if (charset := options.get("charset", CHARSET)) != CHARSET:
+        raise BadAddress(f"{NAME}: ?charset={charset} cannot hold every text; leave it out, or write charset={CHARSET}")
     seconds = {name: _seconds(name, options.pop(name)) for name in SECONDS & set(options)}
     for name in FLAGS & set(options):
         if options[name].lower() not in ("true", "false", "1", "0"):

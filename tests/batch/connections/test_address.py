@@ -40,7 +40,13 @@ SERVER = "mysql+pymysql://app:s3cret@db:3306/app"
         (f"{SERVER}?connect_timeout=soon", "connect_timeout is not a whole number of seconds above 0"),
         (f"{SERVER}?ssl_ca=/no/such.pem", "ssl_ca: /no/such.pem cannot be read: No such file or directory"),
         (f"{SERVER}?ssl=true&ssl_ca=pyproject.toml", "ssl_ca: pyproject.toml: "),
-        (f"{SERVER}?charset=klingon", "?charset=klingon is not known"),
+        *(
+            (
+                f"{SERVER}?charset={name}",
+                f"?charset={name} cannot hold every text; leave it out, or write charset=utf8mb4",
+            )
+            for name in ("utf8", "utf8mb3", "latin1", "ascii", "binary", "klingon")
+        ),
         (f"{SERVER}?ssl=true&ssl_cert=pyproject.toml", "ssl_cert: pyproject.toml: "),
         (f"{SERVER}?ssl=true&ssl_key=pyproject.toml", "ssl_key: give its certificate, ssl_cert, too"),
         (f"{SERVER}?ssl_check_hostname=maybe", "ssl_check_hostname is not true or false"),
