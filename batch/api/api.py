@@ -38,7 +38,7 @@ def get_reader(request: Request) -> Iterator[Session]:
 
 # With the scope `function` the connection is released before the answer is sent, however slowly a client reads.
 Reader = Annotated[Session, Depends(get_reader, scope="function")]
-After = Annotated[int, Query(ge=0, le=MAX_ID, description="Only rows with a greater id.")]
+After = Annotated[int | None, Query(ge=-MAX_ID, le=MAX_ID, description="Only rows with a greater id.")]
 Post = Annotated[Key | None, Header(description="The same for a request that is sent again.")]
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="The most rows in the answer.")]
 
@@ -59,19 +59,19 @@ checked = [Depends(check_schema)]
 
 
 @router.get("/data/all", responses=PROBLEMS, dependencies=checked)
-def all_rows(session: Reader, after: After = 0, limit: Limit = 100) -> Page:
+def all_rows(session: Reader, after: After = None, limit: Limit = 100) -> Page:
     """Every row."""
     return _page(session, None, after, limit)
 
 
 @router.get("/data/predicted", responses=PROBLEMS, dependencies=checked)
-def predicted(session: Reader, after: After = 0, limit: Limit = 100) -> Page:
+def predicted(session: Reader, after: After = None, limit: Limit = 100) -> Page:
     """Rows that have a prediction."""
     return _page(session, (State.DONE,), after, limit)
 
 
 @router.get("/data/unpredicted", responses=PROBLEMS, dependencies=checked)
-def unpredicted(session: Reader, after: After = 0, limit: Limit = 100) -> Page:
+def unpredicted(session: Reader, after: After = None, limit: Limit = 100) -> Page:
     """Rows that wait for a prediction, and rows that failed, with the reason."""
     return _page(session, (State.PENDING, State.FAILED), after, limit)
 
@@ -121,7 +121,7 @@ def metrics(request: Request) -> Response:
     return Response(generate_latest(request.app.state.registry), media_type=CONTENT_TYPE_LATEST)
 
 
-def _page(session: Session, states: tuple[State, ...] | None, after: int, limit: int) -> Page:
+def _page(session: Session, states: tuple[State, ...] | None, after: int | None, limit: int) -> Page:
     items, following = queries.page(session, states, after, limit)
     return Page.model_validate({"items": items, "next": following})
 

@@ -30,7 +30,9 @@ def is_read_only(session: Session) -> bool:
     return any(str(flag) not in ("0", "OFF") for flag in flags)
 
 
-def page(session: Session, states: Sequence[State] | None, after: int, limit: int) -> tuple[list[Any], int | None]:
+def page(
+    session: Session, states: Sequence[State] | None, after: int | None, limit: int
+) -> tuple[list[Any], int | None]:
     """Return up to `limit` rows with an id above `after`, by rising id, and the next page's `after` if there is one.
 
     Each state is one range of the index. A row that changes its state between two statements is taken once.
@@ -40,8 +42,10 @@ def page(session: Session, states: Sequence[State] | None, after: int, limit: in
     return [found[row_id] for row_id in ids[:limit]], ids[limit - 1] if len(ids) > limit else None
 
 
-def _rows(session: Session, state: State | None, after: int, limit: int) -> Sequence[Any]:
-    query = select(*COLUMNS, type_coerce(Item.values, Text).label("values")).where(Item.id > after)
+def _rows(session: Session, state: State | None, after: int | None, limit: int) -> Sequence[Any]:
+    query = select(*COLUMNS, type_coerce(Item.values, Text).label("values"))
+    if after is not None:
+        query = query.where(Item.id > after)
     if state:
         query = query.where(Item.state == state).with_hint(Item, BY_STATE)
     return session.execute(query.order_by(Item.id).limit(limit)).all()

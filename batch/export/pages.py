@@ -41,7 +41,7 @@ class DoneRow(NamedTuple):
 
 def pages(engine: Engine, again: Again) -> Iterator[Sequence[Any]]:
     """Yield the rows that are done, in pages; a page that is lost with its connection is read again."""
-    after = 0
+    after: int | None = None  # ids below 1 are possible, too
     while page := again(_page, engine, after):
         yield page
         after = page[-1].id
@@ -107,7 +107,9 @@ def open_shapes(engine: Engine, settings: Settings) -> tuple[Shapes, int]:
         return shapes, int(connection.execute(done).scalar_one())
 
 
-def _page(engine: Engine, after: int) -> Sequence[DoneRow]:
-    query = select(*COLUMNS).where(Item.state == State.DONE, Item.id > after).with_hint(Item, BY_ID)
+def _page(engine: Engine, after: int | None) -> Sequence[DoneRow]:
+    query = select(*COLUMNS).where(Item.state == State.DONE).with_hint(Item, BY_ID)
+    if after is not None:
+        query = query.where(Item.id > after)
     with engine.begin() as connection:
         return [DoneRow(*row) for row in connection.execute(query.order_by(Item.id).limit(PAGE_ROWS))]

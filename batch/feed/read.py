@@ -1,5 +1,6 @@
 """Read the feed from a cursor on. A cursor is the number of a chunk and the id of the last row that was read of it."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Annotated, Any, NamedTuple
 
@@ -11,6 +12,7 @@ from ..tables import Item, State
 from .tables import Completion, Position
 
 MAX_NUMBER = 2**63 - 1
+CURSOR = re.compile(r"([0-9]{1,50})(?:\.(-?[0-9]{1,50})?)?")
 PAGE_ROWS = 5_000
 MOST_CHUNKS = 1_000  # in one query
 SinceCursor = Annotated[str | None, typer.Option(help="Only rows completed since: 0 first, then the printed cursor.")]
@@ -23,22 +25,22 @@ class BadCursor(ServiceError):
 
 
 class Cursor(NamedTuple):
-    """A place in the feed: after the row `row_id` of the chunk `number`."""
+    """A place in the feed: after the row `row_id` of the chunk `number`, or before its first row (None)."""
 
     number: int = 0
-    row_id: int = 0
+    row_id: int | None = None  # an id may be below 1
 
     def __str__(self) -> str:
-        return f"{self.number}.{self.row_id}"
+        return f"{self.number}" if self.row_id is None else f"{self.number}.{self.row_id}"
 
 
 def read_cursor(text: str) -> Cursor:
     """Return the cursor that a text holds, `0` for the beginning; raise `BadCursor` if it is not a cursor."""
-    number, _, row_id = text.partition(".")
-    for part in (number, row_id or "0"):
-        if not part.isascii() or not part.isdigit() or int(part) > MAX_NUMBER:
-            raise BadCursor(f"{text[:50]!r} is not a cursor: begin with 0, then give the one of the last answer")
-    return Cursor(int(number), int(row_id or 0))
+    found = CURSOR.fullmatch(text)
+    numbers = [int(part) for part in found.groups() if part] if found else []
+    if not numbers or max(map(abs, numbers)) > MAX_NUMBER:
+        raise BadCursor(f"{text[:50]!r} is not a cursor: begin with 0, then give the one of the last answer")
+    return Cursor(*numbers)
 
 
 def read_feed(connection: Connection, cursor: Cursor, limit: int, columns: Sequence[Any]) -> tuple[list[Any], Cursor]:
@@ -52,17 +54,18 @@ def read_feed(connection: Connection, cursor: Cursor, limit: int, columns: Seque
     chunks = select(Completion).where(Completion.number >= cursor.number).order_by(Completion.number)
     wanted: list[tuple[int, int]] = []
     for chunk in connection.execute(chunks.limit(MOST_CHUNKS)).mappings():
-        after = cursor.row_id if chunk["number"] == cursor.number else 0
+        after = cursor.row_id if chunk["number"] == cursor.number else None
         if chunk["ids"] is None:
             if wanted:
                 break
-            between = Item.id > after, Item.id >= chunk["first_id"], Item.id <= chunk["last_id"]
+            between = [Item.id >= chunk["first_id"], Item.id <= chunk["last_id"]]
+            between += [] if after is None else [Item.id > after]
             found = _rows(connection, columns, *between, limit=limit)
             if found:
                 return found, Cursor(chunk["number"], found[-1][0])
             cursor = Cursor(chunk["number"], MAX_NUMBER)
             continue
-        wanted += [(chunk["number"], row_id) for row_id in chunk["ids"] if row_id > after]
+        wanted += [(chunk["number"], row_id) for row_id in chunk["ids"] if after is None or row_id > after]
         if len(wanted) >= limit:
             break
     if not wanted and cursor.number > (connection.scalar(select(Position.number)) or 0):

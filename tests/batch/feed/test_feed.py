@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, event, text, update
+from sqlalchemy import Engine, event, insert, text, update
 
 from batch.feed import record_completions
 from batch.feed.read import BadCursor, Cursor, read_feed
@@ -196,3 +196,21 @@ def test_a_row_that_somebody_else_has_made_done_is_refused_by_an_export_and_show
     assert (exported.returncode, exported.stderr) == (2, fault)
     (item,) = client_of(engine, artifacts).get("/data/predicted/feed?since=0").json()["items"]
     assert (item["id"], item["model_version"], item["prediction"]) == (1, None, None)
+
+
+def test_rows_with_ids_below_1_are_on_every_page_in_the_export_and_in_the_feed(engine: Engine, artifacts: Path):
+    client, ids = client_of(engine, artifacts), [-5, -1, 7]
+    for row_id in ids:
+        with engine.begin() as connection:
+            connection.execute(insert(Item).values(id=row_id, values=ROW))
+    run("job", engine, "--chunk-rows", "2")
+    for path in ("/data/all", "/data/predicted"):
+        first = client.get(f"{path}?limit=1").json()
+        rest = client.get(f"{path}?after={first['next']}").json()
+        assert [item["id"] for page in (first, rest) for item in page["items"]] == ids
+    first = client.get("/data/predicted/feed?limit=1").json()
+    rest = client.get(f"/data/predicted/feed?since={first['next']}").json()
+    assert [item["id"] for page in (first, rest) for item in page["items"]] == ids
+    for flags in ((), ("--since-cursor", "0")):
+        lines = run("export", engine, "-", *flags).stdout.splitlines()[1:]
+        assert [int(line.split(",")[0]) for line in lines] == ids
