@@ -8,8 +8,6 @@ from ..errors import Exit, ServiceError, Stopped
 from ..runner import Runner
 from .rows import ScopedRows
 
-MOMENT = "%Y-%m-%d %H:%M:%S"  # as the databases write a time, so that texts compare as the times do
-
 
 class BadScope(ServiceError):
     """A scope that no row can be in; the message names the option."""
@@ -26,7 +24,7 @@ class Scope:
     """Rows created in [`since`, `until`), up to `max_rows`: those that wait, or with `rescore` those of an older model.
 
     With `to`, the model version of the run, `rescore` means those of every other model.
-    Times are UTC, as `MOMENT`; `deadline` is the longest time of the run in seconds.
+    Times are UTC, as `moment` returns them; `deadline` is the longest time of the run in seconds.
     """
 
     since: str | None = None
@@ -72,7 +70,9 @@ class Deadline:
 
 
 def moment(text: str) -> str:
-    """Read an ISO date or time, in UTC unless it names another zone.
+    """Return an ISO date or time, in UTC unless it names another zone, as the databases write times.
+
+    So texts compare as the times do: a year has four digits.
 
     Raises:
         BadScope: it is neither, is outside UTC's years, or has fractions of a second, which the table does not keep.
@@ -84,6 +84,6 @@ def moment(text: str) -> str:
     if time.microsecond:
         raise BadScope(f"{text!r} has fractions of a second, which the table does not keep")
     try:
-        return (time.astimezone(UTC) if time.tzinfo else time).strftime(MOMENT)
+        return (time.astimezone(UTC) if time.tzinfo else time).replace(tzinfo=None).isoformat(" ")
     except OverflowError:
         raise BadScope(f"{text!r} is outside the years that UTC has") from None

@@ -196,6 +196,13 @@ def test_a_time_is_read_as_utc_unless_it_names_another_zone(time, hours):
     assert moment(time.isoformat()) == moment(elsewhere.isoformat()) == f"{time:%Y-%m-%d %H:%M:%S}"
 
 
+def test_a_year_before_1000_is_not_a_later_year(mariadb: Engine):
+    add(mariadb, [5.1, 3.5, 1.4, 0.2])
+    with mariadb.connect() as connection:
+        counts = [ScopedRows(Rows(), **{side: moment("0026-01-01")}).count(connection) for side in ("since", "until")]
+    assert (moment("0026-01-01"), counts) == ("0026-01-01 00:00:00", [1, 0])
+
+
 @pytest.mark.parametrize(
     "wrong", ["", "yesterday", "2026-02-30", "2026-01-01T00:00:00.5", "26-1-1", "0001-01-01T00:00:00+14:00"]
 )
