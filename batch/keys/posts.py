@@ -40,20 +40,29 @@ def add_post(connection: Connection, rows: Sequence[tuple[Any, str | None]], key
     """Add the rows of a request once, and return their ids; None is a request without a key.
 
     Raises:
-        PostDiffers: the key was used for other rows.
+        PostDiffers: the key was used for other rows, or the database equates it with another key.
     """
     if key is None:
-        return add_once(connection, rows)
+        return _add_sorted(connection, rows)
     digest = hashlib.sha256(to_json(rows)).hexdigest()
     _claim(connection, key, digest)
-    found = connection.execute(select(Post.digest, Post.ids).where(Post.key == key)).one()
+    found = connection.execute(select(Post.key, Post.digest, Post.ids).where(Post.key == key)).one()
+    if found.key != key:
+        raise PostDiffers(f"Idempotency-Key {key!r}: the collation of posts equates it with {found.key!r}; use another")
     if found.digest != digest:
         raise PostDiffers(f"Idempotency-Key {key!r} was used for other rows")
     if found.ids:
         return list(found.ids)
-    ids = add_once(connection, rows)
+    ids = _add_sorted(connection, rows)
     connection.execute(update(Post).where(Post.key == key).values(ids=ids))
     return ids
+
+
+def _add_sorted(connection: Connection, rows: Sequence[tuple[Any, str | None]]) -> list[int]:
+    """Add rows in the order of their keys: requests with the same keys in other orders would cause a deadlock."""
+    order = sorted(range(len(rows)), key=lambda place: rows[place][1] or "")
+    ids = add_once(connection, [rows[place] for place in order])
+    return [row_id for _, row_id in sorted(zip(order, ids, strict=True))]
 
 
 def _claim(connection: Connection, key: str, digest: str) -> None:

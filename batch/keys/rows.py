@@ -23,7 +23,7 @@ def add_once(connection: Connection, rows: Sequence[tuple[Any, str | None]]) -> 
     """Add the `rows` (values, key) whose key is not stored, and return the ids of all rows, in their order.
 
     Raises:
-        KeyTaken: a key is stored, or comes twice, with other values.
+        KeyTaken: a key is stored, or comes twice, with other values, or the database equates it with another key.
     """
     given: dict[str, Any] = {}
     for values, key in rows:
@@ -33,8 +33,11 @@ def add_once(connection: Connection, rows: Sequence[tuple[Any, str | None]]) -> 
     if missing := [key for key in given if key not in stored]:
         _insert(connection, [{"key": key, "values": given[key]} for key in missing])
         stored |= _stored(connection, missing)  # another program may have added some of them meanwhile
-    for key, (row_id, values) in stored.items():
-        if values != given[key]:
+    for key, values in given.items():
+        if key not in stored:  # for example "C-1 ", as databases ignore a space at the end
+            raise KeyTaken(f"key {key!r}: the table's collation equates it with another key; change one of them")
+        row_id, found = stored[key]
+        if values != found:
             raise KeyTaken(f"key {key!r} belongs to row {row_id}, which has other values")
     unnamed = iter(_add(connection, [values for values, key in rows if key is None]))
     return [next(unnamed) if key is None else stored[key][0] for _, key in rows]

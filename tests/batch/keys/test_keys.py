@@ -1,12 +1,15 @@
 """What was stored once is not stored twice, whichever way it is sent again."""
 
+import random
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, insert, text
 
 from batch.keys import KeyTaken, add_once
+from batch.tables import Item
 from tests.batch.api.test_api import Client, client_of
 from tests.batch.conftest import count_of, items
 
@@ -99,3 +102,36 @@ def test_a_page_shows_the_key_of_a_row(client: Client, engine: Engine):
     assert client.get("/data/all").json()["items"][0]["key"] == "C-1"
     with pytest.raises(KeyTaken), engine.begin() as connection:
         add_once(connection, [(OTHER, "C-1")])
+
+
+@pytest.mark.parametrize(("stored", "keys"), [("C-1 ", ["C-1"]), ("c-2", ["C-2"]), ("c-3", ["C-4", "c-4"])])
+def test_keys_that_the_table_takes_for_one_are_refused(mariadb: Engine, artifacts: Path, stored, keys):
+    collation = "bin" if stored.endswith(" ") else "general_ci"
+    with mariadb.begin() as connection:
+        connection.execute(text(f"ALTER TABLE items CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_{collation}"))
+        connection.execute(insert(Item).values(key=stored, values=ROW))
+    refused = client_of(mariadb, artifacts).post(json={"data": [ROW] * len(keys), "keys": keys})
+    assert (refused.status_code, "equates it with another key" in refused.json()["detail"]) == (409, True)
+    assert [item.key for item in items(mariadb)] == [stored]
+
+
+def test_a_request_is_not_answered_with_the_rows_of_another_key(mariadb: Engine, artifacts: Path):
+    client = client_of(mariadb, artifacts)
+    with mariadb.begin() as connection:
+        connection.execute(text("ALTER TABLE posts CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci"))
+    answers = [client.post(json={"data": [ROW]}, headers={"Idempotency-Key": key}) for key in ("Ab", "aB")]
+    assert [answer.status_code for answer in answers] == [201, 409]
+    assert "equates it with 'Ab'; use another" in answers[1].json()["detail"]
+
+
+def test_requests_with_the_same_keys_in_other_orders_do_not_deadlock(mariadb: Engine, artifacts: Path):
+    client = client_of(mariadb, artifacts)
+
+    def post(number: int) -> int:
+        keys = [f"C-{number // 8}-{place}" for place in range(100)]
+        random.Random(number).shuffle(keys)
+        return client.post(json={"data": [ROW] * 100, "keys": keys}).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        assert {*pool.map(post, range(64))} == {201}
+    assert len(items(mariadb)) == 800
