@@ -13,7 +13,8 @@ from pydantic_core import to_json
 from ..errors import ServiceError, first_error
 from ..predictor import Read
 from .cells import Column
-from .dialect import Form, FormUnclear, choose_names, is_numbered, read_lines
+from .dialect import Form, FormUnclear, choose_names, read_lines
+from .names import is_numbered
 
 LONGEST_KEY = 255
 UNREADABLE = (csv.Error, EOFError, OSError, ValueError, zlib.error, LZMAError)

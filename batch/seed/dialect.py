@@ -10,6 +10,7 @@ from typing import Any
 
 from ..errors import ServiceError
 from .cells import Column, is_number
+from .names import holds_names, in_order, is_numbered
 
 DELIMITERS = ",;\t|"
 SAMPLE_LINES = 200
@@ -49,12 +50,6 @@ def read_lines(lines: Iterable[str], form: Form, columns: Sequence[Column]) -> t
     return reader, next(filter(None, reader), []) if named and sample else None, decimal
 
 
-def is_numbered(names: Sequence[str], first: int = 0) -> bool:
-    """Return whether the names count up from `first`, as those of pandas do from 0. An index has an empty name."""
-    given = names[names[:1] == [""] :]
-    return len(given) > 0 and list(given) == [str(number) for number in range(first, first + len(given))]
-
-
 def choose_names(names: Sequence[str], columns: Sequence[Column]) -> list[str | None]:
     """Return the name of each column in a file: all as the inputs are called, all as an export calls them, or a mix.
 
@@ -88,18 +83,34 @@ def _delimiter(head: list[str], columns: Sequence[Column]) -> str:
     """Return the delimiter that fits best.
 
     With it the first line holds the names of the columns, or else most lines have a cell for each column, or else most
-    lines have the same number of cells.
+    lines have the same number of cells. Among those that fit alike, most lines have numbers where the model takes them.
+
+    Raises:
+        FormUnclear: two delimiters fit alike, and give other cells.
     """
     width = len(columns)
 
-    def fit(delimiter: str) -> tuple[bool, int, int, int]:
-        rows = list(_rows(head, delimiter))
+    def fit(rows: list[list[str]]) -> tuple[bool, int, int]:
         counts = [len(cells) for cells in rows]
         most = max(set(counts), key=counts.count, default=1)
-        alike = counts.count(most) if most > width else 0
-        return _holds_names(rows[:1], columns), counts.count(width), alike, -DELIMITERS.index(delimiter)
+        return holds_names(rows[:1], columns), counts.count(width), counts.count(most) if most > width else 0
 
-    return max(DELIMITERS, key=fit)
+    found = {delimiter: list(_rows(head, delimiter)) for delimiter in DELIMITERS}
+    best = max(map(fit, found.values()))
+    fitting = [delimiter for delimiter, rows in found.items() if fit(rows) == best]
+    if len(fitting) == 1 or not any(best):
+        return fitting[0]
+    values = {delimiter: sum(_holds_values(cells, columns) for cells in found[delimiter]) for delimiter in fitting}
+    fitting = [delimiter for delimiter in fitting if values[delimiter] == max(values.values())]
+    if other := next((delimiter for delimiter in fitting if found[delimiter] != found[fitting[0]]), None):
+        raise FormUnclear(f"cells may end at {fitting[0]!r} or at {other!r}: give --delimiter")
+    return fitting[0]
+
+
+def _holds_values(cells: Sequence[str], columns: Sequence[Column]) -> bool:
+    """Return whether each cell that must hold a number does, with either decimal mark."""
+    numbers = [cell.strip() for cell, column in zip(cells, columns, strict=False) if column.kind in (int, float)]
+    return len(cells) == len(columns) and all(not cell or is_number(cell.replace(",", ".")) for cell in numbers)
 
 
 def _decimal(sample: list[list[str]], delimiter: str) -> str:
@@ -115,23 +126,16 @@ def _decimal(sample: list[list[str]], delimiter: str) -> str:
 
 def _named(sample: list[list[str]], columns: Sequence[Column], decimal: str) -> bool:
     """Return whether the first line holds names: those of the columns, or cells without a number, or 0, 1, ... ."""
-    if not sample or _holds_names(sample[:1], columns):
+    if not sample or holds_names(sample[:1], columns):
         return bool(sample)
     first, rest = sample[0], sample[1:]
     if all(column.kind is str for column in columns):  # a line of names looks like a row
         raise FormUnclear(f"line 1 is {','.join(first)[:200]}: names or a row? Give --names or --no-names")
     if not any(is_number(cell.replace(decimal, ".")) for cell in first):
         return True
-    start = int(first[0]) if first[0].isascii() and first[0].isdigit() else 0
-    if len(columns) < 2 or not is_numbered(first, start):
+    if len(columns) < 2 or not in_order(first):
         return False
     fractions = [any(decimal in cell for cell in row) for row in rest]
-    if (start == 0) != (len(rest) > 0 and all(fractions)):  # 1,2,3,4 and years may be names, too
-        raise FormUnclear(f"line 1 is {','.join(first)}: names or a row? Give --names or --no-names")
-    return start == 0
-
-
-def _holds_names(first: list[list[str]], columns: Sequence[Column]) -> bool:
-    """Return whether the first line, if there is one, holds a name of each column."""
-    cells = {cell.strip() for row in first for cell in row}
-    return all(cells.intersection(column.names) for column in columns)
+    if is_numbered(first) != (len(rest) > 0 and all(fractions)):  # 1,2,3,4, years and wavelengths may be names, too
+        raise FormUnclear(f"line 1 is {','.join(first)[:200]}: names or a row? Give --names or --no-names")
+    return is_numbered(first)

@@ -119,6 +119,9 @@ def test_the_only_column_of_a_model_is_found_among_others(dtype):
         ("0,1,2,3\n4,5,6,7\n", r"^line 1 is 0,1,2,3: names or a row\? Give --names or --no-names$"),
         (f"1,2,3,4\n{GOOD}", r"^line 1 is 1,2,3,4: names or a row\? Give --names or --no-names$"),
         (f"2023,2024,2025,2026\n{GOOD}", r"^line 1 is 2023,2024,2025,2026: names or a row\? "),
+        (f"1100,1102,1104,1109\n{GOOD}", r"^line 1 is 1100,1102,1104,1109: names or a row\? "),
+        (f"4000,3998,3996,3994\n{GOOD}", r"^line 1 is 4000,3998,3996,3994: names or a row\? "),
+        (f"0, 1, 2, 3\n{GOOD}", r"^line 1 is 0, 1, 2, 3: names or a row\? "),
         ("0,1,2,3,4\n5.1,3.5,1.4,0.2,7\n", r"^no column is called 'a': the names are 0, 1, 2, 3, 4; "),
         ("a;b;c;d\n1,234;5;6;7\n", r"^the decimal mark is not clear from '1,234': give --decimal , or --decimal \.$"),
         ("a;b;c;d\n1,5;2.5;6;7\n", r"^the decimal mark is not clear from '1,5' and '2.5': give --decimal"),
@@ -226,6 +229,31 @@ def test_a_row_of_text_has_a_line_of_names_only_if_they_are_its_names():
             rows(text, manifest=texts, names=())
     found = read(["x,y\n", "c,d\n"], columns_of(texts), row_reader(texts), 2, Form(names=False))
     assert [row.values for chunk in found for row in chunk] == [["x", "y"], ["c", "d"]]
+
+
+TOWNS = [
+    {"name": "town", "dtype": "string", "shape": [None, 1]},
+    {"name": "sum", "dtype": "float32", "shape": [None, 1]},
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "form", "expected"),
+    [
+        ("Berlin;1,5\nMünchen;2,7\n", {}, None),
+        ("Berlin;1,5\nMünchen;2,7\n", {"delimiter": ";"}, [["Berlin", 1.5], ["München", 2.7]]),
+        ("town;sum\nBerlin;1,5\nMünchen;2,7\n", {}, [["Berlin", 1.5], ["München", 2.7]]),
+        ("Berlin|Mitte,1.5\nBerlin|Wedding,2.7\n", {}, [["Berlin|Mitte", 1.5], ["Berlin|Wedding", 2.7]]),
+        ("Berlin, Mitte;1.5\nBerlin, Wedding;2.7\n", {}, [["Berlin, Mitte", 1.5], ["Berlin, Wedding", 2.7]]),
+        ("Berlin;1,5\nMünchen;2\n", {}, [["Berlin", 1.5], ["München", 2.0]]),
+    ],
+)
+def test_a_file_that_two_delimiters_fit_alike_is_refused(text, form, expected):
+    if expected:
+        assert rows(text, manifest={"inputs": TOWNS}, names=(), **form) == expected
+    else:
+        with pytest.raises(FormUnclear, match=r"^cells may end at ',' or at ';': give --delimiter$"):
+            rows(text, manifest={"inputs": TOWNS}, names=(), **form)
 
 
 @pytest.mark.parametrize("text", ["a;b;c;d\n1;2;3;4\n;;;\n", "a;b;c;d;\n1;2;3;4;\n;;; ;\n"])
