@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from ..database import readers
 from ..errors import DatabaseUnavailable, Exit, ServiceError, as_service_error
+from .engines import check_engines
 from .owner import check_owner, own_revision
 
 FOLDER = Path(__file__).parent
@@ -41,7 +42,11 @@ def is_older(stored: str | None) -> bool:
 
 
 def check(connection: Connection | Session) -> None:
-    """Read the revision of a database, and raise `SchemaTooOld` if it is older than this code."""
+    """Read the revision of a database, and raise `SchemaTooOld` if it is older than this code.
+
+    Raises:
+        NoTransactions: a table's storage engine cannot roll back.
+    """
     try:
         stored = own_revision(list(connection.execute(STORED).scalars()))
     except DBAPIError as error:
@@ -49,6 +54,7 @@ def check(connection: Connection | Session) -> None:
     if is_older(stored):
         need = f"this program needs {REVISION}: run `python -m batch.migrate`"
         raise SchemaTooOld(f"the database has schema {stored}, {need}")
+    check_engines(connection.connection() if isinstance(connection, Session) else connection)
 
 
 def upgrade(engine: Engine) -> str | None:
@@ -97,6 +103,7 @@ def _stored(connection: Connection) -> str | None:
 def _upgrade(connection: Connection) -> str | None:
     stored = _stored(connection)
     check_owner(connection, stored)
+    check_engines(connection)
     if is_older(stored):
         logging.getLogger("alembic").setLevel(logging.WARNING)
         from alembic.command import upgrade

@@ -15,8 +15,9 @@ from batch.migrate import schema
 from batch.settings import Settings
 from batch.tables import Base
 from local.processes import wait_until
+from tests.batch.api.test_api import client_of
 from tests.batch.commands import run, url
-from tests.batch.conftest import add, count_of
+from tests.batch.conftest import add, count_of, states
 
 COMMANDS = [("migrate",), ("migrate", "--check"), ("job",)]
 TABLES = ("items", "runs", "posts", "loads", "completions", "feed_position", "model_versions")
@@ -194,6 +195,20 @@ def test_a_check_looks_at_the_tables_too(mariadb: Engine):
     for flags in ((), ("--check",)):
         refused = run("migrate", mariadb, *flags)
         assert (refused.returncode, "there is no table items" in refused.stderr) == (7, True)
+
+
+def test_a_table_that_cannot_roll_back_is_refused_with_the_statement_that_mends_it(mariadb: Engine, artifacts: Path):
+    add(mariadb, ROW, [1])
+    with mariadb.begin() as connection:
+        connection.execute(text("ALTER TABLE items ENGINE=MyISAM"))
+    for module, *flags in (*COMMANDS, ("job", "--on-failure", "retry-all"), ("seed", "--rows", "1"), ("export", "-")):
+        refused = run(module, mariadb, *flags)
+        assert (refused.returncode, refused.stderr.count("\n")) == (7, 1)
+        assert refused.stderr.endswith("cannot be undone: run ALTER TABLE items ENGINE=InnoDB\n")
+    assert client_of(mariadb, artifacts).post(json={"data": [ROW]}).status_code == 503
+    with mariadb.begin() as connection:
+        connection.execute(text("ALTER TABLE items ENGINE=InnoDB"))
+    assert (states(mariadb), run("job", mariadb).returncode) == ("pp", 3)
 
 
 def test_a_newer_schema_is_compatible(engine: Engine):
