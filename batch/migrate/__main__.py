@@ -29,6 +29,7 @@ def main(check: Annotated[bool, typer.Option("--check", help="Change nothing.")]
             with readers(engine).connect() as connection:
                 schema.check(connection)
                 check_owner(connection, schema.REVISION)
+                schema.check_indexes(connection)
         else:
             before = again(schema.upgrade, engine)
             if schema.is_older(before):

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from ..database import readers
 from ..errors import DatabaseUnavailable, Exit, ServiceError, as_service_error
 from .engines import check_engines
+from .indexes import missing_indexes, restore_indexes
 from .owner import check_owner, own_revision
 
 FOLDER = Path(__file__).parent
@@ -57,8 +58,16 @@ def check(connection: Connection | Session) -> None:
     check_engines(connection.connection() if isinstance(connection, Session) else connection)
 
 
+def check_indexes(connection: Connection) -> None:
+    """Raise `SchemaTooOld` if an index is missing."""
+    if missing := next(missing_indexes(connection), None):
+        raise SchemaTooOld(f"the database lacks the index {missing}: run `python -m batch.migrate`")
+
+
 def upgrade(engine: Engine) -> str | None:
-    """Upgrade to the newest revision and return the earlier one; several programs may do so at once.
+    """Upgrade to the newest revision, restore missing indexes, and return the earlier revision.
+
+    Several programs may do so at once.
 
     Raises:
         MigrationBusy: another program holds the lock for ten minutes.
@@ -112,4 +121,6 @@ def _upgrade(connection: Connection) -> str | None:
         config = Config(attributes={"connection": connection})
         config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
         upgrade(config, "head")
+    if stored is None or stored <= REVISION:
+        restore_indexes(connection)
     return stored

@@ -211,6 +211,19 @@ def test_a_table_that_cannot_roll_back_is_refused_with_the_statement_that_mends_
     assert (states(mariadb), run("job", mariadb).returncode) == ("pp", 3)
 
 
+@pytest.mark.parametrize("index", ["items_state_id", "items_scope", "items_key"])
+def test_an_index_that_was_dropped_is_named_by_the_check_and_restored(empty: Engine, index):
+    schema.upgrade(empty)
+    before = tables(empty)
+    with empty.begin() as connection:
+        connection.execute(text(f"DROP INDEX {index} {'' if empty.dialect.name == 'sqlite' else 'ON items'}"))
+    refused = run("migrate", empty, "--check")
+    line = f"the database lacks the index {index}: run `python -m batch.migrate`\n"
+    assert (refused.returncode, refused.stderr) == (7, line)
+    assert [run("migrate", empty, *flags).returncode for flags in ((), ("--check",))] == [0, 0]
+    assert tables(empty) == before
+
+
 def test_a_newer_schema_is_compatible(engine: Engine):
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '0999'"))
