@@ -65,14 +65,15 @@ def load_model(settings: Settings) -> Predictor:
     predictor = load(open_artifact(settings.model_dir, settings.model_version, keep=None))
     if len(label := max(predictor.model.labels, key=len, default="")) > LABEL_LENGTH:
         raise ArtifactRefused(f"manifest.json: labels: {label[:40]!r}... exceeds {LABEL_LENGTH} characters; shorten it")
+    if predictor.version >= 2**31:  # the column's limit
+        raise ArtifactRefused(f"version {predictor.version} exceeds {2**31 - 1}; rename its folder to a lower number")
     return predictor
 
 
 def load(artifact: Artifact) -> Predictor:
     """Return the predictor of an artefact; raise `ArtifactRefused` unless its model loads and passes its checks."""
     row_format, reader = ROWS
-    # One thread: runners scale by processes, and more threads would compete for the same cores.
-    model = Model(artifact, 1, row_format)
+    model = Model(artifact, 1, row_format)  # one thread: runners are processes, and share the cores
     run_texts_in_parts(model)  # optional: columns
     check_golden(model, artifact)  # optional: golden
     model.check()
@@ -84,6 +85,5 @@ def list_reader(rows: RowFormat) -> Read:
     return TypeAdapter(rows.row, config=STRICT).validate_json
 
 
-# The class that describes the rows of a model, and the function that returns a reader of JSON text.
 ROWS: tuple[type[RowFormat], Callable[[Any], Read]] = RowFormat, list_reader
 ROWS = Columns, column_reader  # optional: columns

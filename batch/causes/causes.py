@@ -9,6 +9,7 @@ from ..migrate.schema import SchemaTooOld
 
 MISSING = {1054, 1146, 1176}  # codes of MySQL and MariaDB: no such column, table, index
 DENIED = {1044, 1142, 1143, 1227, 1370}  # a right is missing: of a database, table, column, server, routine
+STATEMENTS = 1665  # a binary log of statements, which READ COMMITTED does not allow
 REFUSED = {1364, 1644, 3819, 4025}  # by the table's owner: a column without a default, a trigger, a constraint
 
 
@@ -32,6 +33,10 @@ def find_cause(error: BaseException) -> ServiceError | None:
     codes = {*cause.args[:1]}
     if "no such" in str(cause) or MISSING & codes:
         return SchemaTooOld(f"the database lacks a table or an index, run `python -m batch.migrate`: {cause}")
+    if STATEMENTS in codes:
+        return DatabaseUnavailable(
+            f"the database's binary log cannot hold a write, set binlog_format=ROW or MIXED: {cause}"
+        )
     if DENIED & codes:
         return DatabaseUnavailable(f"the database's user lacks a right, grant it: {cause}")
     if isinstance(error, IntegrityError | DataError) or REFUSED & codes:

@@ -3,9 +3,13 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import pymysql
 import pytest
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import InternalError
 
+from batch.causes.causes import find_cause
+from batch.errors import DatabaseUnavailable
 from tests.batch.api.test_api import client_of
 from tests.batch.commands import run
 from tests.batch.conftest import add, states
@@ -56,3 +60,10 @@ def test_the_api_names_a_column_that_the_owner_has_added(mariadb: Engine, artifa
         connection.execute(text("ALTER TABLE items ADD COLUMN tenant INT NOT NULL"))
     answer = client_of(mariadb, artifacts).post(json={"data": [ROW]})
     assert (answer.status_code, "'tenant'" in answer.json()["detail"], states(mariadb)) == (503, True, "")
+
+
+def test_a_binary_log_of_statements_is_named_with_the_setting_that_mends_it():
+    refused = pymysql.err.InternalError(1665, "Cannot execute statement: impossible to write to binary log")
+    cause = find_cause(InternalError("INSERT", {}, refused))
+    assert isinstance(cause, DatabaseUnavailable)
+    assert str(cause).startswith("the database's binary log cannot hold a write, set binlog_format=ROW or MIXED: (1665")
