@@ -22,6 +22,7 @@ class Tables:
 
     def __init__(self, model: Model, keep: Sequence[Any]) -> None:
         """Raise `ColumnsRefused` if two columns would have the same name."""
+        keep = [field.with_nullable(True) for field in keep]  # those of the first file; others may hold nulls
         self.version, self.keep = model.version, [field.name for field in keep]
         self.labels = model.labels if model.task == "classification" else []
         self.answer = model.predict(model.row_format.arrays([model.sample])).reshape(1, -1)

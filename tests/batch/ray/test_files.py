@@ -193,3 +193,12 @@ def test_input_that_cannot_be_read_is_refused_in_one_line(artifacts, tmp_path):
             prepared(tmp_path / source, tmp_path / "out", artifacts / "iris", columns=NAMES)
     with pytest.raises(ServiceError, match=r"^ftp://x/y: "):
         open_place("ftp://x/y")
+
+
+def test_a_column_that_is_copied_may_hold_nulls_in_any_file(artifacts, tmp_path):
+    first = flowers(2)
+    required = pyarrow.schema([first.schema.field("id").with_nullable(False), *list(first.schema)[1:]])
+    write(tmp_path / "in" / "1.parquet", first.cast(required))
+    write(tmp_path / "in" / "2.parquet", first.set_column(0, "id", pyarrow.array([None, 7])))
+    score(prepared(tmp_path / "in", tmp_path / "out", artifacts / "iris", columns=NAMES))
+    assert [row["id"] for row in read(tmp_path / "out")] == [0, 1, None, 7]
