@@ -102,10 +102,10 @@ def _parquet(path: Path, columns: Columns) -> Iterator[Write]:
         if not rows:
             return
         by_column = zip(zip(*rows, strict=True), floats, strict=True)
-        cells = [list(map(_as_float, column)) if is_float else column for column, is_float in by_column]
         try:
+            cells = [list(map(_as_float, column)) if is_float else column for column, is_float in by_column]
             writer.write_batch(pyarrow.record_batch(cells, schema=schema))
-        except (pyarrow.ArrowInvalid, OverflowError) as error:
+        except (TypeError, ValueError, OverflowError) as error:  # those of pyarrow are kinds of these
             raise ExportRefused(f"parquet cannot hold a value, csv can: {error}") from None
 
     with ParquetWriter(path, schema) as writer:

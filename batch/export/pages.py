@@ -10,6 +10,7 @@ from sqlalchemy import Engine, func, select
 from ..artifact import open_artifact
 from ..errors import ServiceError
 from ..migrate import schema
+from ..migrate.stored import as_stored
 from ..settings import Settings
 from ..tables import Item, State
 from .columns import Columns, answer_columns, flat, value_columns
@@ -20,7 +21,8 @@ Again = Callable[..., Any]
 BY_ID = "FORCE INDEX (items_state_id)"  # without it MySQL may walk the whole table by primary key
 
 
-COLUMNS = (Item.id, Item.key, Item.values, Item.label, Item.prediction, Item.model_version, Item.updated_at)
+COLUMNS: Sequence[Any] = (Item.id, Item.key, as_stored(Item.values), Item.label, as_stored(Item.prediction))
+COLUMNS = (*COLUMNS, Item.model_version, as_stored(Item.updated_at))
 
 
 class ExportRefused(ServiceError):
@@ -32,11 +34,11 @@ class DoneRow(NamedTuple):
 
     id: int
     key: str | None
-    values: list[Any] | dict[str, Any]
+    values: Any
     label: str | None
     prediction: Any
     model_version: int
-    updated_at: datetime
+    updated_at: datetime | str  # text: another program has written it
 
 
 def pages(engine: Engine, again: Again) -> Iterator[Sequence[Any]]:
@@ -66,24 +68,37 @@ class Shapes:
         """Return a row's cells.
 
         Raises:
-            ExportRefused: a version with other inputs or labels than the columns have predicted it, or no version did.
+            ExportRefused: a version with other inputs or labels than the columns have predicted it, or no version did,
+                or another program has changed the row since.
             ArtifactRefused: the shape of that version is neither in the database nor on disk.
         """
         if row.prediction is None:  # another program has written the state
             raise ExportRefused(f"row {row.id}: it is done without a prediction; set it back to pending")
-        moment = row.updated_at.replace(tzinfo=UTC)
-        values = flat(row.values[name] for name in self._names) if isinstance(row.values, dict) else row.values
-        cells = [row.id, row.key, *values, *self._answers(row), row.model_version, moment]
-        if len(cells) != len(self.columns) or not self._fits(row.model_version):
+        fits = self._fits(row.model_version)
+        values, answers = self._values(row), self._answers(row)
+        if not fits or len(values) + len(answers) != sum(map(len, self._shape)):
             raise ExportRefused(f"row {row.id}: model version {row.model_version} has other inputs or labels")
-        return cells
+        if not isinstance(row.updated_at, datetime):
+            raise ExportRefused(f"row {row.id}: updated_at is {row.updated_at!r}, which is not a time; correct it")
+        return [row.id, row.key, *values, *answers, row.model_version, row.updated_at.replace(tzinfo=UTC)]
+
+    def _values(self, row: DoneRow) -> list[Any]:
+        values = row.values
+        if isinstance(values, dict) and self._names and values.keys() == {*self._names}:
+            values = flat(values[name] for name in self._names)
+        if not isinstance(values, list) or any(isinstance(value, list | dict) for value in values):
+            raise ExportRefused(f"row {row.id}: its values are not those of a row; set it back to pending")
+        return values
 
     def _answers(self, row: DoneRow) -> list[Any]:
-        if row.label is None:
-            return flat([row.prediction])
+        numbers = flat([row.prediction])
         if isinstance(row.prediction, dict):  # the likeliest labels; those of the others are not known
-            return [row.label, *map(row.prediction.get, self._labels)]
-        return [row.label, *row.prediction]
+            numbers = list(row.prediction.values()) if row.prediction.keys() <= {*self._labels} else [None]
+        if any(isinstance(number, bool) or not isinstance(number, int | float) for number in numbers):
+            raise ExportRefused(f"row {row.id}: its prediction is not one of this model's; set it back to pending")
+        if isinstance(row.prediction, dict):
+            numbers = [row.prediction.get(label) for label in self._labels]
+        return numbers if row.label is None else [row.label, *numbers]
 
     def _find(self, version: int | None) -> Shape:
         if version is not None and version in self._stored:

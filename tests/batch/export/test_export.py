@@ -12,6 +12,7 @@ import pymysql
 import pytest
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sqlalchemy import Engine, event
+from sqlalchemy import text as sql
 from typer.main import get_command
 
 from batch.export import __main__ as command
@@ -265,3 +266,26 @@ def test_labels_that_were_not_kept_are_empty_cells(sqlite: Engine):
     assert run("job", sqlite, "--top", "1").returncode == 0
     _, line = csv.reader(run("export", sqlite, "-").stdout.splitlines())
     assert sorted(line[7:10]) == ["", "", max(line[7:10])]
+
+
+FOREIGN = [
+    *[("values", each, "its values are not those of a row; set it back") for each in ('"abcd"', "5", "null", "{}")],
+    ("values", '{"a":1,"b":2,"c":3,"d":4}', "its values are not those of a row; set it back"),
+    ("values", "[1, 2, 3]", "model version 1 has other inputs or labels"),
+    ("prediction", '{"label":0.5,"score":0.9}', "its prediction is not one of this model's; set it back"),
+    ("prediction", '{"setosa":"x"}', "its prediction is not one of this model's; set it back"),
+    ("prediction", '"setosa"', "its prediction is not one of this model's; set it back"),
+    ("prediction", "[1, 2]", "model version 1 has other inputs or labels"),
+    ("updated_at", "27.11.2026", "updated_at is '27.11.2026', which is not a time; correct it"),
+]
+
+
+@pytest.mark.parametrize(("column", "stored", "why"), FOREIGN)
+def test_a_row_that_another_program_has_changed_is_refused_by_its_id(sqlite: Engine, column, stored, why):
+    fill(sqlite, 2)
+    assert run("job", sqlite).returncode == 0
+    with sqlite.begin() as connection:
+        connection.execute(sql(f'UPDATE items SET "{column}" = :stored WHERE id = 2'), {"stored": stored})
+    refused = run("export", sqlite, "-")
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+    assert refused.stderr.startswith(f"row 2: {why}")
