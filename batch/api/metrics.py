@@ -12,6 +12,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..database import readers
+from ..migrate.stored import as_stored
 from ..tables import Item, State
 
 MOST_FAILED = 10_000  # more are not counted, so a scrape costs little however many there are
@@ -61,22 +62,27 @@ class Table(Collector):
                 failed = connection.execute(select(func.count()).select_from(some)).scalar_one()
         except (DBAPIError, NoConnectionFree):
             return
-        age = (now - oldest).total_seconds() if oldest else 0
-        yield GaugeMetricFamily("batch_oldest_pending_seconds", "Age of the oldest row that waits; 0: none", age)
+        if not isinstance(oldest, str):
+            age = (now - oldest).total_seconds() if oldest else 0
+            yield GaugeMetricFamily("batch_oldest_pending_seconds", "Age of the oldest row that waits; 0: none", age)
         yield GaugeMetricFamily("batch_failed_rows", f"Rows that failed, counted up to {MOST_FAILED}", failed)
 
 
-def oldest_pending(connection: Connection) -> datetime | None:
+def oldest_pending(connection: Connection) -> datetime | str | None:
     """Return when the oldest row that waits was created: one entry of the index for each version.
 
-    A row that was set back to pending keeps the model version that it had.
+    A row that was set back to pending keeps the model version that it had. A text is what another program has written
+    where a time must be.
     """
-    moments: list[datetime | None] = []
+    moments: list[datetime | str | None] = []
+    created = as_stored(Item.created_at).type
     pending, version = Item.state == State.PENDING, None
     while True:
         of_version = pending, Item.model_version == version  # None: IS NULL
-        moments.append(connection.scalar(select(func.min(Item.created_at)).where(*of_version)))
+        moments.append(connection.scalar(select(func.min(Item.created_at, type_=created)).where(*of_version)))
         later = pending, Item.model_version > (-1 if version is None else version)
         version = connection.scalar(select(func.min(Item.model_version)).where(*later))
         if version is None:
-            return min(filter(None, moments), default=None)
+            text = next((moment for moment in moments if isinstance(moment, str)), None)
+            times = [moment for moment in moments if isinstance(moment, datetime)]
+            return min(times, default=None) if text is None else text

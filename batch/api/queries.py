@@ -6,10 +6,13 @@ from typing import Any
 from sqlalchemy import Connection, Text, select, text, type_coerce
 from sqlalchemy.orm import Session
 
+from ..migrate.stored import as_stored
 from ..tables import Item, State
 
-# `values` are read as the stored text: a row that came by other means may hold JSON that Python cannot read.
-COLUMNS = [column for column in Item.__table__.c if column.name != "values"]
+# Read as they are stored: a row that came by other means may hold JSON that Python cannot read, or a date in words.
+TEXTS = [type_coerce(column, Text).label(column.key) for column in (Item.values, Item.prediction)]
+ODD = [as_stored(column) for column in (Item.state, Item.created_at, Item.updated_at)]
+COLUMNS = [Item.id, Item.key, Item.label, Item.model_version, Item.attempts, Item.reason, *TEXTS, *ODD]
 BY_STATE = "FORCE INDEX (items_state_id)"
 
 
@@ -43,7 +46,7 @@ def page(
 
 
 def _rows(session: Session, state: State | None, after: int | None, limit: int) -> Sequence[Any]:
-    query = select(*COLUMNS, type_coerce(Item.values, Text).label("values"))
+    query = select(*COLUMNS)
     if after is not None:
         query = query.where(Item.id > after)
     if state:

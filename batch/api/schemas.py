@@ -1,6 +1,6 @@
 """The shapes of the API's requests and answers."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -15,7 +15,7 @@ from pydantic import (
 )
 from pydantic_core import from_json
 
-from ..tables import State
+from ..migrate.stored import as_utc
 
 MAX_ROWS = 1_000
 MAX_BODY_BYTES = 1_048_576
@@ -23,15 +23,17 @@ MAX_PAGE = 1_000
 MAX_ID = 2**63 - 1
 
 
-def _readable(stored: str) -> Any:
-    """Return what JSON text holds, or the text itself if Python cannot read it: a page must show every row."""
+def _readable(stored: Any) -> Any:
+    """Return what JSON text holds, or what is stored if Python cannot read it: a page must show every row."""
+    if not isinstance(stored, str | bytes):  # SQLite stores 5 as a number
+        return stored
     try:
         return from_json(stored)
     except ValueError:
-        return stored
+        return stored if isinstance(stored, str) else stored.decode(errors="replace")
 
 
-Utc = Annotated[datetime, AfterValidator(lambda moment: moment.replace(tzinfo=UTC))]
+Utc = Annotated[datetime | str, AfterValidator(as_utc)]  # text: another program has written what is not a time
 AnyRow = Annotated[Any, WithJsonSchema({"type": ["array", "object"]})]  # `read_rows` checks it by the model's inputs
 # 1 to 255 characters, and no white space at its ends, which the databases ignore in comparisons.
 Key = Annotated[str, Field(max_length=255, pattern=r"^\S(.*\S)?$")]
@@ -67,7 +69,8 @@ class AddedRows(BaseModel):
 class ItemOut(BaseModel):
     """A stored row: `prediction` holds a probability for each label, or what a regressor answers, without a label.
 
-    With `--top` it is an object: the likeliest labels with their probabilities.
+    With `--top` it is an object: the likeliest labels with their probabilities. What another program has written is
+    shown as it is.
     """
 
     model_config = ConfigDict(from_attributes=True)
@@ -75,8 +78,8 @@ class ItemOut(BaseModel):
     id: int
     key: str | None
     values: StoredJson
-    state: State
-    prediction: list[float] | float | dict[str, float] | None
+    state: str
+    prediction: StoredJson
     label: str | None
     model_version: int | None
     attempts: int

@@ -1,16 +1,17 @@
 """The feed over HTTP: `GET /data/predicted/feed?since=0`, then with the `next` of each answer."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from ..migrate import schema
+from ..migrate.stored import as_stored, as_utc
 from ..tables import Item
 from .read import read_cursor, read_feed
 
-COLUMNS = (Item.id, Item.key, Item.label, Item.prediction, Item.model_version, Item.updated_at)
+COLUMNS = (Item.id, Item.key, Item.label, as_stored(Item.prediction), Item.model_version, as_stored(Item.updated_at))
 MAX_PAGE = 1_000
 
 
@@ -24,7 +25,7 @@ class Completed(BaseModel):
     label: str | None
     prediction: Any
     model_version: int | None  # None: another program has written the state
-    updated_at: Annotated[datetime, AfterValidator(lambda moment: moment.replace(tzinfo=UTC))]
+    updated_at: Annotated[datetime | str, AfterValidator(as_utc)]  # text: another program has written it
 
 
 class FeedPage(BaseModel):

@@ -11,8 +11,9 @@ import typer
 from sqlalchemy import Connection, String, func, select, type_coerce
 
 from ..database import Call, call, connect, read
-from ..errors import end_on_sigterm, exit_in_one_line
+from ..errors import ServiceError, end_on_sigterm, exit_in_one_line
 from ..migrate import schema
+from ..migrate.stored import as_stored
 from ..retry import retrying  # optional: retry
 from ..settings import load_settings
 from ..tables import Item, State
@@ -41,6 +42,10 @@ def main(
         typer.echo(json.dumps(found, default=datetime.isoformat) if as_json else _words(found))
 
 
+class BadTime(ServiceError):
+    """Another program has written what is not a time."""
+
+
 def _checked_status(connection: Connection, runs: int) -> dict[str, Any]:
     schema.check(connection)
     return status(connection, runs)
@@ -48,17 +53,20 @@ def _checked_status(connection: Connection, runs: int) -> dict[str, Any]:
 
 def status(connection: Connection, runs: int) -> dict[str, Any]:
     """Return counts by state and by model version, the age of the oldest pending row in seconds, and the last runs."""
-    rows, versions, waiting = dict.fromkeys((state.value for state in State), 0), {}, []
+    rows, versions = dict.fromkeys((state.value for state in State), 0), {}
+    waiting: list[Any] = []
     # A row that was set back to pending keeps its version. Without STRICT a server stores unknown states as "".
-    kind = type_coerce(Item.state, String), Item.model_version
+    kind, created = (type_coerce(Item.state, String), Item.model_version), as_stored(Item.created_at).type
     for state, version, count, oldest in connection.execute(
-        select(*kind, func.count(), func.min(Item.created_at)).group_by(*kind).order_by(*kind)
+        select(*kind, func.count(), func.min(Item.created_at, type_=created)).group_by(*kind).order_by(*kind)
     ):
         rows[state] = rows.get(state, 0) + count
         if state == State.DONE:
             versions[version] = count
         elif state == State.PENDING:
             waiting.append(oldest)
+    if odd := next((moment for moment in waiting if isinstance(moment, str)), None):
+        raise BadTime(f"created_at of a pending row is {odd!r}, which is not a time: set it to one")
     now, first = connection.execute(select(func.now())).scalar_one(), min(waiting, default=None)
     return {
         "rows": rows,

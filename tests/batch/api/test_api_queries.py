@@ -1,5 +1,7 @@
 from collections.abc import Iterator
+from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, delete, text, update
@@ -8,6 +10,8 @@ from sqlalchemy.orm import Session
 from batch import queries as job_queries
 from batch.api import queries
 from batch.tables import Item, State
+from tests.batch.api.test_api import client_of
+from tests.batch.commands import run
 from tests.batch.conftest import add, items
 
 ROW = [5.1, 3.5, 1.4, 0.2]
@@ -67,3 +71,35 @@ def test_ids_come_back_in_the_order_of_the_rows(engine: Engine):
     with engine.begin() as connection:
         ids = queries.add(connection, [([float(i)], None) for i in range(50)])
     assert [(item.id, item.values) for item in items(engine)] == [(ids[i], [float(i)]) for i in range(50)]
+
+
+ZERO = ("created_at", "0000-00-00 00:00:00")  # the oldest
+ODD = [
+    ("values", "5", 5),
+    ("prediction", '"setosa"', "setosa"),
+    ("prediction", '{"label":"x","score":0.9}', {"label": "x", "score": 0.9}),
+    ("prediction", "0.5", 0.5),
+    ("state", "", ""),
+    ("created_at", "27.11.2026", "27.11.2026"),
+    ("created_at", "0000-00-00 00:00:00", "0000-00-00 00:00:00"),
+    ("updated_at", "0000-00-00 00:00:00", "0000-00-00 00:00:00"),
+]
+
+
+@pytest.mark.parametrize(("column", "stored", "shown"), ODD)
+def test_a_row_that_another_program_has_written_is_shown_beside_the_others(
+    engine: Engine, artifacts: Path, column, stored, shown
+):
+    add(engine, ROW, ROW)
+    sqlite = engine.dialect.name == "sqlite"
+    if not sqlite and stored == "27.11.2026":
+        stored = shown = "0000-00-00 00:00:00"  # a server stores no other text
+    with engine.begin() as connection:
+        connection.execute(text("PRAGMA ignore_check_constraints = 1" if sqlite else "SET sql_mode = 'ANSI_QUOTES'"))
+        connection.execute(text(f'UPDATE items SET "{column}" = :stored WHERE id = 2'), {"stored": stored})
+    engine.dispose()  # the settings of its connection go, too
+    client = client_of(engine, artifacts)
+    assert [row[column] for row in client.get("/data/all").json()["items"]][1] == shown
+    assert {client.get(path).status_code for path in ("/data/unpredicted", "/metrics", "/ready")} == {200}
+    done = run("status", engine)
+    assert (done.returncode, "Traceback" in done.stderr) == (2 if (column, shown) == ZERO else 0, False)
