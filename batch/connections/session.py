@@ -13,6 +13,9 @@ SETTINGS = {
     "completion_type": 0,  # a commit neither begins a transaction nor ends the connection
 }
 SET_ALL = "SET " + ", ".join(f"{name} = {value}" for name, value in SETTINGS.items())
+# MariaDB's: a program that was stopped in the middle of a write loses its connection, and others its locks.
+IDLE_SECONDS = 60
+SET_ALL += f" /*M!100300 , idle_write_transaction_timeout = {IDLE_SECONDS} */"
 READ_WRITE = "SET SESSION TRANSACTION READ WRITE"  # `tx_read_only` is a default, too
 
 

@@ -26,6 +26,8 @@ def _publish_all(runner: Runner) -> dict[int, str]:
     """Predict all rows and commit, or roll back at the first chunk with failed rows and return their reasons."""
     result = replace(runner.result, failed=set())
     with runner.engine.connect() as connection, connection.begin() as transaction:
+        if getattr(connection.dialect, "is_mariadb", False):  # between two writes a slow model may take its time
+            connection.exec_driver_sql("SET idle_write_transaction_timeout = DEFAULT")
         for part in runner.rows.parts:
             runner.call_hooks(result)
             last: Row[Any] | None = None

@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 TRANSIENT = {1020, 1040, 1053, 1203, 1205, 1213, 1226, 1317, 1927, 2002, 2003, 2006, 2013, 2055}
 TRANSIENT |= {1180, 3032, 3100, 3101, 3169}
 
+LOCK_WAIT = 1205  # after innodb_lock_wait_timeout, by default 50 s
+
 
 class RetrySettings(BaseSettings):
     """How long a transaction waits for a database that is unavailable, in seconds."""
@@ -42,17 +44,24 @@ def retrying(sleep: Callable[[float], None] = time.sleep, seconds: float | None 
     """Return a `Retrying` that calls a transaction again after a deadlock, a lock wait or a lost connection.
 
     `seconds` (None: the setting) limits the waiting between calls and not the calls, so a long transaction gets a
-    second try too.
+    second try too. Where a call has waited for a lock once more, its time counts, as it is the server's waiting.
     """
     most = RetrySettings().database_retry_seconds if seconds is None else seconds
     return Retrying(
         retry=retry_if_exception(is_transient),
         wait=wait_random_exponential(multiplier=0.1, max=5),
-        stop=lambda state: state.idle_for >= most,
+        stop=lambda state: _waited(state) >= most,
         sleep=sleep,
         before_sleep=_log_error,
         reraise=True,
     )
+
+
+def _waited(state: RetryCallState) -> float:
+    error = state.outcome and state.outcome.exception()
+    if state.attempt_number > 1 and isinstance(error, DBAPIError) and error.orig and LOCK_WAIT in error.orig.args[:1]:
+        return state.seconds_since_start or 0
+    return state.idle_for
 
 
 def _log_error(state: RetryCallState) -> None:

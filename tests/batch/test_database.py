@@ -65,6 +65,23 @@ def test_a_lock_wait_timeout_is_transient_and_a_wrong_statement_is_not(mariadb: 
     assert (is_transient(waited.value), is_transient(wrong.value), as_service_error(wrong.value)) == (True, False, None)
 
 
+def test_the_waiting_for_a_lock_counts_from_the_second_try_on(mariadb: Engine):
+    add(mariadb, ROW)
+    tries: list[int] = []
+
+    def wait() -> None:
+        tries.append(1)
+        with mariadb.begin() as other:
+            other.execute(text("SET innodb_lock_wait_timeout = 1"))
+            other.execute(update(Item).values(attempts=2))
+
+    with mariadb.begin() as holder:
+        holder.execute(update(Item).values(attempts=1))
+        with pytest.raises(DBAPIError, match="1205"):
+            retrying(lambda _: None, seconds=2)(wait)
+    assert len(tries) == 2
+
+
 @pytest.mark.parametrize(
     ("code", "transient"),
     [(code, True) for code in (1226, 3101, 1180, 3032, 3100, 3169)] + [(code, False) for code in (3024, 1129, 1045)],

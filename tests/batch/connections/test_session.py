@@ -1,23 +1,27 @@
 """A server's defaults for new sessions change neither what is read nor what is written."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import Engine, create_engine, text
-from sqlalchemy.exc import DataError
+from sqlalchemy import Engine, create_engine, text, update
+from sqlalchemy.exc import DataError, DBAPIError
 
+from batch.connections import session
 from batch.database import connect
 from batch.feed import record_completions
 from batch.feed.read import Cursor, read_feed
 from batch.keys import add_once
 from batch.migrate import owner, schema
+from batch.policies import Policy
 from batch.predictor import Predictor
 from batch.queries import write_done
+from batch.retry import is_transient
 from batch.schemas import Predicted
 from batch.settings import Settings
 from batch.status.record import record
 from batch.tables import Item
-from tests.batch.conftest import add, fill, finish, new_runner, states
+from tests.batch.conftest import Meanwhile, add, fill, finish, items, new_runner, running, states
 
 ROW = [5.1, 3.5, 1.4, 0.2]
 DEFAULTS = {
@@ -84,4 +88,32 @@ def test_a_label_that_is_too_long_is_not_cut(mariadb: Engine, defaults: None, da
     engine = engine_of(database_url)
     with engine.begin() as connection, pytest.raises(DataError, match="label"):
         write_done(connection, [Predicted(1, "[1.0]", "x" * 256)], 1)
+    engine.dispose()
+
+
+def test_a_program_that_stops_in_the_middle_of_a_write_loses_its_locks(mariadb: Engine, monkeypatch):
+    fill(mariadb, 1)
+    monkeypatch.setattr(session, "SET_ALL", session.SET_ALL.replace(f"= {session.IDLE_SECONDS} ", "= 1 "))
+    stopped = engine_of(mariadb.url.render_as_string(hide_password=False))
+    with stopped.connect() as connection:
+        connection.execute(update(Item).values(attempts=1))
+        with mariadb.begin() as other:
+            other.execute(update(Item).values(attempts=2))
+        with pytest.raises(DBAPIError) as lost:
+            connection.execute(text("SELECT 1"))
+    assert is_transient(lost.value)
+    assert [item.attempts for item in items(mariadb)] == [2]
+    stopped.dispose()
+
+
+def test_a_run_that_publishes_all_rows_or_none_may_take_its_time_between_two_writes(
+    mariadb: Engine, model: Predictor, monkeypatch
+):
+    fill(mariadb, 4)
+    monkeypatch.setattr(session, "SET_ALL", session.SET_ALL.replace(f"= {session.IDLE_SECONDS} ", "= 1 "))
+    engine = engine_of(mariadb.url.render_as_string(hide_password=False))
+    runner = new_runner(engine, model, Policy.RETRY_ALL, retry_seconds=0, chunk_rows=2)
+    slow = Meanwhile(model.model, lambda _: time.sleep(2))
+    slow.runner, runner.model = runner, running(model, slow)
+    assert (finish(runner).done, states(mariadb)) == (4, "dddd")
     engine.dispose()
