@@ -79,7 +79,9 @@ class Shapes:
         if not fits or len(values) + len(answers) != sum(map(len, self._shape)):
             raise ExportRefused(f"row {row.id}: model version {row.model_version} has other inputs or labels")
         if not isinstance(row.updated_at, datetime):
-            raise ExportRefused(f"row {row.id}: updated_at is {row.updated_at!r}, which is not a time; correct it")
+            raise ExportRefused(
+                f"row {row.id}: updated_at is {row.updated_at!r}, not a UTC time as 2026-01-31 12:00:00; correct it"
+            )
         return [row.id, row.key, *values, *answers, row.model_version, row.updated_at.replace(tzinfo=UTC)]
 
     def _values(self, row: DoneRow) -> list[Any]:

@@ -28,9 +28,11 @@ class AsStored(TypeDecorator[Any]):
 
         def read_or_keep(stored: Any) -> Any:
             try:
-                return stored if stored is None or read is None else read(stored)
+                found = stored if stored is None or read is None else read(stored)
             except (LookupError, TypeError, ValueError, RecursionError):
                 return stored.decode(errors="replace") if isinstance(stored, bytes) else str(stored)
+            # The table keeps times in UTC, without a zone, and compares their texts.
+            return str(stored) if isinstance(found, datetime) and found.tzinfo else found
 
         return read_or_keep
 

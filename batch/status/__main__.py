@@ -66,7 +66,7 @@ def status(connection: Connection, runs: int) -> dict[str, Any]:
         elif state == State.PENDING:
             waiting.append(oldest)
     if odd := next((moment for moment in waiting if isinstance(moment, str)), None):
-        raise BadTime(f"created_at of a pending row is {odd!r}, which is not a time: set it to one")
+        raise BadTime(f"created_at of a pending row is {odd!r}, not a UTC time as 2026-01-31 12:00:00: correct it")
     now, first = connection.execute(select(func.now())).scalar_one(), min(waiting, default=None)
     return {
         "rows": rows,

@@ -276,7 +276,7 @@ FOREIGN = [
     ("prediction", '{"setosa":"x"}', "its prediction is not one of this model's; set it back"),
     ("prediction", '"setosa"', "its prediction is not one of this model's; set it back"),
     ("prediction", "[1, 2]", "model version 1 has other inputs or labels"),
-    ("updated_at", "27.11.2026", "updated_at is '27.11.2026', which is not a time; correct it"),
+    ("updated_at", "27.11.2026", "updated_at is '27.11.2026', not a UTC time as 2026-01-31 12:00:00; correct it"),
 ]
 
 
