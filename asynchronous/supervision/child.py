@@ -24,5 +24,5 @@ def show_life(loop: Loop) -> None:
         heartbeat.beat()
         pause(seconds)
 
-    loop.obstacles.insert(0, beat)  # it never is one
+    loop.obstacles.insert(0, beat)  # called before each claim; it reports no obstacle
     loop.predict, loop.pause = beat_and_predict, beat_and_pause

@@ -15,4 +15,4 @@ class Heartbeat(ctypes.Structure):
         self.beat_at = time.monotonic()
 
 
-inherited: list[Heartbeat] = []  # by a child: its own
+inherited: list[Heartbeat] = []  # in a child: its own heartbeat

@@ -44,7 +44,7 @@ def compare(name: str, expected: Any, got: NDArray[Any], tolerance: float) -> No
 
 def scale(expected: NDArray[Any]) -> float:
     """Return what the absolute tolerance is a share of: the largest answer, if all are small, or else 1."""
-    return float(np.clip(_largest(expected), LEAST, 1))
+    return float(np.clip(largest(expected), LEAST, 1))
 
 
 def check_independence(graph: Runs, output: str, rows: Arrays, answers: NDArray[Any], tolerance: float) -> None:
@@ -69,9 +69,10 @@ def _with_outlier(values: NDArray[Any]) -> NDArray[Any]:
     """Return the rows and one more, whose numbers are far larger, and differ."""
     last = values[:1]
     if values.dtype.kind == "f":
-        last = OUTLIER * (1 + _largest(values)) * np.linspace(1, 2, last.size).reshape(last.shape)
+        last = OUTLIER * (1 + largest(values)) * np.linspace(1, 2, last.size).reshape(last.shape)
     return np.concatenate([values, last.astype(values.dtype)])
 
 
-def _largest(values: NDArray[Any]) -> float:
+def largest(values: NDArray[Any]) -> float:
+    """Return the largest absolute value, without those that are not finite."""
     return float(np.abs(values).max(initial=0, where=np.isfinite(values)))

@@ -19,6 +19,7 @@ from sklearn.ensemble import (
 
 from .forests import count_votes
 from .graph import PackagingRefused
+from .nodes import change_nodes
 
 WHOLE = (np.integer, np.bool_, bool)
 CLASSIFIER_OPTIONS = {"nocl": [True, False], "zipmap": [True, False, "columns"], "raw_scores": [True, False]}
@@ -55,7 +56,9 @@ def _mend_converters() -> None:
         alias = f"Sklearn{estimator.__name__}"
         shapes, run = _registration.get_shape_calculator(alias), _registration.get_converter(alias)
         options = CLASSIFIER_OPTIONS if is_classifier(estimator()) else None
-        update_registered_converter(estimator, alias, shapes, _plain(run), overwrite=True, options=options)
+        update_registered_converter(
+            estimator, alias, shapes, change_nodes(run, _add_plain), overwrite=True, options=options
+        )
     for forest in (RandomForestClassifier, ExtraTreesClassifier):
         alias = f"Sklearn{forest.__name__}"
         run = _registration.get_converter(alias)
@@ -63,25 +66,12 @@ def _mend_converters() -> None:
         _registration.register_converter(alias, count_votes(run), overwrite=True, options=options)
 
 
-def _plain(convert: Callable[..., None]) -> Callable[..., None]:
-    """Return a converter that writes int for bool and for numpy's integers, which onnx refuses in a list."""
-
-    def with_plain_numbers(scope: Any, operator: Any, container: Any) -> None:
-        add_node = container.add_node
-
-        def add(*arguments: Any, **attributes: Any) -> None:
-            for name, value in attributes.items():
-                if isinstance(value, list):
-                    attributes[name] = [int(each) if isinstance(each, WHOLE) else each for each in value]
-            add_node(*arguments, **attributes)
-
-        container.add_node = add
-        try:
-            convert(scope, operator, container)
-        finally:
-            del container.add_node
-
-    return with_plain_numbers
+def _add_plain(_: Any, __: Any, ___: Any, add_node: Any, *given: Any, **attributes: Any) -> None:
+    """Add a node with int for bool and for numpy's integers, which onnx refuses in a list."""
+    for name, value in attributes.items():
+        if isinstance(value, list):
+            attributes[name] = [int(each) if isinstance(each, WHOLE) else each for each in value]
+    add_node(*given, **attributes)
 
 
 def _without_names(convert: Callable[..., None]) -> Callable[..., None]:

@@ -58,7 +58,7 @@ def package_estimator(
     columns = read_columns(rows)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of columns without names, which the graph has, too
+            warnings.simplefilter("ignore")  # such as that columns have no names
             answers, served = _ask(model, rows, labels)
     except (ValueError, TypeError, IndexError) as error:
         raise PackagingRefused(f"the model fails on the rows; give rows as it takes them: {one_line(error)}") from error

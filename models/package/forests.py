@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto
 
+from .nodes import change_nodes
+
 
 def count_votes(convert: Callable[..., None]) -> Callable[..., None]:
     """Return a converter of a forest whose graph adds up the votes of the trees, and then divides by their number.
@@ -13,23 +15,17 @@ def count_votes(convert: Callable[..., None]) -> Callable[..., None]:
     The graph of `convert` adds up shares of a vote. Their sums in float32 differ where as many trees vote for each of
     two labels, and for two labels it computes 1 - p. Sums of whole votes are equal, and the first label is taken.
     """
+    return change_nodes(convert, _add)
 
-    def with_votes(scope: Any, operator: Any, container: Any) -> None:
-        add_node, trees = container.add_node, len(operator.raw_operator.estimators_)
 
-        def add(kind: str, given: Any, results: Any, **attributes: Any) -> None:
-            if kind == "TreeEnsembleClassifier":
-                _add_forest(scope, container, add_node, trees, given, results, attributes)
-            else:
-                add_node(kind, given, results, **attributes)
-
-        container.add_node = add
-        try:
-            convert(scope, operator, container)
-        finally:
-            del container.add_node
-
-    return with_votes
+def _add(
+    scope: Any, operator: Any, container: Any, add_node: Any, kind: str, given: Any, results: Any, **attributes: Any
+) -> None:
+    if kind == "TreeEnsembleClassifier":
+        trees = len(operator.raw_operator.estimators_)
+        _add_forest(scope, container, add_node, trees, given, results, attributes)
+    else:
+        add_node(kind, given, results, **attributes)
 
 
 def _add_forest(

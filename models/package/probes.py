@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .comparison import Runs
+from .comparison import Runs, largest
 from .graph import PackagingRefused
 from .table import Table, ask_taken, pick
 
@@ -75,8 +75,7 @@ def find_answered(graph: Runs, output: str, table: Table, part: Any, refused: li
 def is_same(got: NDArray[Any], expected: NDArray[Any], tolerance: float) -> NDArray[Any]:
     """Return for each row whether the graph gives the trainer's answer, or none."""
     got = got.reshape(expected.shape)
-    scale = np.abs(expected[np.isfinite(expected)]).max(initial=0)
-    same = np.isclose(got, expected, tolerance, tolerance * scale, equal_nan=True) | ~np.isfinite(got)
+    same = np.isclose(got, expected, tolerance, tolerance * largest(expected), equal_nan=True) | ~np.isfinite(got)
     return np.asarray(same.reshape(len(expected), -1).all(axis=1))
 
 
@@ -119,9 +118,9 @@ def _singles(table: Table, places: list[int]) -> Any:
     for number, place in enumerate(places):
         values = table.column(place)
         own, rows = values[chosen], slice(number * each, (number + 1) * each)
-        largest = min(np.nanmax(np.abs(values.astype(float)), initial=1), LARGEST / FAR)
+        most = min(np.nanmax(np.abs(values.astype(float)), initial=1), LARGEST / FAR)
         between = _between(table, place, chosen[rows], other[rows], draw.random(each))[:BETWEEN]
-        far = FAR * (int(largest) if table.kinds[place].startswith("int") else largest)
+        far = FAR * (int(most) if table.kinds[place].startswith("int") else most)
         own[rows] = [*between, 0, far, -far]
         changes[place] = own.astype(np.int64 if table.kinds[place].startswith("int") else float)
     return table.take(chosen, changes)

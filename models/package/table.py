@@ -85,7 +85,7 @@ def pick(part: Any, *place: Any) -> Any:
 def ask(model: Any, part: Any) -> NDArray[Any]:
     """Return the probabilities or values that a model answers."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of columns without names, which the graph has, too
+        warnings.simplefilter("ignore")  # such as that columns have no names
         return np.asarray(model.predict_proba(part) if hasattr(model, "predict_proba") else model.predict(part))
 
 
