@@ -46,7 +46,9 @@ class Consumer:
         self.name, self._lease = name, milliseconds(settings.lease)
         self.held: list[bytes] = []  # the entries that it knows to hold; some of them may have ended
         self.group = self._keys.stream, GROUP
-        self.start: Callable[[list[Entry], bool], list[Claim]] = self._start  # an optional folder replaces it
+        # An optional folder replaces these two.
+        self.start: Callable[[list[Entry], bool], list[Claim]] = self._start
+        self.finish: Callable[[list[Claim], list[Result]], None] = self._finish
 
     def run(self, step: str, *args: str | float | bytes, jobs: Sequence[str] = ()) -> Any:
         """Run a step that touches only the keys of `jobs` and the keys that all jobs share."""
@@ -106,14 +108,14 @@ class Consumer:
         self.held = [name for name, _ in entries]
         return entries
 
-    def finish(self, jobs: list[Claim], results: list[Result]) -> None:
+    def _finish(self, jobs: list[Claim], results: list[Result]) -> None:
         """End each job with its result and acknowledge it. A job that has already ended stays as it is."""
         ended = []
         for job, result in zip(jobs, results, strict=True):
             done = "done", "label", result.label, "probability", str(float(result.probability))
             end = ("failed", "reason", result.refused) if result.refused else done
-            ended.append((job.job_id, job.entry, job.expires_at, job.started_at, job.attempts, *end))
-        self.run("finish", self.name, json.dumps(ended), jobs=[job.job_id for job in jobs])
+            ended.append((job.job_id, job.entry, job.started_at, job.attempts, *end))
+        self.run("finish", json.dumps(ended), jobs=[job.job_id for job in jobs])
 
     def release(self, reason: str, *, counted: bool) -> None:
         """Release all jobs that this consumer has claimed; unless `counted`, this attempt does not count."""

@@ -5,6 +5,7 @@
 
 local time = redis.call('TIME')
 local NOW = time[1] * 1000 + math.floor(time[2] / 1000)
+local NOW_TEXT = tostring(NOW) -- made once, because Redis makes a text of each number
 local SCAN = 1000 -- entries examined in one step at most
 
 local steps = {}
@@ -29,18 +30,20 @@ end
 local function record_of(id) return PREFIX .. id .. RECORD end
 local function image_of(id) return PREFIX .. id .. IMAGE end
 
-local entries, images = {}, {} -- of jobs that end in this step; deleted together at its end
+local entries, images = {}, {} -- of jobs that end in this step, in the queue's order; deleted together at its end
+local acknowledged -- the number of their leases, if these are acknowledged already
 local accepted = false -- whether this step accepts a job
 
 -- Gives an open job its terminal state. Only an open job gets one, so a terminal state never changes.
 local function finish(job, status, ...)
-  table.insert(entries, job.entry)
-  if not job.keep_image then table.insert(images, image_of(job.id)) end
-  local added = redis.call('HSET', record_of(job.id), 'status', status, 'finished_at', NOW, 'attempts', job.attempts, ...)
-  if added == 3 + select('#', ...) / 2 then return redis.call('DEL', record_of(job.id)) end -- Redis had evicted it
+  local record = record_of(job.id)
+  entries[#entries + 1] = job.entry
+  if not job.keep_image then images[#images + 1] = image_of(job.id) end
+  local added = redis.call('HSET', record, 'status', status, 'finished_at', NOW_TEXT, 'attempts', job.attempts, ...)
+  if added == 3 + select('#', ...) / 2 then return redis.call('DEL', record) end -- Redis had evicted it
   -- A record is stored for JOB_LIFETIME + RESULT_LIFETIME: enough for a done job, but too long if the first is longer.
   if JOB_LIFETIME > RESULT_LIFETIME or status ~= 'done' then
-    redis.call('PEXPIRE', record_of(job.id), RESULT_LIFETIME)
+    redis.call('PEXPIRE', record, RESULT_LIFETIME)
   end
   notify('ended', job, status)
 end
@@ -74,14 +77,6 @@ local function open_job(id)
   end
   if NOW < job.expires_at then return job end
   expire(job)
-end
-
--- Returns a table whose keys are the entries that a consumer holds, from `first` to `last`.
-local function leases_of(consumer, first, last)
-  local held = {}
-  local leases = redis.pcall('XPENDING', QUEUE, GROUP, first, last, SCAN, consumer) -- an error if Redis was emptied
-  for _, lease in ipairs(leases) do held[lease[1]] = true end
-  return held
 end
 
 -- Accepts a job with `image`, or with an image already stored. Further arguments are fields and values of its record.
@@ -158,25 +153,23 @@ function steps.start(consumer, lapsed, claimed)
   return answer
 end
 
--- Takes a JSON list of jobs: id, entry, end of the lifetime, start, attempts, status, and fields and values of the result.
-function steps.finish(consumer, ended)
-  local results = cjson.decode(ended)
-  local held = #results > 0 and leases_of(consumer, results[1][2], results[#results][2])
-  for _, values in ipairs(results) do
-    local id, entry, expires_at, started_at, attempts = unpack(values, 1, 5)
-    local job = {id = id, entry = entry, accepted_at = entry:match('%d+'), expires_at = expires_at, started_at = started_at,
-      attempts = attempts}
-    -- A lease ends with its job. So a job whose lease is held is open; for any other job, its record is read.
-    if not held[entry] then job = open_job(id) end
-    if job and NOW >= job.expires_at then expire(job)
-    elseif job then finish(job, values[6], 'started_at', job.started_at or started_at, unpack(values, 7)) end
+-- Takes a JSON list of jobs: id, entry, start, attempts, status, and fields and values of the result.
+function steps.finish(ended)
+  for _, values in ipairs(cjson.decode(ended)) do
+    local id, entry, started_at, attempts, status = unpack(values, 1, 5)
+    local job = open_job(id)
+    if job then
+      job.attempts = math.max(job.attempts, attempts)
+      finish(job, status, 'started_at', job.started_at or started_at, unpack(values, 6))
+    else table.insert(entries, entry) end
   end
 end
 
 -- Releases jobs that `consumer` holds, for any worker to claim at once; takes an entry and an id for each. An attempt
 -- counts only if the job may have caused its failure.
 function steps.release(consumer, counted, reason, ...)
-  local held = leases_of(consumer, '-', '+')
+  local held = {}
+  for _, lease in ipairs(redis.call('XPENDING', QUEUE, GROUP, '-', '+', SCAN, consumer)) do held[lease[1]] = true end
   for i = 1, select('#', ...), 2 do
     local entry, id = select(i, ...)
     local job = held[entry] and open_job(id)
@@ -212,7 +205,7 @@ local function run(step, ...)
   if not step:find('^submit') and step ~= 'probe' then redis.call('XACK', QUEUE, GROUP, '0-0') end
   local answer = steps[step](...)
   if #entries > 0 then
-    redis.call('XACK', QUEUE, GROUP, unpack(entries))
+    notify('acknowledged', acknowledged or redis.call('XACK', QUEUE, GROUP, unpack(entries)))
     redis.call('XDEL', QUEUE, unpack(entries))
   end
   if #images > 0 then redis.call('DEL', unpack(images)) end

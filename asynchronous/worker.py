@@ -44,7 +44,7 @@ def run_child(settings: Settings, burst: bool, name: str, starts: int = 0) -> No
     from .sharing.claims import share_claims  # optional: sharing
     from .spread import spread  # optional: spread
     from .supervision.child import show_life  # optional: supervision
-    from .throughput.quick_start import start_quickly  # optional: throughput
+    from .throughput.quick_batches import skip_records  # optional: throughput
 
     load_settings()  # to set up this process's logging
     connect: Callable[..., Any] = open_channel
@@ -55,7 +55,7 @@ def run_child(settings: Settings, burst: bool, name: str, starts: int = 0) -> No
     renew_leases(loop, settings)  # optional: renewing
     share_claims(loop, settings)  # optional: sharing
     show_life(loop)  # optional: supervision
-    start_quickly(loop, settings)  # optional: throughput
+    skip_records(loop, settings)  # optional: throughput
     loop.run(starts, burst)
 
 

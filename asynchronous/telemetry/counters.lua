@@ -1,28 +1,33 @@
 -- Totals and histograms, as fields of the hash COUNTERS. They are written once, when the step is over.
 
 local totals = {}
+local latencies, latency_sum, i = {}, 0, 1 -- of the jobs that end in this step: the number in each bucket; the last bucket
 
 local function count(field, by)
   totals[field] = (totals[field] or 0) + by
 end
 
-local function observe(histogram, bounds, value)
-  local i = 1
-  while bounds[i] and value > bounds[i] do i = i + 1 end
-  count(histogram .. ':' .. (bounds[i] or 'more'), 1)
-  count(histogram .. '_sum', value)
+local function bucket(bounds, value)
+  for i, bound in ipairs(bounds) do
+    if value <= bound then return bound end
+  end
+  return 'more'
 end
 
 on('accepted', function() count('accepted', 1) end)
 
 on('started', function(_, jobs)
   count('attempts', jobs)
-  observe('batch', BATCH_BOUNDS, jobs)
+  count('batch:' .. bucket(BATCH_BOUNDS, jobs), 1)
+  count('batch_sum', jobs)
 end)
 
 on('ended', function(job, status)
   count(status, 1)
-  observe('latency', LATENCY_BOUNDS, math.max(0, NOW - job.accepted_at)) -- Redis's clock may have been set back
+  local latency = math.max(0, NOW - job.accepted_at) -- Redis's clock may have been set back
+  while i > 1 and latency <= LATENCY_BOUNDS[i - 1] do i = i - 1 end
+  while i <= #LATENCY_BOUNDS and latency > LATENCY_BOUNDS[i] do i = i + 1 end
+  latencies[i], latency_sum = (latencies[i] or 0) + 1, latency_sum + latency
 end)
 
 on('callback', function(outcome) count('callbacks_' .. outcome, 1) end)
@@ -30,6 +35,9 @@ on('callback', function(outcome) count('callbacks_' .. outcome, 1) end)
 on('joined', function(restarted) if restarted then count('worker_restarts', 1) end end)
 
 on('step_over', function()
+  for i, by in pairs(latencies) do
+    totals['latency:' .. (LATENCY_BOUNDS[i] or 'more')], totals.latency_sum = by, latency_sum
+  end
   for field, by in pairs(totals) do redis.call('HINCRBY', COUNTERS, field, by) end
   if next(totals) then redis.call('PEXPIRE', COUNTERS, COUNTERS_LIFETIME) end
 end)

@@ -2,10 +2,7 @@
 
 local ended, changed = {}, {}
 
-on('ended', function(job)
-  table.insert(ended, job.id)
-  table.insert(changed, job.id)
-end)
+on('ended', function(job) ended[#ended + 1] = job.id end)
 
 on('started', function(ids) table.insert(changed, ids) end)
 
@@ -13,7 +10,11 @@ on('changed', function(job) table.insert(changed, job.id) end)
 
 on('step_over', function()
   -- A failed PUBLISH must not fail the step, because its writes would remain.
-  if #ended > 0 then redis.pcall('PUBLISH', PREFIX .. ENDED, table.concat(ended, ' ')) end
+  if #ended > 0 then
+    local ids = table.concat(ended, ' ')
+    redis.pcall('PUBLISH', PREFIX .. ENDED, ids)
+    table.insert(changed, ids)
+  end
   if #changed > 0 then redis.pcall('PUBLISH', PREFIX .. CHANGED, table.concat(changed, ' ')) end
 end)
 

@@ -26,7 +26,7 @@ from asynchronous.renewing.renewal import renew
 from asynchronous.settings import Settings
 from asynchronous.sharing.batches import BoundedConsumer
 from asynchronous.telemetry.metrics import measure
-from asynchronous.throughput.quick_start import QuickStart
+from asynchronous.throughput.quick_batches import QuickBatches
 from asynchronous.waiting.subscription import Subscription
 from local.processes import Program, wait_until
 from local.servers import accepts, answers, free_port
@@ -187,7 +187,8 @@ class Consumer(BoundedConsumer):
         super().__init__(settings, name)
         self._batch_size = settings.batch_size
         if quick:
-            self.start = QuickStart(self, settings.model_name).start
+            batches = QuickBatches(self, settings.model_name)
+            self.start, self.finish = batches.start, batches.finish
         self.join()
 
     def claim(self, seconds: float, count: int = 0) -> list[Claim]:
@@ -199,7 +200,7 @@ class Consumer(BoundedConsumer):
 
 @pytest.fixture
 def quick():
-    """Whether consumers start new jobs without their records; tests of both ways override it."""
+    """Whether consumers start and end jobs without their records; tests of both ways override it."""
     return True
 
 

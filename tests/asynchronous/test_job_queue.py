@@ -338,6 +338,7 @@ def test_a_result_that_comes_after_the_jobs_lifetime_is_not_kept(make, store):
     job_id, one = queue.put(b"late"), consumer()
     claims = one.claim(1)
     claims[0].expires_at = 0
+    store.hset(f"{job_id}_job", "expires_at", 0)
     one.finish(claims, [SEVEN])
     job = queue.read(job_id)
     assert (job.status, job.attempts, job.label, job.started_at is None) == ("expired", 1, None, False)

@@ -46,11 +46,23 @@ class Jobs(RuleBasedStateMachine):
     @rule(claim=claims, result=RESULTS)
     def finish(self, claim, result):
         worker, jobs = claim
-        self.workers[worker].finish(jobs, [result] * len(jobs))
+        if jobs:
+            self.workers[worker].finish(jobs, [result] * len(jobs))
 
     @rule(worker=st.integers(0, 1), counted=st.booleans())
     def give_back(self, worker, counted):
         self.workers[worker].release("a fault", counted=counted)
+
+    @rule(data=st.data())
+    def cancel(self, data):
+        if self.jobs:
+            job_id = data.draw(st.sampled_from(self.jobs))
+            self.step("cancel", job_id, jobs=[job_id])
+
+    @rule()
+    def lose_the_group(self):
+        self.store.xgroup_destroy("jobs", "workers")
+        [worker.join() for worker in self.workers]
 
     @rule()
     def replay(self):
@@ -71,7 +83,7 @@ class Jobs(RuleBasedStateMachine):
         records = {job_id: self.store.hgetall(f"{job_id}_job") for job_id in self.jobs}
         for job_id, record in records.items():
             assert 0 <= int(record["attempts"]) <= 3
-            if record["status"] in ("done", "failed", "expired"):
+            if record["status"] != "pending":
                 outcome = {name: record.get(name) for name in ("status", "label", "reason", "finished_at")}
                 assert self.ended.setdefault(job_id, outcome) == outcome
         waiting = {fields["job_id"] for _, fields in self.store.xrange("jobs")}

@@ -97,8 +97,8 @@ def test_a_job_that_ends_while_the_subscription_is_broken_ends_the_wait(make, st
                 both.client_kill_filter(_type="pubsub")
                 script = keys.Script(settings())
                 declared = script.keys.of_step([claim.job_id])
-                end = claim.job_id, claim.entry, claim.expires_at, claim.started_at, 1, "done", "label", "7"
-                both.eval(script.text, len(declared), *declared, "finish", "a", json.dumps([end]))
+                end = claim.job_id, claim.entry, claim.started_at, 1, "done", "label", "7"
+                both.eval(script.text, len(declared), *declared, "finish", json.dumps([end]))
                 both.execute()
             return await wait
 
