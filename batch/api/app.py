@@ -11,7 +11,8 @@ from sqlalchemy import Engine
 from starlette.middleware import Middleware
 
 from ..artifact import open_artifact
-from ..database import connect, readers
+from ..database import connect
+from ..embedded import readers  # optional: embedded
 from ..errors import exit_in_one_line
 from ..feed.api import router as feed_router  # optional: feed
 from ..keys import add_post  # optional: keys
@@ -51,8 +52,10 @@ def build_app(manifest: dict[str, Any], engine: Engine) -> FastAPI:
         yield
         engine.dispose()
 
+    reading = engine
+    reading = readers(engine)  # optional: embedded
     registry = CollectorRegistry()
-    registry.register(Table(engine))
+    registry.register(Table(reading))
     outermost_first = [Middleware(DiscardUnreadBody), Middleware(CountRequests, registry)]
     app = FastAPI(
         title="batch",
@@ -63,7 +66,7 @@ def build_app(manifest: dict[str, Any], engine: Engine) -> FastAPI:
     )
     app.state.manifest, app.state.registry = manifest, registry
     app.state.read_row = row_reader(manifest)
-    app.state.engine, app.state.readers = engine, readers(engine)
+    app.state.engine, app.state.readers = engine, reading
     app.state.schema_checked, app.state.add = False, queries.add
     app.state.add = add_post  # optional: keys
     app.state.add = fit_inserts(app.state.add)  # optional: wide

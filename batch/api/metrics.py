@@ -11,7 +11,6 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..database import readers
 from ..migrate.stored import as_stored
 from ..tables import Item, State
 
@@ -47,7 +46,7 @@ class Table(Collector):
     """The age of the oldest waiting row, and the number of failed rows; nothing while the database is unavailable."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = readers(engine)
+        self._engine = engine
 
     def describe(self) -> Iterable[Metric]:
         """Return no metrics: the registry then does not query the database when the service is built."""

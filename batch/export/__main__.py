@@ -10,7 +10,8 @@ from typing import Annotated
 
 import typer
 
-from ..database import Call, call, connect, readers
+from ..database import Call, call, connect
+from ..embedded import readers  # optional: embedded
 from ..errors import end_on_sigterm, exit_in_one_line
 from ..feed import Since, SinceCursor  # optional: feed
 from ..progress import progress  # optional: progress
@@ -36,7 +37,8 @@ def main(
         kind, settings = kind or format_of(output), load_settings()
         again: Call = call
         again = retrying()  # optional: retry
-        engine, exported = readers(connect(settings)), 0
+        engine, exported = connect(settings), 0
+        engine = readers(engine)  # optional: embedded
         report: Call = print_nothing
         shapes, total = again(pages.open_shapes, engine, settings)
         found = pages.pages(engine, again)

@@ -6,8 +6,9 @@ Exit codes: 0 it has; 2 a wrong setting; 4 the database is unavailable; 7 it is 
 from typing import Annotated
 
 import typer
+from sqlalchemy import Connection
 
-from ..database import Call, call, connect, readers
+from ..database import Call, call, connect, read
 from ..errors import end_on_sigterm, exit_in_one_line
 from ..retry import retrying  # optional: retry
 from ..settings import load_settings
@@ -26,15 +27,19 @@ def main(check: Annotated[bool, typer.Option("--check", help="Change nothing.")]
         again: Call = call
         again = retrying()  # optional: retry
         if check:
-            with readers(engine).connect() as connection:
-                schema.check(connection)
-                check_owner(connection, schema.REVISION)
-                schema.check_indexes(connection)
+            read(engine, check_all)
         else:
             before = again(schema.upgrade, engine)
             if schema.is_older(before):
                 typer.echo(f"upgraded from schema {before}")
         typer.echo(f"{engine.url.render_as_string(hide_password=True)} has schema {schema.REVISION}")
+
+
+def check_all(connection: Connection) -> None:
+    """Raise the first difference between the database and the newest schema."""
+    schema.check(connection)
+    check_owner(connection, schema.REVISION)
+    schema.check_indexes(connection)
 
 
 if __name__ == "__main__":

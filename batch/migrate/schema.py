@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, String, column, func, inspect, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from ..database import readers
+from ..database import read
 from ..errors import DatabaseUnavailable, Exit, ServiceError, as_service_error
 from .engines import check_engines
 from .indexes import missing_indexes, restore_indexes
@@ -80,7 +80,7 @@ def upgrade(engine: Engine) -> str | None:
 
 @contextmanager
 def _lock(connection: Connection) -> Iterator[None]:
-    """Keep other migrations out; on SQLite the transaction does so, as it locks the file."""
+    """Keep other migrations out; on SQLite the transaction does so, if it locks the file (`embedded/`)."""
     if connection.dialect.name == "sqlite":
         yield
         return
@@ -96,11 +96,8 @@ def _lock(connection: Connection) -> Iterator[None]:
 
 def upgrade_embedded(engine: Engine) -> None:
     """Upgrade the SQLite file, which belongs to this pattern alone; a server's schema is upgraded by its owner."""
-    if engine.dialect.name == "sqlite":
-        with readers(engine).connect() as connection:
-            older = is_older(_stored(connection))
-        if older:
-            upgrade(engine)
+    if engine.dialect.name == "sqlite" and is_older(read(engine, _stored)):
+        upgrade(engine)
 
 
 def _stored(connection: Connection) -> str | None:

@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime
 from sqlalchemy import Engine, select, text
 
-from batch.database import readers
+from batch.embedded import readers
 from batch.tables import Item, State
 from local.stack import ARTIFACTS
 

@@ -12,7 +12,8 @@ from sqlalchemy import Engine, func, select, text
 from sqlalchemy.orm import Session
 
 from batch import artifact
-from batch.database import connect, readers
+from batch.database import connect
+from batch.embedded import readers
 from batch.export.versions import ModelVersion as ModelVersion  # the tables include it
 from batch.feed.tables import Completion as Completion  # the tables include it
 from batch.keys.posts import Post as Post  # the tables include it

@@ -1,13 +1,12 @@
-import sqlite3
 import threading
 from pathlib import Path
 
 import pymysql
 import pytest
-from sqlalchemy import Engine, select, text, update
+from sqlalchemy import Engine, text, update
 from sqlalchemy.exc import DBAPIError
 
-from batch.database import connect, readers
+from batch.database import connect
 from batch.errors import as_service_error
 from batch.retry import is_transient, retrying
 from batch.settings import Settings
@@ -92,27 +91,10 @@ def test_what_another_try_may_get_past_is_transient_and_the_rest_is_one_line(cod
     assert str(as_service_error(error)) == f'database unavailable: ({code}, "the server\'s words")'
 
 
-def test_a_busy_sqlite_file_is_transient(sqlite: Engine):
-    with sqlite.begin():
-        raw = sqlite3.connect(sqlite.url.database, timeout=0)
-        with pytest.raises(sqlite3.OperationalError) as busy:
-            raw.execute("BEGIN IMMEDIATE")
-        raw.close()
-    assert is_transient(DBAPIError.instance("BEGIN IMMEDIATE", None, busy.value, sqlite3.Error))
-
-
-def test_reading_sqlite_does_not_wait_for_a_writer(sqlite: Engine):
-    add(sqlite, ROW)
-    with sqlite.begin() as writer:
-        writer.execute(update(Item).values(attempts=5))
-        with readers(sqlite).connect() as reader:
-            assert reader.execute(select(Item.attempts)).scalar_one() == 0
-
-
-def test_the_folder_of_a_sqlite_file_is_made_and_the_file_is_in_wal_mode(tmp_path: Path):
+def test_the_folder_of_a_sqlite_file_is_made(tmp_path: Path):
     engine = connect(Settings(database_url=f"sqlite:///{tmp_path}/new/folder/batch.sqlite3"))
-    with engine.connect() as connection:
-        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal"
+    engine.connect().close()
+    assert (tmp_path / "new" / "folder" / "batch.sqlite3").exists()
     engine.dispose()
 
 

@@ -1,5 +1,3 @@
-import threading
-
 import pytest
 from sqlalchemy import Engine, text, update
 from sqlalchemy.exc import DBAPIError
@@ -45,25 +43,6 @@ def test_rows_whose_attempts_are_used_up_are_not_counted_as_work(engine: Engine)
         assert [len(part.claim(connection, None, 9)) for part in failed] == [1, 0, 2]
         assert [len(part.claim(connection, None, 9)) for part in pending] == [1, 1, 1]
         assert [each.count(connection) for each in rows] == [2, 1, 3]
-
-
-def test_on_sqlite_a_second_claim_waits_for_the_first_transaction(sqlite: Engine):
-    add(sqlite, *[ROW] * 3)
-    seen: list[int] = []
-
-    def second() -> None:
-        with sqlite.begin() as connection:
-            seen.extend(claimed(connection))
-
-    with sqlite.begin() as connection:
-        ids = claimed(connection, limit=2)
-        waiting = threading.Thread(target=second)
-        waiting.start()
-        waiting.join(0.2)
-        assert waiting.is_alive()
-        queries.write_failed(connection, dict.fromkeys(ids, "taken"))
-    waiting.join(60)
-    assert (ids, seen) == ([1, 2], [3])
 
 
 def test_a_claim_reads_the_rows_it_returns_and_not_the_table(mariadb: Engine):

@@ -10,7 +10,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, event, inspect, text
 
-from batch.database import connect, readers
+from batch.database import connect
+from batch.embedded import readers
 from batch.migrate import schema
 from batch.settings import Settings
 from batch.tables import Base

@@ -15,7 +15,7 @@ from sqlalchemy import event, func, insert, text, update
 
 from batch.api.app import build_app
 from batch.artifact import open_artifact
-from batch.database import readers
+from batch.embedded import readers
 from batch.migrate.schema import REVISION
 from batch.page import overview
 from batch.page.files import add_files

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine, event, text, update
 from sqlalchemy.exc import InterfaceError
 
-from batch.database import readers
+from batch.embedded import readers
 from batch.policies import Policy
 from batch.predictor import Predictor
 from batch.scope.scope import Scope
