@@ -31,17 +31,11 @@ class Part:
         return connection.execute(self.select(last).limit(limit).with_for_update(skip_locked=True)).all()
 
 
-@dataclass
-class Rows:
-    """The rows of a run: those that wait. An optional part adds others, or leaves some out."""
-
-    parts: Sequence[Part] = (Part(State.PENDING),)
-
-    def count(self, connection: Connection) -> int:
-        """Count the rows of all parts in one query."""
-        ids = [part.select().with_only_columns(Item.id).order_by(None).subquery() for part in self.parts]
-        counts = [sa.select(func.count(rows.c.id)).scalar_subquery() for rows in ids]
-        return sum(connection.execute(sa.select(*counts)).one())
+def count(connection: Connection, parts: Sequence[Part]) -> int:
+    """Count the rows of all parts in one query."""
+    ids = [part.select().with_only_columns(Item.id).order_by(None).subquery() for part in parts]
+    counts = [sa.select(func.count(rows.c.id)).scalar_subquery() for rows in ids]
+    return sum(connection.execute(sa.select(*counts)).one())
 
 
 def write_done(connection: Connection, rows: Sequence[Predicted], model_version: int) -> None:

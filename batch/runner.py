@@ -11,7 +11,7 @@ from . import queries
 from .database import Call, call, read
 from .migrate import schema
 from .predictor import Predictor
-from .queries import Part, Rows
+from .queries import Part
 from .schemas import Predictions, Result
 from .tables import State
 
@@ -22,15 +22,16 @@ class Runner:
 
     engine: Engine
     model: Predictor
-    rows: Rows = field(default_factory=Rows)
+    parts: Sequence[Part] = (Part(State.PENDING),)  # the rows that the run is for
     chunk_rows: int = 1_000
     # Called before each chunk with the number of rows tried. A hook that raises `Stopped` ends the run.
     hooks: list[Callable[[int], None]] = field(default_factory=list)
     # May raise `Stopped` between two chunks; `result` then counts what was committed.
-    policy: Callable[["Runner"], None] = lambda runner: runner.sweep(runner.rows.parts)
+    policy: Callable[["Runner"], None] = lambda runner: runner.sweep(runner.parts)
     policy_name: str = "leave"  # each row is tried once
     pause: Callable[[float], None] = time.sleep
     retry: Call = call
+    count: Call = queries.count
     write_done: Call = queries.write_done
 
     def __post_init__(self) -> None:
@@ -39,7 +40,7 @@ class Runner:
     def count_waiting(self) -> int:
         """Return how many rows the run can claim; raise `SchemaTooOld` if the table is not what this code needs."""
         self.retry(read, self.engine, schema.check)
-        self.result.waiting = self.retry(read, self.engine, self.rows.count)
+        self.result.waiting = self.retry(read, self.engine, self.count, self.parts)
         return self.result.waiting
 
     def sweep(self, parts: Iterable[Part]) -> None:
@@ -50,7 +51,8 @@ class Runner:
                 last = row  # None: from the start again, for rows that were added, or that a killed runner released
 
     def _commit_chunk(self, part: Part, last: Row[Any] | None) -> Row[Any] | None:
-        self.call_hooks(self.result)
+        for hook in self.hooks:
+            hook(self.result.rows)
         with self.engine.begin() as connection:
             rows = part.claim(connection, last, self.chunk_rows)
             predictions = self.predict(connection, rows)
@@ -64,7 +66,3 @@ class Runner:
             self.write_done(connection, predictions.done, self.model.version)
         queries.write_failed(connection, predictions.failed)
         return predictions
-
-    def call_hooks(self, result: Result) -> None:
-        for hook in self.hooks:
-            hook(result.rows)

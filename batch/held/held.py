@@ -60,7 +60,7 @@ def wait_for_held_rows(runner: Runner) -> Iterator[None]:
 def _try_released(runner: Runner) -> None:
     if runner.policy_name != "retry-all":  # whose rows are published together
         tried = runner.result.failed
-        runner.sweep(Untried(part.state, part.where, part=part, tried=tried) for part in runner.rows.parts)
+        runner.sweep(Untried(part.state, part.where, part=part, tried=tried) for part in runner.parts)
 
 
 def count_held(runner: Runner) -> int:
@@ -71,14 +71,14 @@ def count_held(runner: Runner) -> int:
 
 def _count_held(runner: Runner) -> int:
     with runner.engine.begin() as connection:
-        left = runner.rows.count(connection)
+        left: int = runner.count(connection, runner.parts)
         if not left:
             return 0
         if runner.result.failed and runner.policy_name == "retry-all":  # every row is left
             return 0
         # In this order, a row that another runner finishes between the two counts is in neither of them.
-        free = _count(connection, runner.rows.parts, free=True)
-        locked = _count(connection, runner.rows.parts) - free  # both counts include the rows that failed in this run
+        free = _count(connection, runner.parts, free=True)
+        locked = _count(connection, runner.parts) - free  # both counts include the rows that failed in this run
         return min(max(locked, 0), left)  # a scope may leave room for fewer
 
 

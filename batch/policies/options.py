@@ -1,5 +1,6 @@
 """The options of the job that choose a policy."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from functools import partial
 from typing import Annotated
@@ -7,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ..errors import Exit
-from ..queries import Part, Rows
+from ..queries import Part
 from ..runner import Runner
 from ..schemas import Result
 from ..tables import Item, State
@@ -32,16 +33,16 @@ Backoff = Annotated[float, typer.Option(min=0, help="Seconds before the second t
 def choose(runner: Runner, policy: Policy, max_attempts: int, backoff: float) -> None:
     """Make a run follow a policy. `max_attempts` limits the tries of each row, or with retry-all those of the run."""
     runner.policy_name = policy.value
-    runner.rows = with_failed(runner.rows, None if policy is Policy.RETRY_ALL else max_attempts)
+    runner.parts = with_failed(runner.parts, None if policy is Policy.RETRY_ALL else max_attempts)
     if policy is not Policy.LEAVE:
         function = retry_all if policy is Policy.RETRY_ALL else retry_failed
         runner.policy = partial(function, max_attempts=max_attempts, backoff=backoff)
 
 
-def with_failed(rows: Rows, max_attempts: int | None) -> Rows:
-    """Return rows that failed and have attempts left (None: any number), then `rows`."""
+def with_failed(parts: Sequence[Part], max_attempts: int | None) -> Sequence[Part]:
+    """Return the rows that failed and have attempts left (None: any number), then `parts`."""
     left = () if max_attempts is None else (Item.attempts < max_attempts,)
-    return Rows([Part(State.FAILED, left), *rows.parts])
+    return [Part(State.FAILED, left), *parts]
 
 
 def tolerate(result: Result, allow_failed: bool) -> None:

@@ -28,8 +28,8 @@ def _publish_all(runner: Runner) -> dict[int, str]:
     with runner.engine.connect() as connection, connection.begin() as transaction:
         if getattr(connection.dialect, "is_mariadb", False):  # between two writes a slow model may take its time
             connection.exec_driver_sql("SET idle_write_transaction_timeout = DEFAULT")
-        for part in runner.rows.parts:
-            runner.call_hooks(result)
+        for part in runner.parts:
+            call_hooks(runner, result.rows)
             last: Row[Any] | None = None
             while rows := part.claim(connection, last, runner.chunk_rows):
                 predictions, last = runner.predict(connection, rows), rows[-1]
@@ -37,14 +37,19 @@ def _publish_all(runner: Runner) -> dict[int, str]:
                     transaction.rollback()
                     return predictions.failed
                 result.add(predictions)
-                runner.call_hooks(result)
+                call_hooks(runner, result.rows)
     runner.result = result
     return {}
+
+
+def call_hooks(runner: Runner, rows: int) -> None:
+    for hook in runner.hooks:
+        hook(rows)
 
 
 def write_reasons(runner: Runner, reasons: dict[int, str]) -> None:
     """Write why rows failed, except for rows that another runner has claimed or predicted since."""
     with runner.engine.begin() as connection:
-        for part in runner.rows.parts:
+        for part in runner.parts:
             rows = only(part, reasons).claim(connection, None, len(reasons))
             queries.write_failed(connection, {row.id: reasons[row.id] for row in rows})

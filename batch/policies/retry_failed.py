@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 def retry_failed(runner: Runner, max_attempts: int = 3, backoff: float = 1) -> None:
     """Try each row once, then those that failed, until each has been tried `max_attempts` times."""
-    runner.sweep(runner.rows.parts)
+    runner.sweep(runner.parts)
     for attempt in range(max_attempts - 1):
         failed = sorted(runner.result.failed)
         if not failed:
@@ -23,7 +23,7 @@ def retry_failed(runner: Runner, max_attempts: int = 3, backoff: float = 1) -> N
         back_off(runner, backoff * 2**attempt, len(failed))
         for start in range(0, len(failed), runner.chunk_rows):
             ids = failed[start : start + runner.chunk_rows]
-            runner.sweep(only(part, ids) for part in runner.rows.parts)
+            runner.sweep(only(part, ids) for part in runner.parts)
             runner.result.failed -= runner.retry(read, runner.engine, done, ids)  # by another runner
 
 

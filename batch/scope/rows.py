@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, Index, Row
 
-from ..queries import Part, Rows
+from ..queries import Part, count
 from ..tables import Item, State
 
 # For rows by time and by model version.
@@ -67,15 +67,15 @@ class LimitedPart(Part):
         return self.part.claim(connection, last, min(limit, self.rows.max_rows - self.rows.tried))
 
 
-class ScopedRows(Rows):
-    """Those of `rows` that belong to a scope, or with `rescored` (a version) those that an older model has predicted.
+class ScopedRows:
+    """Those of the rows `parts` that belong to a scope, or those that an older model has predicted.
 
-    With `newer_too`, `rescored` means those of every other model.
+    The latter with `rescored`, the version of the new model; with `newer_too`, those of every other model.
     """
 
     def __init__(
         self,
-        rows: Rows,
+        parts: Sequence[Part],
         since: str | None = None,
         until: str | None = None,
         max_rows: int | None = None,
@@ -85,7 +85,7 @@ class ScopedRows(Rows):
         self.max_rows, self.tried = max_rows or sys.maxsize, 0
         self._times = [created >= since] if since else []
         self._times += [created < until] if until else []
-        self.by_state = {part.state: self._timed(part) for part in rows.parts}
+        self.by_state = {part.state: self._timed(part) for part in parts}
         if rescored is not None:
             self.by_state = {State.DONE: self._rescored(rescored, newer_too)}
         if max_rows:
@@ -113,10 +113,11 @@ class ScopedRows(Rows):
         """Store the number of rows tried so far: a hook of the run."""
         self.tried = rows
 
-    def count(self, connection: Connection) -> int:
-        return min(super().count(connection), self.max_rows - self.tried)
+    def count(self, connection: Connection, parts: Sequence[Part]) -> int:
+        """Count the rows of all parts that the run may still try."""
+        return min(count(connection, parts), self.max_rows - self.tried)
 
     def count_by_state(self, connection: Connection) -> dict[str, int]:
         """Count what a run can claim, by state."""
         kinds = self.by_state.items()
-        return {state.value: min(Rows(parts).count(connection), self.max_rows) for state, parts in kinds}
+        return {state.value: min(count(connection, parts), self.max_rows) for state, parts in kinds}

@@ -42,8 +42,8 @@ class Scope:
         """Restrict a run to the scope, from now on, and return its rows."""
         version = runner.model.version if self.rescore else None
         newer_too = self.to is not None
-        rows = ScopedRows(runner.rows, self.since, self.until, self.max_rows, version, newer_too)
-        runner.rows, runner.result.scope = rows, str(self)
+        rows = ScopedRows(runner.parts, self.since, self.until, self.max_rows, version, newer_too)
+        runner.parts, runner.count, runner.result.scope = rows.parts, rows.count, str(self)
         runner.hooks.append(rows.set_tried)
         if self.deadline is not None:
             runner.hooks.append(Deadline(self.deadline))

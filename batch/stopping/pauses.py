@@ -12,7 +12,8 @@ def pausing(runner: Runner) -> Callable[[float], None]:
     def pause(seconds: float) -> None:
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
-            runner.call_hooks(runner.result)
+            for hook in runner.hooks:
+                hook(runner.result.rows)
             time.sleep(min(left, 0.1))
 
     return pause

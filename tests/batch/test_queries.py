@@ -4,7 +4,7 @@ from sqlalchemy.exc import DBAPIError
 
 from batch import fast, queries
 from batch.policies.options import with_failed
-from batch.queries import Part, Rows
+from batch.queries import Part
 from batch.schemas import Predicted
 from batch.tables import Item, State
 from tests.batch.conftest import add, items, states
@@ -33,16 +33,16 @@ def test_a_claim_does_not_block_inserts(mariadb: Engine):
 
 
 def test_rows_whose_attempts_are_used_up_are_not_counted_as_work(engine: Engine):
-    rows = [with_failed(Rows(), attempts) for attempts in (3, 1, None)]
+    parts = [with_failed([Part(State.PENDING)], attempts) for attempts in (3, 1, None)]
     add(engine, *[ROW] * 4)
     with engine.begin() as connection:
         connection.execute(update(Item).where(Item.id == 1).values(state=State.FAILED, attempts=3))
         connection.execute(update(Item).where(Item.id == 2).values(state=State.FAILED, attempts=2))
         connection.execute(update(Item).where(Item.id == 3).values(state=State.DONE, attempts=1))
-        failed, pending = zip(*[each.parts for each in rows], strict=True)
+        failed, pending = zip(*parts, strict=True)
         assert [len(part.claim(connection, None, 9)) for part in failed] == [1, 0, 2]
         assert [len(part.claim(connection, None, 9)) for part in pending] == [1, 1, 1]
-        assert [each.count(connection) for each in rows] == [2, 1, 3]
+        assert [queries.count(connection, each) for each in parts] == [2, 1, 3]
 
 
 def test_a_claim_reads_the_rows_it_returns_and_not_the_table(mariadb: Engine):

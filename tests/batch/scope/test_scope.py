@@ -20,7 +20,7 @@ from batch.errors import Stopped
 from batch.policies import Policy
 from batch.policies.options import with_failed
 from batch.predictor import Predictor
-from batch.queries import Rows
+from batch.queries import Part
 from batch.runner import Runner
 from batch.scope.rows import ScopedRows
 from batch.scope.scope import BadScope, Deadline, Scope, moment
@@ -42,6 +42,7 @@ from tests.batch.conftest import (
 )
 
 GOOD, BAD = [5.1, 3.5, 1.4, 0.2], [5.1, None, 1.4, 0.2]
+PENDING = [Part(State.PENDING)]
 NOON = datetime(2026, 3, 1, 12)
 
 
@@ -57,7 +58,7 @@ def run(engine: Engine, model: Predictor, scope: Scope, policy: Policy = Policy.
 
 def rows_of(scope: Scope, model_version: int) -> ScopedRows:
     newest = model_version if scope.rescore else None
-    return ScopedRows(with_failed(Rows(), 3), scope.since, scope.until, scope.max_rows, newest)
+    return ScopedRows(with_failed(PENDING, 3), scope.since, scope.until, scope.max_rows, newest)
 
 
 def age(engine: Engine, hours: dict[int, int]) -> None:
@@ -199,7 +200,8 @@ def test_a_time_is_read_as_utc_unless_it_names_another_zone(time, hours):
 def test_a_year_before_1000_is_not_a_later_year(mariadb: Engine):
     add(mariadb, [5.1, 3.5, 1.4, 0.2])
     with mariadb.connect() as connection:
-        counts = [ScopedRows(Rows(), **{side: moment("0026-01-01")}).count(connection) for side in ("since", "until")]
+        scoped = [ScopedRows(PENDING, **{side: moment("0026-01-01")}) for side in ("since", "until")]
+        counts = [rows.count(connection, rows.parts) for rows in scoped]
     assert (moment("0026-01-01"), counts) == ("0026-01-01 00:00:00", [1, 0])
 
 

@@ -54,7 +54,7 @@ def test_the_alarm_behind_a_signal_ends_with_the_run(sqlite: Engine, model: Pred
         assert signal.getitimer(signal.ITIMER_REAL)[0] > 0
     assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
     with pytest.raises(Stopped, match="terminated"):
-        runner.call_hooks(runner.result)
+        finish(runner)
     assert signal.getsignal(signal.SIGTERM) is before
 
 
