@@ -37,8 +37,3 @@ def read(engine: Engine, query: Call, *arguments: Any) -> Any:
     engine = readers(engine)  # optional: embedded
     with engine.connect() as connection:
         return query(connection, *arguments)
-
-
-def call(function: Call, *arguments: Any) -> Any:
-    """Call a function that runs one transaction. An optional part calls it again after a transient error."""
-    return function(*arguments)

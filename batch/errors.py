@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from enum import IntEnum
 from typing import Any
 
+from .logs import set_up_logs  # optional: logs
+
 
 class Exit(IntEnum):
     """The exit codes of all commands; 1 is a crash."""
@@ -56,6 +58,7 @@ def end_on_sigterm() -> None:
 def exit_in_one_line() -> Iterator[None]:
     """End the program with one line on stderr and an exit code, unless the error is a bug."""
     try:
+        set_up_logs()  # optional: logs
         yield
     except Exception as error:
         if (known := as_service_error(error)) is None:
@@ -67,6 +70,5 @@ def exit_in_one_line() -> Iterator[None]:
 def first_error(error: Any, whole: str = "body") -> str:
     """Return pydantic's first error as `data[0][3]: message`; `whole` names a value that has no parts."""
     first = error.errors()[0]
-    parts = first["loc"][first["loc"][:1] in (("body",), ("query",), ("path",), ("header",)) :]  # added by FastAPI
-    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".") or whole
+    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".") or whole
     return f"{place}: {first['msg']}".removeprefix(": ")[:300]

@@ -16,18 +16,17 @@ from .export.versions import remember_version  # optional: export
 from .fast import write_done  # optional: fast
 from .feed import record_completions  # optional: feed
 from .held import wait_for_held_rows  # optional: held
-from .migrate.schema import upgrade_embedded
 from .policies import AllowFailed, Backoff, MaxAttempts, OnFailure, Policy, choose, tolerate  # optional: policies
 from .predictor import load_model
 from .progress import show_progress  # optional: progress
 from .retry import retrying  # optional: retry
 from .runner import Runner
 from .scope.options import choose_version, narrow, scope_options  # optional: scope
-from .settings import load_settings
+from .settings import Settings
 from .status.record import record  # optional: status
 from .stopping.pauses import pausing  # optional: stopping
 from .stopping.signals import stop_on_signals  # optional: stopping
-from .summary import AsJson, summarize  # optional: summary
+from .summary import AsJson, Summary  # optional: summary
 from .wide import Top, fit_statements, keep_top  # optional: wide
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -48,9 +47,10 @@ def main(
     """Parse, run, print the summary."""
     end_on_sigterm()
     with exit_in_one_line():
-        settings = load_settings()
+        settings = Settings()
         settings = choose_version(settings, context)  # optional: scope
         runner = Runner(connect(settings), load_model(settings), chunk_rows=chunk_rows)
+        runner.result = Summary(model_version=runner.model.version, as_json=as_json)  # optional: summary
         runner.pause = pausing(runner)  # optional: stopping
         runner.retry = retrying(runner.pause)  # optional: retry
         runner.write_done = write_done  # optional: fast
@@ -61,16 +61,13 @@ def main(
             run(runner)
         except Stopped as stopped:
             runner.result.stopped = stopped
-        summary = str(runner.result)
-        summary = summarize(runner.result, as_json)  # optional: summary
-        typer.echo(summary)
+        typer.echo(runner.result)
         tolerate(runner.result, allow_failed)  # optional: policies
         raise typer.Exit(runner.result.exit_code)
 
 
 def run(runner: Runner) -> None:
     """Predict the rows that wait, if there are any; some optional parts last as long as the run."""
-    runner.retry(upgrade_embedded, runner.engine)
     if runner.count_waiting():
         remember_version(runner)  # optional: export
         fit_statements(runner)  # optional: wide

@@ -7,15 +7,15 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
-from .artifact import Artifact, ArtifactRefused, open_artifact
+from .artifact import Artifact, open_artifact
 from .columns import Columns, column_reader, run_texts_in_parts  # optional: columns
 from .errors import first_error
 from .golden import check_golden  # optional: golden
+from .limits import check_limits  # optional: limits
 from .model import Model, NoAnswer
 from .rows import STRICT, RowFormat
 from .schemas import Predicted, Predictions
 from .settings import Settings
-from .tables import LABEL_LENGTH
 
 Read = Callable[[Any], list[Any]]
 
@@ -63,10 +63,7 @@ class Predictor:
 def load_model(settings: Settings) -> Predictor:
     """Return the predictor of the model version that the settings name, verified and checked."""
     predictor = load(open_artifact(settings.model_dir, settings.model_version, keep=None))
-    if len(label := max(predictor.model.labels, key=len, default="")) > LABEL_LENGTH:
-        raise ArtifactRefused(f"manifest.json: labels: {label[:40]!r}... exceeds {LABEL_LENGTH} characters; shorten it")
-    if predictor.version >= 2**31:  # the column's limit
-        raise ArtifactRefused(f"version {predictor.version} exceeds {2**31 - 1}; rename its folder to a lower number")
+    check_limits(predictor.model)  # optional: limits
     return predictor
 
 

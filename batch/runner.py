@@ -3,12 +3,13 @@
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import call
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row
 
 from . import queries
-from .database import Call, call, read
+from .database import Call, read
 from .migrate import schema
 from .predictor import Predictor
 from .queries import Part
@@ -26,20 +27,18 @@ class Runner:
     chunk_rows: int = 1_000
     # Called before each chunk with the number of rows tried. A hook that raises `Stopped` ends the run.
     hooks: list[Callable[[int], None]] = field(default_factory=list)
+    result: Result = field(default_factory=Result)
     # May raise `Stopped` between two chunks; `result` then counts what was committed.
     policy: Callable[["Runner"], None] = lambda runner: runner.sweep(runner.parts)
     policy_name: str = "leave"  # each row is tried once
     pause: Callable[[float], None] = time.sleep
-    retry: Call = call
+    retry: Call = call  # runs each transaction
     count: Call = queries.count
     write_done: Call = queries.write_done
 
-    def __post_init__(self) -> None:
-        self.result = Result(self.model.version)
-
     def count_waiting(self) -> int:
         """Return how many rows the run can claim; raise `SchemaTooOld` if the table is not what this code needs."""
-        self.retry(read, self.engine, schema.check)
+        self.retry(schema.prepare, self.engine)
         self.result.waiting = self.retry(read, self.engine, self.count, self.parts)
         return self.result.waiting
 

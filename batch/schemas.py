@@ -1,6 +1,5 @@
 """The outcome of a chunk, and the result of a run."""
 
-import time
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -27,14 +26,12 @@ class Predictions:
 class Result:
     """What a run has committed so far; `failed` holds the ids of the rows that it tried and that are failed now."""
 
-    model_version: int
     scope: str = ""
     waiting: int = 0
     done: int = 0
     failed: set[int] = field(default_factory=set)
     held: int = 0  # rows that wait, and that others have locked
     stopped: Stopped | None = None
-    started: float = field(default_factory=time.monotonic)
 
     @property
     def rows(self) -> int:
@@ -54,4 +51,4 @@ class Result:
     def __str__(self) -> str:
         if not self.waiting:
             return "nothing to do: no row waits for a prediction"
-        return f"{self.done:,} rows predicted, {len(self.failed):,} failed, model version {self.model_version}"
+        return f"{self.done:,} rows predicted, {len(self.failed):,} failed"

@@ -1,4 +1,4 @@
-"""The settings: environment variables, read once by `load_settings()`."""
+"""The settings: environment variables, read once by each program."""
 
 from pathlib import Path
 
@@ -16,12 +16,3 @@ class Settings(BaseSettings):
     database_url: str = Field(default="sqlite:///.run/batch.sqlite3", repr=False)
     model_dir: Path = Path("models/artifacts/iris")
     model_version: int | None = Field(default=None, ge=0)
-
-
-def load_settings() -> Settings:
-    """Return the settings from the environment."""
-    settings = Settings()
-    from .logs import set_up_logs  # optional: logs
-
-    set_up_logs()  # optional: logs
-    return settings

@@ -12,7 +12,6 @@ LABEL_LENGTH, REASON_LENGTH = 255, 500
 UTF8 = {"mysql_charset": "utf8mb4", "mariadb_charset": "utf8mb4"}
 # Keys are compared letter by letter: a collation for words would treat C-1 and c-1 as equal.
 KEY = String(255).with_variant(mysql.VARCHAR(255, collation="utf8mb4_bin"), "mysql", "mariadb")
-Id = BigInteger().with_variant(Integer, "sqlite")
 
 
 class State(StrEnum):
@@ -49,7 +48,7 @@ class Item(Base):
         UTF8,
     )
 
-    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
     key: Mapped[str | None] = mapped_column(KEY)  # of the row's owner
     values: Mapped[Any] = mapped_column(JSON)
     state: Mapped[State] = mapped_column(one_of(State), server_default=State.PENDING.value)

@@ -18,7 +18,7 @@ from ..feed.api import router as feed_router  # optional: feed
 from ..keys import add_post  # optional: keys
 from ..migrate.schema import upgrade_embedded
 from ..page.app import add_page  # optional: page
-from ..settings import load_settings
+from ..settings import Settings
 from ..wide import fit_inserts  # optional: wide
 from . import queries
 from .any_client import add_any_client
@@ -33,7 +33,7 @@ from .unread_body import DiscardUnreadBody
 def create_app() -> FastAPI:
     """Return the service that the environment describes; the database need not be reachable yet."""
     with exit_in_one_line():
-        settings = load_settings()
+        settings = Settings()
         for name in ("uvicorn", "uvicorn.access"):  # their lines go where all lines go, in the same format
             logger = logging.getLogger(name)
             logger.handlers.clear()

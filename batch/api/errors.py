@@ -1,6 +1,7 @@
 """The one handler that turns an exception into an answer."""
 
 import logging
+import re
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -11,6 +12,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from ..errors import ServiceError, as_service_error, first_error
 
 log = logging.getLogger(__name__)
+ADDED_BY_FASTAPI = re.compile(r"^(body|query|path|header)\.")  # before the name of a field
 
 
 class InvalidRows(ServiceError):
@@ -34,7 +36,7 @@ class BodyIncomplete(ServiceError):
 async def answer_error(request: Request, error: Exception) -> JSONResponse:
     """Return the answer to a request that raised `error`; a bug is raised again."""
     if isinstance(error, RequestValidationError):
-        return JSONResponse({"detail": first_error(error)}, 422)
+        return JSONResponse({"detail": ADDED_BY_FASTAPI.sub("", first_error(error))}, 422)
     if isinstance(error, IntegrityError) and _is_duplicate(error):  # only without the part that accepts stored keys
         return JSONResponse({"detail": "keys: one of them is stored already"}, 409)
     if isinstance(error, NoConnectionFree):

@@ -5,18 +5,19 @@ read is not in the file.
 """
 
 from contextlib import ExitStack
+from operator import call
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ..database import Call, call, connect
+from ..database import Call, connect
 from ..embedded import readers  # optional: embedded
 from ..errors import end_on_sigterm, exit_in_one_line
 from ..feed import Since, SinceCursor  # optional: feed
 from ..progress import progress  # optional: progress
 from ..retry import retrying  # optional: retry
-from ..settings import load_settings
+from ..settings import Settings
 from . import pages
 from .outputs import Format, format_of, open_output
 
@@ -34,7 +35,7 @@ def main(
     """Parse, read, write, print how much."""
     end_on_sigterm()
     with exit_in_one_line(), ExitStack() as stack:
-        kind, settings = kind or format_of(output), load_settings()
+        kind, settings = kind or format_of(output), Settings()
         again: Call = call
         again = retrying()  # optional: retry
         engine, exported = connect(settings), 0

@@ -3,15 +3,16 @@
 Exit codes: 0 it has; 2 a wrong setting; 4 the database is unavailable; 7 it is not ours, or, with --check, too old.
 """
 
+from operator import call
 from typing import Annotated
 
 import typer
 from sqlalchemy import Connection
 
-from ..database import Call, call, connect, read
+from ..database import Call, connect, read
 from ..errors import end_on_sigterm, exit_in_one_line
 from ..retry import retrying  # optional: retry
-from ..settings import load_settings
+from ..settings import Settings
 from . import schema
 from .owner import check_owner
 
@@ -23,7 +24,7 @@ def main(check: Annotated[bool, typer.Option("--check", help="Change nothing.")]
     """Parse, upgrade, print the schema."""
     end_on_sigterm()
     with exit_in_one_line():
-        engine = connect(load_settings(), read_timeout=None)  # an index on a large table takes its time
+        engine = connect(Settings(), read_timeout=None)  # an index on a large table takes its time
         again: Call = call
         again = retrying()  # optional: retry
         if check:

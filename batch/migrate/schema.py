@@ -100,6 +100,12 @@ def upgrade_embedded(engine: Engine) -> None:
         upgrade(engine)
 
 
+def prepare(engine: Engine) -> None:
+    """Upgrade an SQLite file, and check the schema of any database."""
+    upgrade_embedded(engine)
+    read(engine, check)
+
+
 def _stored(connection: Connection) -> str | None:
     if not inspect(connection).has_table("alembic_version"):
         return None

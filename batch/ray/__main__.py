@@ -17,7 +17,7 @@ import typer
 
 from ..errors import Exit, end_on_sigterm, exit_in_one_line
 from ..progress import progress  # optional: progress
-from ..settings import load_settings
+from ..settings import Settings
 from .environment import check_cluster, protect
 from .places import open_place
 from .prepare import prepare
@@ -43,7 +43,7 @@ def main(
     with exit_in_one_line():
         names = columns.split(",") if columns else []
         kept = None if keep is None else [name for name in keep.split(",") if name]
-        run = prepare(load_settings(), open_place(source), open_place(output), names, kept, part_rows)
+        run = prepare(Settings(), open_place(source), open_place(output), names, kept, part_rows)
         began, counts, before = time.monotonic(), run.read_success(), 0
         if counts is None:
             counts, before = finish(run, actors)

@@ -4,17 +4,18 @@ A load that ends early prints its name; with --resume it continues after the row
 """
 
 from collections.abc import Iterable, Sequence
+from operator import call
 from typing import Annotated
 
 import typer
 
-from ..database import Call, call, connect, read
+from ..database import Call, connect
 from ..errors import end_on_sigterm, exit_in_one_line
 from ..keys import add_once  # optional: keys
 from ..migrate import schema
 from ..progress import with_progress  # optional: progress
 from ..retry import retrying  # optional: retry
-from ..settings import load_settings
+from ..settings import Settings
 from ..wide import fit_inserts  # optional: wide
 from .flowers import flowers
 from .load import Load, Row, add_rows, new_name
@@ -41,7 +42,7 @@ def main(
     end_on_sigterm()
     with exit_in_one_line():
         check_options(context)
-        settings = load_settings()
+        settings = Settings()
         chunks: Iterable[Sequence[Row]] = ([(row, None) for row in chunk] for chunk in flowers(rows or 0, seed or 0))
         if file is not None:
             chunks = rows_of(settings, file, (delimiter, decimal, names), encoding, columns, key)
@@ -51,8 +52,7 @@ def main(
         add: Call = add_rows
         add = add_once if key else add_rows  # optional: keys
         add = fit_inserts(add)  # optional: wide
-        again(schema.upgrade_embedded, engine)
-        again(read, engine, schema.check)
+        again(schema.prepare, engine)
         name = new_name(file) if resume is None else resume
         load = Load(engine, again, add, name, resumed=resume is not None)
         load.note = ", or stored there already" if file and key else ""  # optional: keys

@@ -5,17 +5,18 @@ Exit codes: 0 printed; 2 bad usage or a wrong setting; 4 the database is unavail
 
 import json
 from datetime import datetime
+from operator import call
 from typing import Annotated, Any
 
 import typer
 from sqlalchemy import Connection, String, func, select, type_coerce
 
-from ..database import Call, call, connect, read
+from ..database import Call, connect, read
 from ..errors import ServiceError, end_on_sigterm, exit_in_one_line
 from ..migrate import schema
 from ..migrate.stored import as_stored
 from ..retry import retrying  # optional: retry
-from ..settings import load_settings
+from ..settings import Settings
 from ..tables import Item, State
 from .last_runs import last_runs
 
@@ -35,7 +36,7 @@ def main(
     """Parse, read, print."""
     end_on_sigterm()
     with exit_in_one_line():
-        engine = connect(load_settings())
+        engine = connect(Settings())
         again: Call = call
         again = retrying()  # optional: retry
         found = again(read, engine, _checked_status, runs)

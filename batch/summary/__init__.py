@@ -1,4 +1,4 @@
-"""The summary of a run with its speed and with what was left, in words or as JSON: `--json`.
+"""The summary of a run with speed, model version and what was left, in words or as JSON: `--json`.
 
 Protects from: programs that must parse words; a run that ended early and does not say how many rows it tried.
 Costs: one option.
@@ -6,6 +6,6 @@ Instead: the line that the root prints, the exit code, and SELECT COUNT(*) ... G
 Remove: delete this folder and the lines that end with "# optional: summary"
 """
 
-from .summary import AsJson, summarize
+from .summary import AsJson, Summary
 
-__all__ = ["AsJson", "summarize"]
+__all__ = ["AsJson", "Summary"]

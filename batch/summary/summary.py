@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import typer
@@ -11,23 +12,28 @@ from ..schemas import Result
 AsJson = Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")]
 
 
-def summarize(result: Result, as_json: bool) -> str:
-    """Return what a run has committed."""
-    return json.dumps(counts(result)) if as_json else _words(result)
+@dataclass(kw_only=True)
+class Summary(Result):
+    """What a run has committed so far, as a text: words, or JSON. The clock starts when it is made."""
 
+    model_version: int
+    as_json: bool = False
+    started: float = field(default_factory=time.monotonic)
 
-def counts(result: Result) -> dict[str, float]:
-    """Return the numbers of rows, and the speed."""
-    seconds = time.monotonic() - result.started
-    rows = {"waiting": result.waiting, "rows": result.rows, "done": result.done, "failed": len(result.failed)}
-    speed = {"seconds": round(seconds, 3), "rows_per_second": round(result.rows / max(seconds, 1e-9))}
-    return rows | {"held": result.held} | speed | {"model_version": result.model_version}
+    def counts(self) -> dict[str, float]:
+        """Return the numbers of rows, and the speed."""
+        seconds = time.monotonic() - self.started
+        rows = {"waiting": self.waiting, "rows": self.rows, "done": self.done, "failed": len(self.failed)}
+        speed = {"seconds": round(seconds, 3), "rows_per_second": round(self.rows / max(seconds, 1e-9))}
+        return rows | {"held": self.held} | speed | {"model_version": self.model_version}
 
-
-def _words(result: Result) -> str:
-    if not result.waiting and not result.stopped:
-        return f"{result}{result.scope and f' in the scope {result.scope}'}"
-    early = f"{result.stopped}, {result.rows:,} of {result.waiting:,} rows tried: " if result.stopped else ""
-    held = "{held:,} left because others hold them, " if result.held else ""
-    words = "{done:,} rows predicted, {failed:,} failed, " + held + "{seconds:.1f} s, {rows_per_second:,} rows/s, "
-    return early + (words + "model version {model_version}").format(**counts(result))
+    def __str__(self) -> str:
+        """Return the summary."""
+        if self.as_json:
+            return json.dumps(self.counts())
+        if not self.waiting and not self.stopped:
+            return f"{super().__str__()}{self.scope and f' in the scope {self.scope}'}"
+        early = f"{self.stopped}, {self.rows:,} of {self.waiting:,} rows tried: " if self.stopped else ""
+        held = "{held:,} left because others hold them, " if self.held else ""
+        words = "{done:,} rows predicted, {failed:,} failed, " + held + "{seconds:.1f} s, {rows_per_second:,} rows/s, "
+        return early + (words + "model version {model_version}").format(**self.counts())

@@ -1,5 +1,4 @@
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +8,7 @@ from hypothesis import strategies as st
 
 from batch.api.body import row_reader
 from batch.artifact import Artifact, ArtifactRefused, open_artifact
-from batch.predictor import Predictor, load, load_model
-from batch.settings import Settings
+from batch.predictor import Predictor, load
 from tests.batch.conftest import running
 
 GOOD = [5.1, 3.5, 1.4, 0.2]
@@ -98,15 +96,6 @@ def test_probabilities_that_are_not_finite_fail_their_row_alone(model: Predictor
         (3, "[0.25,0.75]", "versicolor"),
     ]
     assert predictions.failed == {2: "the model has no finite probability for these values"}
-
-
-def test_a_version_that_the_table_cannot_hold_is_refused(artifacts: Path, tmp_path: Path):
-    shutil.copytree(artifacts / "iris" / "1", tmp_path / "20261127153000")
-    line = r"^version 20261127153000 exceeds 2147483647; rename its folder to a lower number$"
-    with pytest.raises(ArtifactRefused, match=line):
-        load_model(Settings(model_dir=tmp_path))
-    (tmp_path / "20261127153000").rename(tmp_path / "2147483647")
-    assert load_model(Settings(model_dir=tmp_path)).version == 2**31 - 1
 
 
 def test_another_kind_of_model_is_refused(artifacts: Path):

@@ -3,8 +3,8 @@ import json
 from sqlalchemy import Engine
 
 from batch.errors import Stopped
-from batch.schemas import Predicted, Predictions, Result
-from batch.summary import summarize
+from batch.schemas import Predicted, Predictions
+from batch.summary import Summary
 from tests.batch.commands import run
 from tests.batch.conftest import add
 
@@ -28,9 +28,9 @@ def test_json_holds_the_numbers_of_rows_and_the_speed(mariadb: Engine):
 
 
 def test_words_say_what_was_done_and_what_was_left():
-    result = Result(7, waiting=3_000, held=2, stopped=Stopped("deadline reached"))
+    result = Summary(model_version=7, waiting=3_000, held=2, stopped=Stopped("deadline reached"))
     result.add(Predictions([Predicted(1, "[1]", "a")], {2: "no"}))
-    words = summarize(result, as_json=False)
+    words = str(result)
     assert words.startswith(
         "deadline reached, 2 of 3,000 rows tried: 1 rows predicted, 1 failed, 2 left because others"
     )
@@ -38,5 +38,5 @@ def test_words_say_what_was_done_and_what_was_left():
 
 
 def test_a_scope_without_rows_is_named():
-    words = summarize(Result(1, scope="--max-rows 2"), as_json=False)
+    words = str(Summary(model_version=1, scope="--max-rows 2"))
     assert words == "nothing to do: no row waits for a prediction in the scope --max-rows 2"
