@@ -32,14 +32,6 @@ class ServiceError(Exception):
     status = 500
 
 
-class DatabaseUnavailable(ServiceError):
-    exit_code, status = Exit.DATABASE, 503
-
-
-class Stopped(ServiceError):
-    """The run ended early; what it has committed remains."""
-
-
 def as_service_error(error: BaseException) -> ServiceError | None:
     """Return `error` as a `ServiceError`; None for a bug, which needs its traceback."""
     known = error if isinstance(error, ServiceError) else None

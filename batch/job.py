@@ -10,14 +10,16 @@ from typing import Annotated
 
 import typer
 
+from .artifact import open_artifact
 from .database import connect
-from .errors import Stopped, end_on_sigterm, exit_in_one_line
+from .errors import end_on_sigterm, exit_in_one_line
 from .export.versions import remember_version  # optional: export
 from .fast import write_done  # optional: fast
 from .feed import record_completions  # optional: feed
 from .held import wait_for_held_rows  # optional: held
+from .limits import check_limits  # optional: limits
 from .policies import AllowFailed, Backoff, MaxAttempts, OnFailure, Policy, choose, tolerate  # optional: policies
-from .predictor import load_model
+from .predictor import load
 from .progress import show_progress  # optional: progress
 from .retry import retrying  # optional: retry
 from .runner import Runner
@@ -49,7 +51,9 @@ def main(
     with exit_in_one_line():
         settings = Settings()
         settings = choose_version(settings, context)  # optional: scope
-        runner = Runner(connect(settings), load_model(settings), chunk_rows=chunk_rows)
+        artifact = open_artifact(settings.model_dir, settings.model_version, keep=None)
+        runner = Runner(connect(settings), load(artifact), chunk_rows=chunk_rows)
+        check_limits(runner.model.model)  # optional: limits
         runner.result = Summary(model_version=runner.model.version, as_json=as_json)  # optional: summary
         runner.pause = pausing(runner)  # optional: stopping
         runner.retry = retrying(runner.pause)  # optional: retry
@@ -57,10 +61,7 @@ def main(
         keep_top(runner, top)  # optional: wide
         choose(runner, on_failure, max_attempts, backoff)  # optional: policies
         narrow(runner, context)  # optional: scope
-        try:
-            run(runner)
-        except Stopped as stopped:
-            runner.result.stopped = stopped
+        run(runner)
         typer.echo(runner.result)
         tolerate(runner.result, allow_failed)  # optional: policies
         raise typer.Exit(runner.result.exit_code)
@@ -68,12 +69,12 @@ def main(
 
 def run(runner: Runner) -> None:
     """Predict the rows that wait, if there are any; some optional parts last as long as the run."""
-    if runner.count_waiting():
-        remember_version(runner)  # optional: export
-        fit_statements(runner)  # optional: wide
-        record_completions(runner)  # optional: feed
-        with ExitStack() as attached:
-            attached.enter_context(stop_on_signals(runner))  # optional: stopping
+    with ExitStack() as attached:
+        attached.enter_context(stop_on_signals(runner))  # optional: stopping
+        if runner.count_waiting():
+            remember_version(runner)  # optional: export
+            fit_statements(runner)  # optional: wide
+            record_completions(runner)  # optional: feed
             attached.enter_context(show_progress(runner))  # optional: progress
             attached.enter_context(record(runner))  # optional: status
             attached.enter_context(wait_for_held_rows(runner))  # optional: held

@@ -7,27 +7,24 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
-from .artifact import Artifact, open_artifact
+from .artifact import Artifact
 from .columns import Columns, column_reader, run_texts_in_parts  # optional: columns
 from .errors import first_error
 from .golden import check_golden  # optional: golden
-from .limits import check_limits  # optional: limits
 from .model import Model, NoAnswer
 from .rows import STRICT, RowFormat
 from .schemas import Predicted, Predictions
-from .settings import Settings
 
 Read = Callable[[Any], list[Any]]
 
 
 @dataclass(frozen=True)
 class Predictor:
-    """A loaded model version; `read` reads a row from JSON text, `as_json` writes an answer."""
+    """A loaded model version; `read` reads a row from JSON text."""
 
     model: Model
     read: Read
     version: int
-    as_json: Callable[[Any], str] = lambda answer: to_json(answer).decode()
 
     def predict(self, rows: Iterable[tuple[int, Any]]) -> Predictions:
         """Predict rows (id, values as JSON text) in one run of the model."""
@@ -57,14 +54,7 @@ class Predictor:
         if self.model.task == "classification":
             labels = [self.model.labels[index] for index in answers.argmax(axis=1).tolist()]
         for (row_id, _), answer, label in zip(rows, answers.tolist(), labels, strict=True):
-            predictions.done.append(Predicted(row_id, self.as_json(answer), label))
-
-
-def load_model(settings: Settings) -> Predictor:
-    """Return the predictor of the model version that the settings name, verified and checked."""
-    predictor = load(open_artifact(settings.model_dir, settings.model_version, keep=None))
-    check_limits(predictor.model)  # optional: limits
-    return predictor
+            predictions.done.append(Predicted(row_id, to_json(answer).decode(), label))
 
 
 def load(artifact: Artifact) -> Predictor:

@@ -25,10 +25,9 @@ class Runner:
     model: Predictor
     parts: Sequence[Part] = (Part(State.PENDING),)  # the rows that the run is for
     chunk_rows: int = 1_000
-    # Called before each chunk with the number of rows tried. A hook that raises `Stopped` ends the run.
+    # Called before each chunk with the number of rows tried. A hook that raises ends the run.
     hooks: list[Callable[[int], None]] = field(default_factory=list)
     result: Result = field(default_factory=Result)
-    # May raise `Stopped` between two chunks; `result` then counts what was committed.
     policy: Callable[["Runner"], None] = lambda runner: runner.sweep(runner.parts)
     policy_name: str = "leave"  # each row is tried once
     pause: Callable[[float], None] = time.sleep

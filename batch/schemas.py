@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from .errors import Exit, Stopped
+from .errors import Exit, ServiceError
 
 
 class Predicted(NamedTuple):
@@ -31,7 +31,7 @@ class Result:
     done: int = 0
     failed: set[int] = field(default_factory=set)
     held: int = 0  # rows that wait, and that others have locked
-    stopped: Stopped | None = None
+    stopped: ServiceError | None = None  # why the run ended early
 
     @property
     def rows(self) -> int:

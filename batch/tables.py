@@ -42,7 +42,6 @@ class Item(Base):
     __table_args__ = (
         # A claim is a range of this index, so its cost depends on the rows it returns and not on the size of the table.
         Index("items_state_id", "state", "id"),
-        Index("items_key", "key", unique=True),
         # MySQL and MariaDB themselves refuse text that is not JSON.
         CheckConstraint('json_valid("values")', name="items_values_json").ddl_if(dialect="sqlite"),
         UTF8,

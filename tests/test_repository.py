@@ -57,7 +57,7 @@ ROLES = {
     "batch": "job runner queries tables database model artifact schemas settings errors",
 }
 # Non-blank lines of Python, without those that are marked as optional: they belong to the folders, and go with them.
-LARGEST_ROOT = {"web_single": 400, "synchronous": 300, "asynchronous": 750, "batch": 602}
+LARGEST_ROOT = {"web_single": 400, "synchronous": 300, "asynchronous": 750, "batch": 550}
 LARGEST_SCRIPT = 200  # non-blank lines of asynchronous/job_queue.lua
 LARGEST_MODULE, LARGEST_FUNCTION, LARGEST_README = 150, 40, 80  # lines
 LARGEST_FILE = 300_000  # bytes

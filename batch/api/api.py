@@ -12,7 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from ..errors import DatabaseUnavailable
+from ..errors import ServiceError
 from ..migrate import schema
 from ..tables import State
 from . import queries
@@ -50,8 +50,16 @@ def check_schema(request: Request, session: Reader) -> None:
         request.app.state.schema_checked = True
 
 
-class NotStored(DatabaseUnavailable):
+class NotStored(ServiceError):
     """The connection was lost before the commit, so nothing is stored."""
+
+    status = 503
+
+
+class ReadOnly(ServiceError):
+    """The database takes no rows."""
+
+    status = 503
 
 
 router = APIRouter()
@@ -99,7 +107,7 @@ def ready(request: Request, session: Reader) -> Status:
     check_schema(request, session)
     if queries.is_read_only(session):
         request.app.state.engine.dispose()  # after a failover, new connections lead to another server
-        raise DatabaseUnavailable("database unavailable: it is read-only")
+        raise ReadOnly("database unavailable: it is read-only")
     return Status(status="ready")
 
 

@@ -4,7 +4,7 @@ from pydantic import ValidationError
 from sqlalchemy.exc import DatabaseError, DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError
 
 from ..artifact import ArtifactRefused
-from ..errors import DatabaseUnavailable, Exit, ServiceError, first_error
+from ..errors import Exit, ServiceError, first_error
 from ..migrate.schema import SchemaTooOld
 
 MISSING = {1054, 1146, 1176}  # codes of MySQL and MariaDB: no such column, table, index
@@ -17,6 +17,12 @@ class ArtefactUnusable(ServiceError):
     """The artefact is missing or altered, or its model cannot be loaded or does not pass its checks."""
 
     exit_code = Exit.ARTEFACT
+
+
+class DatabaseUnavailable(ServiceError):
+    """The database cannot be reached, or refuses what the program does."""
+
+    exit_code, status = Exit.DATABASE, 503
 
 
 def find_cause(error: BaseException) -> ServiceError | None:

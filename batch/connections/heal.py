@@ -7,13 +7,19 @@ from pydantic import FilePath
 from pydantic_settings import BaseSettings
 from sqlalchemy import Engine, ExceptionContext, event
 
-from ..errors import DatabaseUnavailable
+from ..errors import Exit, ServiceError
 from ..settings import FROM_ENVIRONMENT
 from .session import set_up_session
 
 # Codes of MySQL and MariaDB: a Galera node outside its cluster, --read-only, a read-only transaction, read-only mode.
 READ_ONLY = {1047, 1290, 1792, 1836}
 RESERVED = 2_048  # bytes of a packet that hold no rows
+
+
+class NoPassword(ServiceError):
+    """The file of the password cannot be read."""
+
+    exit_code, status = Exit.DATABASE, 503
 
 
 class ConnectionSettings(BaseSettings):
@@ -36,7 +42,7 @@ def heal(engine: Engine) -> None:
         try:
             password = file.read_text().strip() if file else parameters.get("password") or ""
         except OSError as error:
-            raise DatabaseUnavailable(f"database unavailable: {file} cannot be read: {error.strerror}") from error
+            raise NoPassword(f"database unavailable: {file} cannot be read: {error.strerror}") from error
         parameters["password"] = password.encode()  # the driver would encode it as Latin-1
 
     @event.listens_for(engine, "connect")

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Index, select
 from sqlalchemy.dialects import mysql, sqlite
 from sqlalchemy.orm import Session
 
 from ..errors import ServiceError
 from ..tables import Item
 
+Index("items_key", Item.key, unique=True)
 KEYS_IN_A_QUERY = 100  # of up to 255 characters, so that a statement stays small
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from ..database import read
-from ..errors import DatabaseUnavailable, Exit, ServiceError, as_service_error
+from ..errors import Exit, ServiceError, as_service_error
 from .engines import check_engines
 from .indexes import missing_indexes, restore_indexes
 from .owner import check_owner, own_revision
@@ -33,8 +33,10 @@ class SchemaTooOld(ServiceError):
     exit_code, status = Exit.SCHEMA, 503
 
 
-class MigrationBusy(DatabaseUnavailable):
+class MigrationBusy(ServiceError):
     """Another migration of the same database does not end."""
+
+    exit_code, status = Exit.DATABASE, 503
 
 
 def is_older(stored: str | None) -> bool:

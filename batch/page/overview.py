@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, func, literal, select
 
-from ..errors import DatabaseUnavailable
+from ..errors import ServiceError
 from ..migrate import schema
 from ..tables import Item, State
 
@@ -17,6 +17,12 @@ LAST_RUNS = 10
 FRESH_SECONDS = 1
 WAIT_SECONDS = 5
 LastRuns = Callable[[Connection, int, datetime], list[dict[str, Any]]]
+
+
+class NoOverview(ServiceError):
+    """The database does not answer."""
+
+    status = 503
 
 
 class Overview:
@@ -28,10 +34,10 @@ class Overview:
         self._last: dict[str, Any] = {}
 
     def __call__(self) -> dict[str, Any]:
-        """Return what was read in the last second, or read; raise `DatabaseUnavailable` if another read takes long."""
+        """Return what was read in the last second, or read; raise `NoOverview` if another read takes long."""
         # Only one thread waits for the database for long. The others remain for the API.
         if not self._lock.acquire(timeout=WAIT_SECONDS):
-            raise DatabaseUnavailable(f"database unavailable: no answer in {WAIT_SECONDS} s")
+            raise NoOverview(f"database unavailable: no answer in {WAIT_SECONDS} s")
         try:
             if not self._last or time.monotonic() - self._read_at > FRESH_SECONDS:
                 self._last = self._read()

@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ..errors import Exit, ServiceError, Stopped
+from ..errors import Exit, ServiceError
 from ..runner import Runner
 from .rows import ScopedRows
 
@@ -13,7 +13,7 @@ class BadScope(ServiceError):
     """A scope that no row can be in; the message names the option."""
 
 
-class DeadlineReached(Stopped):
+class DeadlineReached(ServiceError):
     """The run has lasted as long as it may."""
 
     exit_code = Exit.DEADLINE

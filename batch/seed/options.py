@@ -8,7 +8,7 @@ import typer
 
 from ..artifact import open_artifact
 from ..errors import ServiceError
-from ..predictor import load_model
+from ..predictor import load
 from ..settings import Settings
 from .cells import columns_of
 from .csv_rows import NewRow, read
@@ -59,7 +59,8 @@ def rows_of(
         raise BadOption("--delimiter: give one character, or \\t")
     if decimal not in (None, ".", ","):
         raise BadOption("--decimal: give . or ,")
-    manifest, read_row = open_artifact(settings.model_dir, settings.model_version).manifest, load_model(settings).read
+    artifact = open_artifact(settings.model_dir, settings.model_version, keep=None)
+    manifest, read_row = artifact.manifest, load(artifact).read
     try:
         wanted = columns_of(manifest, [name.strip() for name in columns.split(",")] if columns else ())
     except ValueError as error:

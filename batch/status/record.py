@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import func, insert, update
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
-from ..errors import DatabaseUnavailable, Exit, Stopped, as_service_error
+from ..errors import Exit, ServiceError, as_service_error
 from ..runner import Runner
 from .tables import Outcome, Run
 
@@ -86,8 +86,9 @@ def _outcome(error: BaseException | None, rows_failed: bool) -> Outcome:
     match error:
         case None:
             return Outcome.ROWS_FAILED if rows_failed else Outcome.DONE
-        case Stopped(exit_code=Exit.DEADLINE):
+        case ServiceError(exit_code=Exit.DEADLINE):
             return Outcome.DEADLINE
-        case Stopped() | SystemExit() | KeyboardInterrupt():
+        case ServiceError(exit_code=Exit.INTERRUPTED | Exit.TERMINATED) | SystemExit() | KeyboardInterrupt():
             return Outcome.TERMINATED
-    return Outcome.DATABASE_LOST if isinstance(as_service_error(error), DatabaseUnavailable) else Outcome.CRASHED
+    known = as_service_error(error)
+    return Outcome.DATABASE_LOST if known and known.exit_code is Exit.DATABASE else Outcome.CRASHED

@@ -5,13 +5,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..errors import Exit, Stopped
+from ..errors import Exit, ServiceError
 from ..runner import Runner
 
+EARLY = {Exit.DEADLINE, Exit.INTERRUPTED, Exit.TERMINATED}  # why a run may end before its last row
 SECONDS_TO_STOP = 5  # Docker gives 10 before it kills, Kubernetes 30
 
 
-class Signalled(Stopped):
+class Signalled(ServiceError):
     """A signal ended the run."""
 
     def __init__(self, number: int) -> None:
@@ -38,6 +39,8 @@ class Stop:
 def stop_on_signals(runner: Runner) -> Iterator[None]:
     """Let SIGTERM and Ctrl-C request a stop; end the block wherever it is if that takes SECONDS_TO_STOP.
 
+    A run that ends early, also at its deadline, is no error: its result says why, and counts what was committed.
+
     An exception from a signal handler may be raised between the start of a transaction and the `with` that ends it.
     The transaction would stay open, with SQLite's file locked. So the handler raises only as a last resort.
     """
@@ -52,6 +55,10 @@ def stop_on_signals(runner: Runner) -> Iterator[None]:
     previous = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
+    except ServiceError as stopped:
+        if stopped.exit_code not in EARLY:
+            raise
+        runner.result.stopped = stopped
     finally:
         signal.alarm(0)  # the interpreter's shutdown must not be cut off: the exit code would change
         for number, handler in previous.items():

@@ -40,7 +40,10 @@ PATTERNS = {
         profile="batch",
         manifests=("batch-cronjob.yaml", "batch-network-policy.yaml", "mysql.yaml", "batch-api.yaml"),
         start="-m $name.job",
-        load="from $name.job import Settings, load_model; load_model(Settings())",
+        load=(
+            "from $name.job import Settings, load, open_artifact; settings = Settings(); "
+            "load(open_artifact(settings.model_dir, settings.model_version, keep=None))"
+        ),
         run="one run of the job, over the rows in .run/$name.sqlite3",
         services={"batch-seed": "seed", "batch-api": "api"},
         files={"batch-api.yaml": "api"},

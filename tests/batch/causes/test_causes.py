@@ -8,8 +8,7 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import InternalError
 
-from batch.causes.causes import find_cause
-from batch.errors import DatabaseUnavailable
+from batch.causes.causes import DatabaseUnavailable, find_cause
 from tests.batch.api.test_api import client_of
 from tests.batch.commands import run
 from tests.batch.conftest import add, states

@@ -6,19 +6,18 @@ from types import SimpleNamespace
 
 import pytest
 
-from batch.artifact import ArtifactRefused
+from batch.artifact import ArtifactRefused, open_artifact
 from batch.limits import check_limits
-from batch.predictor import load_model
-from batch.settings import Settings
+from batch.predictor import load
 
 
 def test_a_version_that_the_table_cannot_hold_is_refused(artifacts: Path, tmp_path: Path):
     shutil.copytree(artifacts / "iris" / "1", tmp_path / "20261127153000")
     line = r"^version 20261127153000 exceeds 2147483647; rename its folder to a lower number$"
     with pytest.raises(ArtifactRefused, match=line):
-        load_model(Settings(model_dir=tmp_path))
+        check_limits(load(open_artifact(tmp_path, keep=None)).model)
     (tmp_path / "20261127153000").rename(tmp_path / "2147483647")
-    assert load_model(Settings(model_dir=tmp_path)).version == 2**31 - 1
+    check_limits(load(open_artifact(tmp_path, keep=None)).model)
 
 
 def test_a_label_that_the_table_cannot_hold_is_refused():

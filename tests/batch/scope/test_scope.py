@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from batch import job
 from batch.database import connect
-from batch.errors import Stopped
+from batch.errors import ServiceError
 from batch.policies import Policy
 from batch.policies.options import with_failed
 from batch.predictor import Predictor
@@ -244,14 +244,14 @@ def test_the_deadline_ends_a_run_between_two_chunks(engine: Engine, model: Predi
     add(engine, *[GOOD] * 8)
     slow = Meanwhile(model.model.session, overtime)
     runner = slow.runner = new_runner(engine, running(model, slow), policy, chunk_rows=3)
-    with pytest.raises(Stopped, match="deadline reached"):
+    with pytest.raises(ServiceError, match="deadline reached"):
         finish(runner)
     assert (states(engine), runner.result.done) == (left, left.count("d"))
 
 
 def test_the_deadline_ends_a_run_that_waits_for_the_database(model: Predictor, free_port):
     away = connect(Settings(database_url=f"mysql+pymysql://root@127.0.0.1:{free_port()}/x"))
-    with pytest.raises(Stopped, match="deadline reached"):
+    with pytest.raises(ServiceError, match="deadline reached"):
         run(away, model, Scope(deadline=0.5), retry_seconds=3600)
 
 
@@ -265,7 +265,7 @@ def test_a_back_off_does_not_outlast_the_deadline(engine: Engine, model: Predict
         pause(seconds)
 
     runner.pause = pause_until_the_deadline
-    with pytest.raises(Stopped, match="deadline reached"):
+    with pytest.raises(ServiceError, match="deadline reached"):
         finish(runner)
     assert items(engine)[0].attempts == 1
 

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import OperationalError
 
-from batch.errors import Stopped
+from batch.errors import ServiceError
 from batch.policies import Policy
 from batch.predictor import Predictor
 from batch.runner import Runner
@@ -27,7 +27,7 @@ def test_a_stop_ends_a_run_between_two_chunks(engine: Engine, model: Predictor, 
     stop = Stop()
     slow = Meanwhile(model.model.session, lambda runner: stop.request())
     runner = slow.runner = new_runner(engine, running(model, slow), policy, chunk_rows=3, hooks=[stop])
-    with pytest.raises(Stopped, match="terminated"):
+    with pytest.raises(ServiceError, match="terminated"):
         finish(runner)
     assert (states(engine), runner.result.done) == (left, left.count("d"))
 
@@ -42,7 +42,7 @@ def test_a_stopped_run_no_longer_waits_for_the_database(mariadb: Engine, model: 
     add(mariadb, *[GOOD] * 2)
     slow = Meanwhile(model.model.session, lose)
     slow.runner = new_runner(mariadb, running(model, slow), chunk_rows=1, retry_seconds=3600, hooks=[stop])
-    with pytest.raises(Stopped, match="terminated"):
+    with pytest.raises(ServiceError, match="terminated"):
         finish(slow.runner)
 
 
@@ -53,7 +53,7 @@ def test_the_alarm_behind_a_signal_ends_with_the_run(sqlite: Engine, model: Pred
         signal.raise_signal(signal.SIGTERM)
         assert signal.getitimer(signal.ITIMER_REAL)[0] > 0
     assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
-    with pytest.raises(Stopped, match="terminated"):
+    with pytest.raises(ServiceError, match="terminated"):
         finish(runner)
     assert signal.getsignal(signal.SIGTERM) is before
 
@@ -62,7 +62,7 @@ def test_a_stopped_run_ends_its_back_off(mariadb: Engine, model: Predictor):
     add(mariadb, BAD)
     stop = Stop()
     threading.Timer(0.5, stop.request).start()
-    with pytest.raises(Stopped, match="terminated"):
+    with pytest.raises(ServiceError, match="terminated"):
         finish(new_runner(mariadb, model, Policy.RETRY_FAILED, backoff=3600, hooks=[stop]))
 
 

@@ -2,7 +2,7 @@ import json
 
 from sqlalchemy import Engine
 
-from batch.errors import Stopped
+from batch.errors import ServiceError
 from batch.schemas import Predicted, Predictions
 from batch.summary import Summary
 from tests.batch.commands import run
@@ -28,7 +28,7 @@ def test_json_holds_the_numbers_of_rows_and_the_speed(mariadb: Engine):
 
 
 def test_words_say_what_was_done_and_what_was_left():
-    result = Summary(model_version=7, waiting=3_000, held=2, stopped=Stopped("deadline reached"))
+    result = Summary(model_version=7, waiting=3_000, held=2, stopped=ServiceError("deadline reached"))
     result.add(Predictions([Predicted(1, "[1]", "a")], {2: "no"}))
     words = str(result)
     assert words.startswith(
