@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from enum import IntEnum
 from typing import Any
 
-from .logs import set_up_logs  # optional: logs
-
 
 class Exit(IntEnum):
     """The exit codes of all commands; 1 is a crash."""
@@ -49,6 +47,8 @@ def end_on_sigterm() -> None:
 @contextmanager
 def exit_in_one_line() -> Iterator[None]:
     """End the program with one line on stderr and an exit code, unless the error is a bug."""
+    from .logs import set_up_logs  # optional: logs
+
     try:
         set_up_logs()  # optional: logs
         yield
