@@ -17,7 +17,7 @@ from local import servers
 from local.demo import samples
 from local.processes import ROOT, Program
 
-pytest_plugins = ["tests.program_logs", "pytester"]
+pytest_plugins = ["tests.program_logs", "tests.serving.plugin", "pytester"]
 
 ARTIFACTS = ROOT / "models" / "artifacts"
 

@@ -1,27 +1,20 @@
 """Flags that change what is served: tags, warm-up, pages of other origins; and defaults that a signature has."""
 
-import subprocess
-
 import grpc
 import pytest
 
-from local.processes import Program
-from local.servers import answers, free_port
+from local.servers import free_port
 from serving.messages import predict_pb2, types_pb2
-from tests.serving.conftest import connected, server_argv
+from tests.serving.plugin import run_server, server_argv
 
 FLAGS = ["--saved_model_tags=other", "--enable_model_warmup=false", "--rest_api_enable_cors_support"]
 ORIGIN = {"Origin": "http://page.test"}
 
 
 @pytest.fixture(scope="module")
-def tagged(saved_models, tmp_path_factory):
+def tagged(preloaded, saved_models, tmp_path_factory):
     """A server of y = x * scale, saved under the tag "other", with a warm-up request that would fail."""
-    port, rest, log = free_port(), free_port(), tmp_path_factory.mktemp("tagged") / "log"
-    argv = server_argv(saved_models / "tagged", port, rest, *FLAGS)
-    program = Program("tagged", argv, lambda: answers(f"http://127.0.0.1:{rest}/v1/models/tagged"), log)
-    yield from connected(f"127.0.0.1:{program.wait_ready() and port}", f"http://127.0.0.1:{rest}")
-    program.stop()
+    yield from run_server(preloaded, saved_models / "tagged", tmp_path_factory.mktemp("tagged") / "log", *FLAGS)
 
 
 def request(signature, **inputs):
@@ -60,8 +53,7 @@ def test_pages_of_other_origins_may_ask_only_if_the_flag_says_so(tagged, sample)
     ("flags", "said"),
     [([], "MetaGraphDef associated with tags"), (FLAGS[:1], 'Serving signature key "none" not found')],
 )
-def test_without_the_tag_or_with_warm_up_the_model_does_not_load(saved_models, flags, said):
-    argv = server_argv(saved_models / "tagged", free_port(), free_port(), *flags)
-    ended = subprocess.run(argv, capture_output=True, text=True, timeout=280, check=False)
+def test_without_the_tag_or_with_warm_up_the_model_does_not_load(preloaded, saved_models, flags, said):
+    ended = preloaded.run(server_argv(saved_models / "tagged", free_port(), free_port(), *flags))
     assert ended.returncode == 1
     assert said in ended.stderr.splitlines()[-1]

@@ -25,14 +25,13 @@ from synchronous.transport import GrpcTransport
 REQUIRED = ["--model_name=digits", "--model_base_path=models/artifacts/digits"]
 
 
-def run(*flags):
-    argv = [sys.executable, "-m", "serving", *map(str, flags)]
+def run(argv):
     return subprocess.run(argv, capture_output=True, text=True, timeout=280, check=False)
 
 
-def refusal(base_path, *flags):
+def refusal(run, base_path, *flags):
     """Return the line with which the server refuses to start on `base_path`."""
-    result = run("--model_name=m", f"--model_base_path={base_path}", *flags)
+    result = run([sys.executable, "-m", "serving", "--model_name=m", f"--model_base_path={base_path}", *flags])
     assert result.returncode == 1
     assert "Traceback" not in result.stderr
     return result.stderr.splitlines()[-1]
@@ -42,24 +41,24 @@ def test_an_altered_model_is_refused(artifacts, tmp_path):
     shutil.copytree(artifacts / "digits", tmp_path / "digits")
     with next((tmp_path / "digits" / "1").glob("variables/*.data*")).open("ab") as file:
         file.write(b"\0")
-    assert "is not what was built: sha256" in refusal(tmp_path / "digits")
+    assert "is not what was built: sha256" in refusal(run, tmp_path / "digits")
 
 
-def test_a_folder_without_a_version_is_refused_if_it_is_read_only_once(tmp_path):
+def test_a_folder_without_a_version_is_refused_if_it_is_read_only_once(preloaded, tmp_path):
     (tmp_path / "one").mkdir()
     expected = f"error: no versions found under base path {tmp_path}"
-    assert refusal(tmp_path, "--file_system_poll_wait_seconds=0") == expected
+    assert refusal(preloaded.run, tmp_path, "--file_system_poll_wait_seconds=0") == expected
 
 
-def test_a_folder_without_a_saved_model_is_refused(tmp_path):
+def test_a_folder_without_a_saved_model_is_refused(preloaded, tmp_path):
     (tmp_path / "1").mkdir()
     (tmp_path / "1" / "saved_model.pb").write_bytes(b"not a model")
-    assert refusal(tmp_path).startswith(f"error: {tmp_path}/1 cannot be served: ")
+    assert refusal(preloaded.run, tmp_path).startswith(f"error: {tmp_path}/1 cannot be served: ")
 
 
 def test_a_taken_port_is_refused(sample, saved_models):
     taken = sample.grpc.split(":")[1]
-    assert taken in refusal(saved_models / "sample", f"--port={taken}")
+    assert taken in refusal(run, saved_models / "sample", f"--port={taken}")
 
 
 def test_a_rest_call_in_flight_ends_before_the_server_does(free_port, monkeypatch):
@@ -82,7 +81,7 @@ def test_a_rest_call_in_flight_ends_before_the_server_does(free_port, monkeypatc
         assert answer.result().text == "True"
 
 
-def test_a_signal_during_a_finalizer_ends_a_server_that_waits_for_its_first_version(tmp_path):
+def test_a_signal_during_a_finalizer_ends_a_server_that_waits_for_its_first_version(preloaded, tmp_path):
     code = """if True:
         import os, signal
         from serving import __main__ as program
@@ -96,15 +95,15 @@ def test_a_signal_during_a_finalizer_ends_a_server_that_waits_for_its_first_vers
         Catalogue.configure = lambda self, models: configure(self, models) or (Finalized() and None)
         program.main()"""
     argv = [sys.executable, "-c", code, f"--model_base_path={tmp_path}", f"--port={free_port()}"]
-    assert subprocess.run(argv, capture_output=True, timeout=280, check=False).returncode == 0
+    assert preloaded.run(argv).returncode == 0
 
 
 def test_sigterm_lets_calls_end_refuses_new_ones_and_waits_for_none_forever(holding):
     with holding.client("grpc") as first, holding.client("rest") as second, ThreadPoolExecutor() as pool:
         transport = GrpcTransport(f"127.0.0.1:{holding.port}")
-        endless = pool.submit(transport.predict, "hold", [holding.image(transport)], 200)
+        endless = pool.submit(transport.predict, "hold", [holding.image("forever")], 200)
         calls = {client: pool.submit(client.predict, [holding.image(client)], 200) for client in (first, second)}
-        wait_until(lambda: all(map(holding.started, (first, second, transport))))
+        wait_until(lambda: all(map(holding.started, (first, second, "forever"))))
         os.kill(holding.program.pid, signal.SIGTERM)
         wait_until(lambda: not accepts(holding.port) and not accepts(holding.rest_port))
         os.kill(holding.program.pid, signal.SIGINT)  # a second signal does not cut the calls off

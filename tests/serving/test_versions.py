@@ -266,14 +266,14 @@ def test_every_version_is_warmed_up_before_its_first_request(fleet):
     assert [output.int_val or output.int64_val for output in answer.outputs.values()] == [[3]]  # two were recorded
 
 
-def test_a_server_waits_for_the_first_version_and_stops_while_it_loads_another(start, saved_models, tmp_path):
+def test_a_server_waits_for_the_first_version_and_stops_while_it_loads_another(start_preloaded, saved_models, tmp_path):
     port, rest = free_port(), free_port()
     flags = [f"--port={port}", f"--rest_api_port={rest}", f"--file_system_poll_wait_seconds={POLL}"]
     flags += [f"--model_config_file={write_config(tmp_path, {'base': LABELLED})}"]
     argv = [sys.executable, "-m", "serving", *flags, "--allow_version_labels_for_unavailable_models"]
     (tmp_path / "base").mkdir()
     ready = tmp_path / "server-0.log"
-    program = start("server", argv, lambda: "No versions of servable base" in ready.read_text())
+    program = start_preloaded("server", argv, lambda: "No versions of servable base" in ready.read_text())
     assert not accepts(port)
     shutil.copytree(saved_models / "marked" / "1", tmp_path / "base" / "1")
     url = f"http://127.0.0.1:{rest}/v1/models/base"

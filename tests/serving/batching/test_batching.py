@@ -22,7 +22,7 @@ from serving.batching.batcher import Batcher
 from serving.batching.parameters import BatchingParameters, read_parameters
 from serving.errors import ConfigRefused, RequestRefused, invalid
 from synchronous.transport import GrpcTransport, Prediction, ServingError
-from tests.serving.conftest import server_argv
+from tests.serving.plugin import server_argv
 
 REQUIRED = ["--model_name=digits", "--model_base_path=models/artifacts/digits"]
 LONG = 600_000_000  # microseconds: longer than any test waits
@@ -301,22 +301,22 @@ def test_parameters_without_batching_are_an_error(capsys):
     assert "without setting --enable_batching" in capsys.readouterr().err
 
 
-def serve(start, free_port, base_path, tmp_path, env=None, **limits):
+def serve(start_preloaded, free_port, base_path, tmp_path, env=None, **limits):
     """Start the server with batching; return its gRPC port and its REST URL."""
     port, rest, file = free_port(), free_port(), tmp_path / "batching.config"
     file.write_text("\n".join(f"{name} {{ value: {value} }}" for name, value in limits.items()))
     batching = ["--enable_batching", f"--batching_parameters_file={file}", "--grpc_max_threads=32"]
     argv = server_argv(base_path, port, rest, *batching)
     url = f"http://127.0.0.1:{rest}/v1/models/{base_path.name}"
-    return start("batching", argv, lambda: answers(url), env) and (port, url)
+    return start_preloaded("batching", argv, lambda: answers(url), env) and (port, url)
 
 
 def test_an_undecodable_image_fails_alone_and_the_rest_of_its_batch_gets_the_usual_answers(
-    start, free_port, artifacts, tmp_path, digit_images, serving, pool
+    start_preloaded, free_port, artifacts, tmp_path, digit_images, serving, pool
 ):
     # The model's two warm-up requests wait for a second each, too.
     limits = {"max_batch_size": 16, "batch_timeout_micros": 1_000_000, "num_batch_threads": 1}
-    port, _ = serve(start, free_port, artifacts / "digits", tmp_path, **limits)
+    port, _ = serve(start_preloaded, free_port, artifacts / "digits", tmp_path, **limits)
     batched, alone = GrpcTransport(f"127.0.0.1:{port}"), GrpcTransport(serving.grpc)
     images = [image.data for image in digit_images[:14]]
     asked = [
@@ -329,10 +329,12 @@ def test_an_undecodable_image_fails_alone_and_the_rest_of_its_batch_gets_the_usu
 
 
 def test_a_server_batches_its_callers_and_answers_503_when_the_queue_is_full(
-    start, free_port, saved_models, tmp_path, pool
+    start_preloaded, free_port, saved_models, tmp_path, pool
 ):
     limits = {"max_batch_size": 2, "batch_timeout_micros": LONG, "max_enqueued_batches": 1, "num_batch_threads": 1}
-    port, url = serve(start, free_port, saved_models / "hold", tmp_path, {"TF_NUM_INTEROP_THREADS": "4"}, **limits)
+    port, url = serve(
+        start_preloaded, free_port, saved_models / "hold", tmp_path, {"TF_NUM_INTEROP_THREADS": "4"}, **limits
+    )
     transport, paths = GrpcTransport(f"127.0.0.1:{port}"), [tmp_path / "a", tmp_path / "b"]
     calls = [pool.submit(transport.predict, "hold", [str(path).encode()], 200) for path in paths]
     wait_until(lambda: any(tmp_path.glob("*.started")))

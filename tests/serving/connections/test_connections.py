@@ -7,7 +7,7 @@ from local.processes import wait_until
 from local.servers import answers
 from serving.__main__ import parse_flags
 from serving.messages import get_model_status_pb2, model_service_pb2_grpc
-from tests.serving.conftest import server_argv
+from tests.serving.plugin import server_argv
 
 OPTIONS = "grpc.max_connection_age_ms=2000,grpc.lb_policy_name=grpclb"
 
@@ -23,11 +23,11 @@ def test_an_option_without_a_value_is_refused(capsys):
     assert "'grpc.max_connection_age_ms' is not NAME=VALUE" in capsys.readouterr().err
 
 
-def test_a_socket_answers_and_a_connection_ends_at_its_age(start, free_port, saved_models, tmp_path):
+def test_a_socket_answers_and_a_connection_ends_at_its_age(start_preloaded, free_port, saved_models, tmp_path):
     port, rest, path = free_port(), free_port(), tmp_path / "serving.sock"
     flags = [f"--grpc_socket_path={path}", "--grpc_channel_arguments=grpc.max_connection_age_ms=500"]
     argv = server_argv(saved_models / "marked", port, rest, *flags)
-    start("socket", argv, lambda: answers(f"http://127.0.0.1:{rest}/v1/models/marked"))
+    start_preloaded("socket", argv, lambda: answers(f"http://127.0.0.1:{rest}/v1/models/marked"))
     request = get_model_status_pb2.GetModelStatusRequest()
     request.model_spec.name = "marked"
     with grpc.insecure_channel(f"unix:{path}") as channel:

@@ -4,22 +4,17 @@ import grpc
 import pytest
 from tensorflow_serving.apis import classification_pb2, inference_pb2, regression_pb2
 
-from local.processes import Program
-from local.servers import answers, free_port
-from tests.serving.conftest import connected, server_argv
+from tests.serving.plugin import run_server
 
 REQUESTS = {"Classify": classification_pb2.ClassificationRequest, "Regress": regression_pb2.RegressionRequest}
 CLASSIFY, REGRESS = "tensorflow/serving/classify", "tensorflow/serving/regress"
 
 
 @pytest.fixture(scope="module")
-def served(saved_models, tmp_path_factory):
+def served(preloaded, saved_models, tmp_path_factory):
     """A server of a model whose y is x / 2 + 2; its classes "high" and "löw" have the scores y and y - 1."""
-    port, rest, log = free_port(), free_port(), tmp_path_factory.mktemp("examples") / "log"
-    argv = server_argv(saved_models / "examples", port, rest, "--enable_batching")
-    program = Program("examples", argv, lambda: answers(f"http://127.0.0.1:{rest}/v1/models/examples"), log)
-    yield from connected(f"127.0.0.1:{program.wait_ready() and port}", f"http://127.0.0.1:{rest}")
-    program.stop()
+    log = tmp_path_factory.mktemp("examples") / "log"
+    yield from run_server(preloaded, saved_models / "examples", log, "--enable_batching")
 
 
 def add(given, *values):

@@ -3,17 +3,17 @@
 import hashlib
 import json
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
 
-from local.processes import ROOT, Program, wait_until
+from local.processes import Program, wait_until
 from local.servers import answers
 
-from ..conftest import server_argv
+from ..plugin import server_argv
+from ..preloaded import Preloaded
 
 Answers = dict[str, dict[str, list[object]]]
 
@@ -61,23 +61,22 @@ DIFFERENCES = {
     "name", [name if name == "label" else pytest.param(name, marks=pytest.mark.exhaustive) for name in DIFFERENCES]
 )
 def test_a_model_that_gives_another_answer_is_refused_in_one_line(
-    artifacts: Path, models: Path, free_port: Callable[[], int], name: str
+    preloaded: Preloaded, artifacts: Path, models: Path, free_port: Callable[[], int], name: str
 ) -> None:
     change, reason = DIFFERENCES[name]
     put(artifacts, models, change)
-    argv = server_argv(models, free_port(), free_port())
-    ended = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False, timeout=280)
+    ended = preloaded.run(server_argv(models, free_port(), free_port()))
     assert ended.returncode == 1
     assert reason in ended.stderr.splitlines()[-1]
 
 
 def test_a_new_version_that_gives_another_answer_does_not_replace_the_old_one(
-    start: Callable[..., Program], artifacts: Path, models: Path, free_port: Callable[[], int]
+    start_preloaded: Callable[..., Program], artifacts: Path, models: Path, free_port: Callable[[], int]
 ) -> None:
     put(artifacts, models)
     rest = free_port()
     status = f"http://127.0.0.1:{rest}/v1/models/digits"
-    program = start("serving", server_argv(models, free_port(), rest), lambda: answers(status))
+    program = start_preloaded("serving", server_argv(models, free_port(), rest), lambda: answers(status))
     assert "golden" not in program.log.read_text()
     put(artifacts, models, swap_labels, version=2)
     with httpx.Client(timeout=60) as client:
@@ -87,7 +86,7 @@ def test_a_new_version_that_gives_another_answer_does_not_replace_the_old_one(
 
 
 def test_a_model_without_golden_answers_is_served_with_a_warning(
-    start: Callable[..., Program], artifacts: Path, models: Path, free_port: Callable[[], int]
+    start_preloaded: Callable[..., Program], artifacts: Path, models: Path, free_port: Callable[[], int]
 ) -> None:
     folder, rest = put(artifacts, models), free_port()
     manifest = json.loads((folder / "manifest.json").read_text())
@@ -95,7 +94,7 @@ def test_a_model_without_golden_answers_is_served_with_a_warning(
     (folder / "golden.json").unlink()
     (folder / "manifest.json").write_text(json.dumps(manifest))
     ready = f"http://127.0.0.1:{rest}/v1/models/digits"
-    program = start("serving", server_argv(models, free_port(), rest), lambda: answers(ready))
+    program = start_preloaded("serving", server_argv(models, free_port(), rest), lambda: answers(ready))
     lines = [line for line in program.log.read_text().splitlines() if " WARNING " in line]
     assert len(lines) == 1
     assert "has no golden answers: its files were verified, its answers were not" in lines[0]

@@ -8,7 +8,7 @@ from serving.errors import ConfigRefused
 from serving.messages import get_model_status_pb2, model_service_pb2_grpc
 from serving.tls.config import read_credentials
 from tests.certificates import Authority
-from tests.serving.conftest import server_argv
+from tests.serving.plugin import server_argv
 
 
 def ssl_config(path, pair, *more):
@@ -24,13 +24,13 @@ def authority(tmp_path):
 
 
 @pytest.fixture
-def served(start, free_port, saved_models, tmp_path, authority):
+def served(start_preloaded, free_port, saved_models, tmp_path, authority):
     """The port of a server that asks its clients for a certificate."""
     more = ["client_verify: true", f"custom_ca: {authority.file.read_text()!r}"]
     file = ssl_config(tmp_path / "ssl.config", authority.sign("server"), *more)
     port, rest = free_port(), free_port()
     argv = server_argv(saved_models / "marked", port, rest, f"--ssl_config_file={file}")
-    start("tls", argv, lambda: answers(f"http://127.0.0.1:{rest}/v1/models/marked"))
+    start_preloaded("tls", argv, lambda: answers(f"http://127.0.0.1:{rest}/v1/models/marked"))
     return port
 
 

@@ -1,4 +1,4 @@
-"""The server of a model with many signatures, and the commands as programs."""
+"""The commands as programs."""
 
 import os
 import subprocess
@@ -6,8 +6,6 @@ import sys
 from collections.abc import Callable
 
 import pytest
-
-from tests.serving.conftest import sample, saved_models  # noqa: F401
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from synchronous.signatures.ask import ask as ask_signature
 from synchronous.signatures.golden import read_golden
 from synchronous.tls.credentials import read_security
 from tests.certificates import Authority
-from tests.serving.conftest import server_argv
+from tests.serving.plugin import server_argv
 from tests.synchronous import fakes
 
 BOTH = pytest.mark.parametrize("protocol", ["grpc", "rest"])
@@ -81,14 +81,14 @@ def certificate(monkeypatch, authority, pair):
 
 
 @pytest.fixture
-def asking(start, free_port, artifacts, tmp_path, authority):
+def asking(start_preloaded, free_port, artifacts, tmp_path, authority):
     """The gRPC address of the stand-in server, which asks its clients for a certificate."""
     pair, port, rest = authority.sign("server"), free_port(), free_port()
     texts = {"server_key": pair.key, "server_cert": pair.certificate, "custom_ca": authority.file}
     config = [f"{name}: {file.read_text()!r}" for name, file in texts.items()]
     (tmp_path / "ssl.config").write_text("\n".join([*config, "client_verify: true"]))
     argv = server_argv(artifacts / "digits", port, rest, f"--ssl_config_file={tmp_path / 'ssl.config'}")
-    start("tls", argv, lambda: answers(f"http://127.0.0.1:{rest}/v1/models/digits"))
+    start_preloaded("tls", argv, lambda: answers(f"http://127.0.0.1:{rest}/v1/models/digits"))
     return f"127.0.0.1:{port}"
 
 
