@@ -2,6 +2,7 @@
 
 import itertools
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from playwright.sync_api import sync_playwright
 from local import servers
 from local.demo import samples
 from local.processes import ROOT, Program
+
+from .preloaded import LIBRARIES, Preloaded
 
 pytest_plugins = ["tests.program_logs", "tests.serving.plugin", "pytester"]
 
@@ -64,22 +67,36 @@ def free_port() -> Callable[[], int]:
     return servers.free_port
 
 
+OTHERS = ("batch.ray", "http.server", "ray.scripts.scripts")  # programs that need none of the libraries, or others
+
+
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., Program]]:
+def start(tmp_path: Path, preloaded: Preloaded) -> Iterator[Callable[..., Program]]:
     """Start a real program, wait until it is ready, and stop it when the test ends.
 
-    Without `ready` there is nothing to wait for: the program may have ended by itself when this returns.
+    Without `ready` there is nothing to wait for: the program may have ended by itself when this returns. A program of
+    this repository is forked from a Python that has imported the libraries.
     """
     programs: list[Program] = []
 
     def start(name, argv, ready=None, env=None, cwd=ROOT) -> Program:
+        forked = argv[0] == sys.executable and argv[1] in ("-m", "-c") and argv[2] not in OTHERS and cwd == ROOT
         log = tmp_path / f"{name}-{len(programs)}.log"
-        programs.append(Program(name, argv, ready or (lambda: True), log, env, cwd))
+        order = (name, argv, ready or (lambda: True), log, env)
+        programs.append(preloaded.start(*order) if forked else Program(*order, cwd))
         return programs[-1].wait_ready() if ready else programs[-1]
 
     yield start
     for program in reversed(programs):
         program.stop()
+
+
+@pytest.fixture(scope="session")
+def preloaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Preloaded]:
+    """A Python that has imported the libraries of the patterns."""
+    python = Preloaded(tmp_path_factory.mktemp("preloaded") / "log", LIBRARIES)
+    yield python
+    python.close()
 
 
 @pytest.fixture(scope="session")

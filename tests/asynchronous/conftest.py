@@ -31,6 +31,7 @@ from asynchronous.waiting.subscription import Subscription
 from local.processes import Program, wait_until
 from local.servers import accepts, answers, free_port
 from local.stack import PROXY
+from tests.preloaded import Preloaded
 
 SEVEN = Result("7", 0.9)
 PNG = {"content-type": "image/png"}
@@ -256,22 +257,22 @@ def worker(start, redis_url, request):
     return run
 
 
-def launch_proxy(folder: Path, **env: object) -> tuple[Program, httpx.Client]:
+def launch_proxy(preloaded: Preloaded, folder: Path, **env: object) -> tuple[Program, httpx.Client]:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     argv = [sys.executable, "-m", *PROXY, "--port", str(port)]
     env = {name: str(value) for name, value in env.items()}
-    program = Program("proxy", argv, lambda: answers(f"{url}/health"), folder / "proxy.log", env).wait_ready()
+    program = preloaded.start("proxy", argv, lambda: answers(f"{url}/health"), folder / "proxy.log", env).wait_ready()
     return program, httpx.Client(base_url=url, timeout=40)
 
 
 @pytest.fixture
-def proxy(tmp_path, redis_url):
+def proxy(preloaded, tmp_path, redis_url):
     """Start a real proxy with settings of its own; return the program and a client for it."""
     started = []
 
     def run(**env: object) -> tuple[Program, httpx.Client]:
-        started.append(launch_proxy(tmp_path, **({"REDIS_URL": redis_url} | env)))
+        started.append(launch_proxy(preloaded, tmp_path, **({"REDIS_URL": redis_url} | env)))
         return started[-1]
 
     yield run
@@ -281,8 +282,9 @@ def proxy(tmp_path, redis_url):
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory, redis_port):
-    program, client = launch_proxy(tmp_path_factory.mktemp("proxy"), REDIS_URL=f"redis://127.0.0.1:{redis_port}/0")
+def shared(preloaded, tmp_path_factory, redis_port):
+    folder, url = tmp_path_factory.mktemp("proxy"), f"redis://127.0.0.1:{redis_port}/0"
+    program, client = launch_proxy(preloaded, folder, REDIS_URL=url)
     client.log = program.log
     yield client
     client.close()

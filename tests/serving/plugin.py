@@ -12,8 +12,7 @@ import pytest
 from local.processes import Program
 from local.servers import answers, free_port
 from serving.messages import model_service_pb2_grpc, prediction_service_pb2_grpc
-
-from .preloaded import Preloaded
+from tests.preloaded import QUIET, TENSORFLOW, Preloaded
 
 
 @dataclass(frozen=True)
@@ -32,21 +31,22 @@ def connected(address: str, url: str) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def preloaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Preloaded]:
-    python = Preloaded(tmp_path_factory.mktemp("preloaded") / "log")
+def tensorflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Preloaded]:
+    """A Python that has TensorFlow imported."""
+    python = Preloaded(tmp_path_factory.mktemp("tensorflow") / "log", TENSORFLOW, QUIET)
     yield python
     python.close()
 
 
 @pytest.fixture
-def start_preloaded(preloaded: Preloaded, tmp_path: Path) -> Iterator[Callable[..., Program]]:
+def start_preloaded(tensorflow: Preloaded, tmp_path: Path) -> Iterator[Callable[..., Program]]:
     """Start a real program, as `start` does, from a Python that has TensorFlow imported."""
     programs: list[Program] = []
 
     def start(
         name: str, argv: Sequence[object], ready: Callable[[], bool], env: dict[str, str] | None = None
     ) -> Program:
-        programs.append(preloaded.start(name, argv, ready, tmp_path / f"{name}-{len(programs)}.log", env))
+        programs.append(tensorflow.start(name, argv, ready, tmp_path / f"{name}-{len(programs)}.log", env))
         return programs[-1].wait_ready()
 
     yield start
@@ -55,23 +55,23 @@ def start_preloaded(preloaded: Preloaded, tmp_path: Path) -> Iterator[Callable[.
 
 
 @pytest.fixture(scope="session")
-def saved_models(preloaded: Preloaded, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def saved_models(tensorflow: Preloaded, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("saved_models")
-    preloaded.run([sys.executable, Path(__file__).with_name("saved_models.py"), folder]).check_returncode()
+    tensorflow.run([sys.executable, Path(__file__).with_name("saved_models.py"), folder]).check_returncode()
     return folder
 
 
 @pytest.fixture(scope="session")
-def sample(preloaded: Preloaded, saved_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def sample(tensorflow: Preloaded, saved_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The server with a model of many signatures."""
-    yield from run_server(preloaded, saved_models / "sample", tmp_path_factory.mktemp("sample") / "log")
+    yield from run_server(tensorflow, saved_models / "sample", tmp_path_factory.mktemp("sample") / "log")
 
 
-def run_server(preloaded: Preloaded, base_path: Path, log: Path, *more: str) -> Iterator[Server]:
+def run_server(tensorflow: Preloaded, base_path: Path, log: Path, *more: str) -> Iterator[Server]:
     """Serve a model until the fixture that uses this ends."""
     port, rest = free_port(), free_port()
     ready = f"http://127.0.0.1:{rest}/v1/models/{base_path.name}"
-    program = preloaded.start(base_path.name, server_argv(base_path, port, rest, *more), lambda: answers(ready), log)
+    program = tensorflow.start(base_path.name, server_argv(base_path, port, rest, *more), lambda: answers(ready), log)
     yield from connected(f"127.0.0.1:{program.wait_ready() and port}", f"http://127.0.0.1:{rest}")
     program.stop()
 

@@ -12,9 +12,9 @@ ORIGIN = {"Origin": "http://page.test"}
 
 
 @pytest.fixture(scope="module")
-def tagged(preloaded, saved_models, tmp_path_factory):
+def tagged(tensorflow, saved_models, tmp_path_factory):
     """A server of y = x * scale, saved under the tag "other", with a warm-up request that would fail."""
-    yield from run_server(preloaded, saved_models / "tagged", tmp_path_factory.mktemp("tagged") / "log", *FLAGS)
+    yield from run_server(tensorflow, saved_models / "tagged", tmp_path_factory.mktemp("tagged") / "log", *FLAGS)
 
 
 def request(signature, **inputs):
@@ -53,7 +53,7 @@ def test_pages_of_other_origins_may_ask_only_if_the_flag_says_so(tagged, sample)
     ("flags", "said"),
     [([], "MetaGraphDef associated with tags"), (FLAGS[:1], 'Serving signature key "none" not found')],
 )
-def test_without_the_tag_or_with_warm_up_the_model_does_not_load(preloaded, saved_models, flags, said):
-    ended = preloaded.run(server_argv(saved_models / "tagged", free_port(), free_port(), *flags))
+def test_without_the_tag_or_with_warm_up_the_model_does_not_load(tensorflow, saved_models, flags, said):
+    ended = tensorflow.run(server_argv(saved_models / "tagged", free_port(), free_port(), *flags))
     assert ended.returncode == 1
     assert said in ended.stderr.splitlines()[-1]

@@ -44,16 +44,16 @@ def test_an_altered_model_is_refused(artifacts, tmp_path):
     assert "is not what was built: sha256" in refusal(run, tmp_path / "digits")
 
 
-def test_a_folder_without_a_version_is_refused_if_it_is_read_only_once(preloaded, tmp_path):
+def test_a_folder_without_a_version_is_refused_if_it_is_read_only_once(tensorflow, tmp_path):
     (tmp_path / "one").mkdir()
     expected = f"error: no versions found under base path {tmp_path}"
-    assert refusal(preloaded.run, tmp_path, "--file_system_poll_wait_seconds=0") == expected
+    assert refusal(tensorflow.run, tmp_path, "--file_system_poll_wait_seconds=0") == expected
 
 
-def test_a_folder_without_a_saved_model_is_refused(preloaded, tmp_path):
+def test_a_folder_without_a_saved_model_is_refused(tensorflow, tmp_path):
     (tmp_path / "1").mkdir()
     (tmp_path / "1" / "saved_model.pb").write_bytes(b"not a model")
-    assert refusal(preloaded.run, tmp_path).startswith(f"error: {tmp_path}/1 cannot be served: ")
+    assert refusal(tensorflow.run, tmp_path).startswith(f"error: {tmp_path}/1 cannot be served: ")
 
 
 def test_a_taken_port_is_refused(sample, saved_models):
@@ -81,7 +81,7 @@ def test_a_rest_call_in_flight_ends_before_the_server_does(free_port, monkeypatc
         assert answer.result().text == "True"
 
 
-def test_a_signal_during_a_finalizer_ends_a_server_that_waits_for_its_first_version(preloaded, tmp_path):
+def test_a_signal_during_a_finalizer_ends_a_server_that_waits_for_its_first_version(tensorflow, tmp_path):
     code = """if True:
         import os, signal
         from serving import __main__ as program
@@ -95,7 +95,7 @@ def test_a_signal_during_a_finalizer_ends_a_server_that_waits_for_its_first_vers
         Catalogue.configure = lambda self, models: configure(self, models) or (Finalized() and None)
         program.main()"""
     argv = [sys.executable, "-c", code, f"--model_base_path={tmp_path}", f"--port={free_port()}"]
-    assert preloaded.run(argv).returncode == 0
+    assert tensorflow.run(argv).returncode == 0
 
 
 def test_sigterm_lets_calls_end_refuses_new_ones_and_waits_for_none_forever(holding):

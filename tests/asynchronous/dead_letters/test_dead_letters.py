@@ -1,6 +1,4 @@
 import json
-import os
-import subprocess
 import sys
 
 import pytest
@@ -13,13 +11,12 @@ from ..conftest import Consumer, label_of, png, run_step
 
 
 @pytest.fixture
-def command(redis_url):
+def command(preloaded, redis_url):
     """Run the command; return its exit code, its lines on stdout, and its stderr."""
 
     def run(*arguments, **env):
         argv = [sys.executable, "-m", "asynchronous.dead_letters", *arguments]
-        env = os.environ | {"REDIS_URL": redis_url} | env
-        ended = subprocess.run(argv, env=env, check=False, capture_output=True, text=True)
+        ended = preloaded.run(argv, env={"REDIS_URL": redis_url} | env)
         return ended.returncode, ended.stdout.splitlines(), ended.stderr
 
     return run

@@ -27,8 +27,9 @@ expect.set_options(timeout=60_000)  # the page asks for a job at least every 30 
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory, redis_port):
-    program, client = launch_proxy(tmp_path_factory.mktemp("proxy"), REDIS_URL=f"redis://127.0.0.1:{redis_port}/0")
+def shared(preloaded, tmp_path_factory, redis_port):
+    folder, url = tmp_path_factory.mktemp("proxy"), f"redis://127.0.0.1:{redis_port}/0"
+    program, client = launch_proxy(preloaded, folder, REDIS_URL=url)
     yield client
     client.close()
     program.kill()  # else it waits as long as the pages had asked it to

@@ -173,8 +173,8 @@ def test_a_wrong_file_is_reported_in_one_line_before_tensorflow_is_imported(tmp_
     assert line.startswith(said.format(path=path))
 
 
-def test_a_label_in_the_first_configuration_is_refused_because_nothing_is_loaded_yet(preloaded, tmp_path):
+def test_a_label_in_the_first_configuration_is_refused_because_nothing_is_loaded_yet(tensorflow, tmp_path):
     path = write_config(tmp_path, {"a": 'version_labels { key: "stable" value: 1 }'})
-    result = preloaded.run([sys.executable, "-m", "serving", f"--model_config_file={path}", f"--port={free_port()}"])
+    result = tensorflow.run([sys.executable, "-m", "serving", f"--model_config_file={path}", f"--port={free_port()}"])
     message = "Request to assign label to version 1 of model a, which is not currently available for inference"
     assert result.stderr.splitlines()[-1] == f"error: {message}"

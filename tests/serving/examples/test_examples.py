@@ -11,10 +11,10 @@ CLASSIFY, REGRESS = "tensorflow/serving/classify", "tensorflow/serving/regress"
 
 
 @pytest.fixture(scope="module")
-def served(preloaded, saved_models, tmp_path_factory):
+def served(tensorflow, saved_models, tmp_path_factory):
     """A server of a model whose y is x / 2 + 2; its classes "high" and "löw" have the scores y and y - 1."""
     log = tmp_path_factory.mktemp("examples") / "log"
-    yield from run_server(preloaded, saved_models / "examples", log, "--enable_batching")
+    yield from run_server(tensorflow, saved_models / "examples", log, "--enable_batching")
 
 
 def add(given, *values):

@@ -12,8 +12,8 @@ import pytest
 from local.processes import Program, wait_until
 from local.servers import answers
 
+from ...preloaded import Preloaded
 from ..plugin import server_argv
-from ..preloaded import Preloaded
 
 Answers = dict[str, dict[str, list[object]]]
 
@@ -61,11 +61,11 @@ DIFFERENCES = {
     "name", [name if name == "label" else pytest.param(name, marks=pytest.mark.exhaustive) for name in DIFFERENCES]
 )
 def test_a_model_that_gives_another_answer_is_refused_in_one_line(
-    preloaded: Preloaded, artifacts: Path, models: Path, free_port: Callable[[], int], name: str
+    tensorflow: Preloaded, artifacts: Path, models: Path, free_port: Callable[[], int], name: str
 ) -> None:
     change, reason = DIFFERENCES[name]
     put(artifacts, models, change)
-    ended = preloaded.run(server_argv(models, free_port(), free_port()))
+    ended = tensorflow.run(server_argv(models, free_port(), free_port()))
     assert ended.returncode == 1
     assert reason in ended.stderr.splitlines()[-1]
 

@@ -16,9 +16,9 @@ from tests.synchronous.fakes import serving
 BOTH = pytest.mark.parametrize("protocol", ["grpc", "rest"])
 
 
-def run(*arguments):
-    argv = [sys.executable, "-m", "synchronous.client", *map(str, arguments)]
-    return subprocess.run(argv, capture_output=True, text=True, timeout=200, check=False)
+@pytest.fixture
+def run(preloaded):
+    return lambda *arguments: preloaded.run([sys.executable, "-m", "synchronous.client", *arguments])
 
 
 def started(*arguments, **pipes):
@@ -64,7 +64,7 @@ def failure(result, code):
 
 
 @BOTH
-def test_each_image_gets_a_line_of_json(protocol, digits, files, digit_images):
+def test_each_image_gets_a_line_of_json(protocol, digits, files, digit_images, run):
     options = [word for file in files[:3] for word in ("--image-file", file)]
     result = run("--format", protocol, "--target", getattr(digits, protocol), *options, "--timeout", 120)
     assert (result.returncode, result.stderr) == (0, "")
@@ -74,7 +74,7 @@ def test_each_image_gets_a_line_of_json(protocol, digits, files, digit_images):
     assert all(0.5 < line["probability"] <= 1 for line in lines(result))
 
 
-def test_files_that_cannot_be_read_or_decoded_do_not_affect_the_others(digits, files, tmp_path):
+def test_files_that_cannot_be_read_or_decoded_do_not_affect_the_others(digits, files, tmp_path, run):
     (tmp_path / "empty").touch()
     result = run("--target", digits.grpc, "--timeout", 120, tmp_path / "none", files[3], files[0], tmp_path / "empty")
     missing, bad, good, empty = lines(result)
@@ -87,20 +87,20 @@ def test_files_that_cannot_be_read_or_decoded_do_not_affect_the_others(digits, f
 
 
 @BOTH
-def test_metadata_is_json(protocol, digits):
+def test_metadata_is_json(protocol, digits, run):
     result = run("--format", protocol, "--target", getattr(digits, protocol), "--metadata")
     assert json.loads(result.stdout)["model_spec"]["name"] == "digits"
 
 
 @BOTH
-def test_an_unreachable_server_is_one_line_and_exit_code_3(protocol, files, free_port):
+def test_an_unreachable_server_is_one_line_and_exit_code_3(protocol, files, free_port, run):
     target = f"127.0.0.1:{free_port()}"
     result = run("--format", protocol, "--target", target, "--timeout", 6, *files)
     assert failure(result, 3).startswith("error: UNAVAILABLE: ")
     assert result.stdout == ""
 
 
-def test_an_unknown_model_is_one_line_and_exit_code_3(digits, files):
+def test_an_unknown_model_is_one_line_and_exit_code_3(digits, files, run):
     result = run("--target", digits.grpc, "--model-name", "nobody", files[0])
     assert failure(result, 3) == "error: NOT_FOUND: Servable not found for request: Latest(nobody)"
 
@@ -115,7 +115,7 @@ def test_an_unknown_model_is_one_line_and_exit_code_3(digits, files):
         (["--timeout", "nan", "a.png"], "--timeout must be above 0 and at most 3600 seconds"),
     ],
 )
-def test_a_wrong_command_is_exit_code_2(arguments, reason):
+def test_a_wrong_command_is_exit_code_2(arguments, reason, run):
     result = run(*arguments)
     assert (result.returncode, result.stdout) == (2, "")
     assert reason in result.stderr
@@ -123,7 +123,7 @@ def test_a_wrong_command_is_exit_code_2(arguments, reason):
 
 
 @BOTH
-def test_many_files_are_sent_in_concurrent_batches_and_answered_in_order(protocol, numbered):
+def test_many_files_are_sent_in_concurrent_batches_and_answered_in_order(protocol, numbered, run):
     batches, second = [], threading.Event()
 
     def first_one_last(images):
@@ -160,7 +160,7 @@ def test_a_closed_stderr_is_accepted_and_a_closed_stdout_is_an_error(closed, cod
     assert all(json.loads(line) for line in result.stdout.splitlines())
 
 
-def test_a_batch_without_an_answer_ends_the_command_after_the_answers_before_it(numbered):
+def test_a_batch_without_an_answer_ends_the_command_after_the_answers_before_it(numbered, run):
     def until_the_third(images):
         if images == [b"2"]:
             raise ServingError("INTERNAL", "on purpose")
@@ -256,7 +256,7 @@ def test_a_terminal_on_stderr_gets_a_progress_bar_and_stdout_only_the_answers(nu
     ],
 )
 def test_a_wrong_address_model_or_signature_is_one_request_and_one_line_and_no_image_is_blamed(
-    protocol, code, message, numbered
+    protocol, code, message, numbered, run
 ):
     asked = []
 
@@ -270,7 +270,7 @@ def test_a_wrong_address_model_or_signature_is_one_request_and_one_line_and_no_i
     assert (len(asked), result.stdout) == (1, "")
 
 
-def test_grpc_to_a_rest_port_and_rest_to_a_grpc_port_end_in_one_line(digits, numbered):
+def test_grpc_to_a_rest_port_and_rest_to_a_grpc_port_end_in_one_line(digits, numbered, run):
     line = failure(run("--target", digits.rest.removeprefix("http://"), *numbered), 3)
     assert "FAILED_PRECONDITION: the server does not speak gRPC" in line
     assert "FAILED_PRECONDITION: " in failure(run("--format", "rest", "--target", digits.grpc, *numbered), 3)

@@ -7,14 +7,18 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.preloaded import Preloaded
+
 
 @pytest.fixture
-def run() -> Callable[..., subprocess.CompletedProcess[str]]:
+def run(preloaded: Preloaded, monkeypatch: pytest.MonkeyPatch) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run `python -m synchronous.MODULE ARGUMENTS...`; keywords are environment variables, and `stdin`."""
+
+    for name in filter(lambda name: name.startswith("SERVING_"), [*os.environ]):
+        monkeypatch.delenv(name)
 
     def run(module, *arguments, stdin="", **environment):
         argv = [sys.executable, "-m", f"synchronous.{module}", *map(str, arguments)]
-        env = {name: value for name, value in os.environ.items() if not name.startswith("SERVING_")} | environment
-        return subprocess.run(argv, input=stdin, env=env, capture_output=True, text=True, timeout=200, check=False)
+        return preloaded.run(argv, stdin, environment)
 
     return run
