@@ -1,5 +1,6 @@
 """Real servers for the whole suite. Each server starts once, on a free port, and stops at the end."""
 
+import gc
 import itertools
 import signal
 import sys
@@ -33,25 +34,54 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, lambda *_: None)  # child processes inherit ignored signals, but not handlers
 
 
-# The tests in these folders share servers that load TensorFlow: 5 to 10 seconds of processor time for each start.
-SHARE_SERVERS = ("tests/serving/", "tests/synchronous/")
+# Each group of tests runs in one process: its files share what costs seconds of processor time in each process.
+GROUPS = {
+    "servers with TensorFlow": (
+        "tests/serving/",
+        "tests/synchronous/",
+        "tests/asynchronous/page/",
+        "tests/asynchronous/test_api.py",
+        "tests/asynchronous/test_model.py",
+        "tests/gateway/test_asynchronous.py",
+        "tests/test_lift_out.py",
+        "tests/test_observability.py",
+        "tests/test_readme_commands.py",
+        "tests/test_removal.py",
+    ),
+    "imports of TensorFlow and scikit-learn": ("tests/local/lift/", "tests/models/"),
+}
+
+
+def group_of(nodeid: str) -> str | None:
+    return next((name for name, paths in GROUPS.items() if nodeid.startswith(paths)), None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the tests that share servers: one process runs all of them, so they must not begin last."""
-    items.sort(key=lambda item: not item.nodeid.startswith(SHARE_SERVERS))
+    """Begin with the groups: the last process to begin must not begin with one of them."""
+    order = [*GROUPS, None]
+    items.sort(key=lambda item: order.index(group_of(item.nodeid)))
+
+
+gc.disable()  # until the tests are collected: imports make more than a million objects, and hardly any garbage
+
+
+def pytest_collection_finish() -> None:
+    """Leave the objects that exist now out of every later search for garbage."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)  # without pytest-xdist there is no such hook
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Give each process whole files as `--dist loadfile` does, and all tests that share servers to one process."""
+    """Give each process whole files as `--dist loadfile` does, and all files of a group to one process."""
     if config.getoption("dist") != "loadfile":
         return None
     from xdist.scheduler import LoadFileScheduling
 
     class Scheduling(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return "servers" if nodeid.startswith(SHARE_SERVERS) else super()._split_scope(nodeid)
+            return group_of(nodeid) or super()._split_scope(nodeid)
 
     return Scheduling(config, log)
 

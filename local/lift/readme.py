@@ -93,7 +93,7 @@ def settings(package: Path) -> Iterator[tuple[str, str, str]]:
     for path in sorted(package.rglob("*.py")):
         text = path.read_text()
         lines = text.splitlines()
-        for kind in ast.walk(ast.parse(text)):
+        for kind in ast.walk(ast.parse(text)) if "BaseSettings" in text else ():
             if not isinstance(kind, ast.ClassDef) or "BaseSettings" not in map(ast.unparse, kind.bases):
                 continue
             for field in kind.body:

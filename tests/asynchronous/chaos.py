@@ -20,13 +20,14 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
 from asynchronous.model import Model
 from asynchronous.settings import Settings
 from local.demo import samples
-from local.processes import wait_until
+from local.processes import Program, wait_until
 from models import uploads
 
 from .clients import Clients
@@ -97,14 +98,16 @@ class Chaos:
         return round(time.monotonic() - began, 1)
 
 
-def run(jobs: int, kills: int, seed: int, folder: Path, redis: str = "single") -> Report:
+def run(
+    jobs: int, kills: int, seed: int, folder: Path, redis: str = "single", start: Callable[..., Program] = Program
+) -> Report:
     """Let `jobs` images be accepted during `kills` kills; logs and data go to `folder`.
 
     `redis`: one Redis (`single`), one with the user of the README (`acl`), or a cluster with failovers (`cluster`).
     """
     chaos = Chaos(jobs, kills, seed)
     chaos.say(f"seed {seed}: {jobs} jobs, {kills} kills, logs in {folder}")
-    with Programs(folder, redis) as programs:
+    with Programs(folder, redis, start) as programs:
         for kind in ("redis", "serving", "receiver", "proxy", "worker", "callbacks"):
             programs.start(kind)
         programs.wait_ready()

@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Self
@@ -29,7 +30,8 @@ LEASE = 3  # seconds: short, so that the jobs of a killed worker are soon claime
 class Programs:
     """Redis, TensorFlow Serving's stand-in, proxy and worker; as a context manager it leaves nothing running."""
 
-    def __init__(self, folder: Path, redis: str = "single") -> None:
+    def __init__(self, folder: Path, redis: str = "single", start: Callable[..., Program] = Program) -> None:
+        self._start_program = start
         self._folder, self._acl = folder, ["--user", USER, "on", f">{PASSWORD}", *RULE.split()] * (redis == "acl")
         self.cluster = FailingCluster(folder, "{jobs}") if redis == "cluster" else None
         ports = [servers.free_port() for _ in range(5)]
@@ -84,7 +86,7 @@ class Programs:
         if kind == "receiver":
             argv = ["tests.asynchronous.callbacks.receiver", str(self._receiver_port), str(self.received), SECRET]
             ready = partial(servers.accepts, self._receiver_port)
-        return Program(kind, [sys.executable, "-m", *argv], ready, log, self._settings)
+        return self._start_program(kind, [sys.executable, "-m", *argv], ready, log, self._settings)
 
     def kill(self, kind: str, chance: random.Random) -> int:
         """SIGKILL a program, or one `child` of the worker; return the id of the process."""

@@ -25,6 +25,7 @@ from .running import NAMES, Gateway
 from .services import SERVICES, Send
 
 CALLERS = 8
+Start = Callable[..., Program]
 
 
 @dataclass
@@ -40,8 +41,9 @@ class Outcome:
 class Servers:
     """Real servers on addresses of this machine, which share a name as containers of one service do."""
 
-    def __init__(self, service: str, names: NameServer, folder: Path, **env: str) -> None:
+    def __init__(self, service: str, names: NameServer, folder: Path, start: Start, **env: str) -> None:
         self.service, self.port, self._folder, self._env = service, free_port(), folder, env
+        self._start = start
         self._addresses = names.addresses[NAMES[service.upper()]]
         self._programs: dict[str, Program] = {}
 
@@ -50,7 +52,7 @@ class Servers:
         url, log = f"http://{address}:{self.port}/ready", self._folder / f"{self.service}-{address}.log"
         service = SERVICES[self.service]
         argv, env = service.argv(address, self.port), service.env | self._env
-        self._programs[address] = Program(self.service, argv, lambda: answers(url), log, env)
+        self._programs[address] = self._start(self.service, argv, lambda: answers(url), log, env)
         self._addresses.append(address)
 
     def wait_ready(self, address: str) -> None:
@@ -71,7 +73,7 @@ class Servers:
             self.stop(address)
 
 
-def run(service: str, requests: int, folder: Path, kill: bool = False) -> Outcome:
+def run(service: str, requests: int, folder: Path, kill: bool = False, start: Start = Program) -> Outcome:
     """Send at least `requests`; replace one server after a quarter of them, and another after a half, or `kill` it."""
     with ExitStack() as stack:
         names = stack.enter_context(NameServer())
@@ -81,7 +83,7 @@ def run(service: str, requests: int, folder: Path, kill: bool = False) -> Outcom
             redis = redis_server(port, folder / "redis")
             stack.callback(redis.stop)
             redis.wait_ready()
-        servers = Servers(service, names, folder, **env)
+        servers = Servers(service, names, folder, start, **env)
         stack.callback(servers.end)
         for address in ("127.0.0.1", "127.0.0.2", "127.0.0.3"):
             servers.start(address)

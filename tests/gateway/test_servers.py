@@ -10,8 +10,8 @@ from .upstream import HangUp
 @pytest.mark.parametrize(
     "service", [name if name == "web_single" else pytest.param(name, marks=pytest.mark.exhaustive) for name in SERVICES]
 )
-def test_no_request_fails_while_two_of_three_servers_are_replaced(service, tmp_path):
-    outcome = run(service, 500, tmp_path)
+def test_no_request_fails_while_two_of_three_servers_are_replaced(service, tmp_path, preloaded):
+    outcome = run(service, 500, tmp_path, start=preloaded.start)
     assert len(outcome.results) >= 500
     assert set(outcome.results) == {outcome.expected}
     assert len(outcome.servers) >= 3

@@ -82,7 +82,7 @@ def programs_in(folder):
     return found
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.exhaustive)])
 def test_an_interrupted_run_leaves_nothing(number, tmp_path):
     scratch = tmp_path / "tmp"
     scratch.mkdir()
