@@ -56,8 +56,8 @@ class FakeServing:
     While the file `away` exists, it serves nothing; while the file `held` exists, it answers no image with `hold`.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._port = free_port()
+    def __init__(self, folder: Path, preloaded: Preloaded) -> None:
+        self._port, self._preloaded = free_port(), preloaded
         self.target, self._folder = f"127.0.0.1:{self._port}", folder
         self._seen, self.away, self.held = folder / "seen", folder / "away", folder / "held"
         self.start()
@@ -72,7 +72,8 @@ class FakeServing:
             str(self.away),
             str(self.held),
         ]
-        self.program = Program("fake serving", argv, lambda: accepts(self._port), self._folder / "log").wait_ready()
+        log, ready = self._folder / "log", lambda: accepts(self._port)
+        self.program = self._preloaded.start("fake serving", argv, ready, log).wait_ready()
 
     def restart_after_crash(self) -> None:
         wait_until(lambda: self.program.poll() is not None, what="the serving program to crash")
@@ -95,8 +96,8 @@ class FakeServing:
 
 
 @pytest.fixture(scope="session")
-def one_fake(tmp_path_factory) -> Iterator[FakeServing]:
-    fake = FakeServing(tmp_path_factory.mktemp("fake_serving"))
+def one_fake(tmp_path_factory, preloaded) -> Iterator[FakeServing]:
+    fake = FakeServing(tmp_path_factory.mktemp("fake_serving"), preloaded)
     yield fake
     fake.program.stop()
 

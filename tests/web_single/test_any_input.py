@@ -18,6 +18,7 @@ from hypothesis.extra import numpy as st_numpy
 
 from local import servers
 from local.processes import Program
+from tests.preloaded import Preloaded
 from web_single.app import build_app
 from web_single.model import Model
 from web_single.settings import Settings
@@ -266,11 +267,13 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(preloaded: Preloaded, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     port = servers.free_port()
     argv, log = [*COMMAND, "--bind", f"127.0.0.1:{port}", "--workers", "1"], tmp_path_factory.mktemp("any") / "log"
     ready = f"http://127.0.0.1:{port}/ready"
-    program = Program("web_single", argv, lambda: servers.answers(ready), log, {"BODY_TIMEOUT": "3"}).wait_ready()
+    program = preloaded.start(
+        "web_single", argv, lambda: servers.answers(ready), log, {"BODY_TIMEOUT": "3"}
+    ).wait_ready()
     server = Server(port, program)
     yield server
     server.http.close()

@@ -12,7 +12,7 @@ import tritonclient.http as triton
 from onnx import helper
 
 from local import servers
-from local.processes import Program
+from tests.preloaded import Preloaded
 
 from ..conftest import Client, save, serve
 from ..graphs import CUSTOMERS, STAYS, churn, graph
@@ -78,11 +78,11 @@ def test_tritonclient_sends_each_tensor_as_json_or_as_bytes(address: str, binary
 
 
 @pytest.fixture(scope="module")
-def address(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def address(preloaded: Preloaded, folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     address = f"127.0.0.1:{servers.free_port()}"
     argv, log = [*COMMAND, "--bind", address, "--workers", "1"], tmp_path_factory.mktemp("gunicorn") / "log"
     ready = f"http://{address}/ready"
-    program = Program("web_single", argv, lambda: servers.answers(ready), log, {"MODEL_DIR": str(folder)})
+    program = preloaded.start("web_single", argv, lambda: servers.answers(ready), log, {"MODEL_DIR": str(folder)})
     yield program.wait_ready() and address
     program.stop()
 

@@ -15,7 +15,8 @@ from hypothesis.extra import numpy as st_numpy
 from tritonclient.utils import InferenceServerException
 
 from local import servers
-from local.processes import ROOT, Program
+from local.processes import ROOT
+from tests.preloaded import Preloaded
 from web_single.app import build_app, load_model
 from web_single.model import Model
 from web_single.settings import Settings
@@ -46,11 +47,11 @@ def binary(request: object, after: bytes, length: object = None) -> dict[str, ob
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def address(preloaded: Preloaded, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A gunicorn that serves Iris."""
     address = f"127.0.0.1:{servers.free_port()}"
     argv = [*COMMAND, "--bind", address, "--workers", "1"]
-    program = Program(
+    program = preloaded.start(
         "web_single",
         argv,
         lambda: servers.answers(f"http://{address}/ready"),
