@@ -103,7 +103,7 @@ def choose_rows(golden: Golden, rows: Arrays) -> list[int]:
             chosen |= dict.fromkeys(np.flatnonzero(missing.any(axis=1))[:1].tolist())
     for answers in (np.asarray(each) for each in golden.outputs.values()):
         if answers.dtype.kind == "f":  # the tolerance is relative to the largest
-            chosen[int(np.abs(answers).reshape(len(answers), -1).max(axis=1).argmax())] = None
+            chosen[int(np.argmax(np.abs(answers).reshape(len(answers), -1).max(axis=1)))] = None
     width = sum(values[0].size for values in rows.values())
     least = max(2, min(KEPT_ROWS, MOST_VALUES // max(width, 1)))
     spread = np.linspace(0, golden.rows() - 1, num=min(golden.rows(), KEPT_ROWS)).astype(int).tolist()
