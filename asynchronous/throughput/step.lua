@@ -16,15 +16,16 @@ function steps.start_new(consumer, first_end, count, ids)
   return NOW
 end
 
--- Ends jobs if the consumer still has their leases, and no job has expired. Takes for each job: id, entry, attempts,
--- label, probability, and '' or the reason why there is no result. Returns 1, or 0 if it changed nothing.
-function steps.finish_held(consumer, first_end, started_at, ...)
-  local args, leases = {...}, {}
-  for i = 2, #args, 6 do leases[#leases + 1] = args[i] end
+-- Ends jobs if the consumer still has their leases, and no job has expired. Takes a JSON list with six texts for each
+-- job: id, entry, attempts, label, probability, and '' or the reason why there is no result. Returns 1, or 0 if it
+-- changed nothing.
+function steps.finish_held(consumer, first_end, started_at, ended)
+  local values, leases = cjson.decode(ended), {}
+  for i = 2, #values, 6 do leases[#leases + 1] = values[i] end
   if NOW >= tonumber(first_end) or count_leases(consumer) < #leases then return 0 end
   acknowledged = redis.call('XACK', QUEUE, GROUP, unpack(leases))
-  for i = 1, #args, 6 do
-    local id, entry, attempts, label, probability, refused = unpack(args, i, i + 5)
+  for i = 1, #values, 6 do
+    local id, entry, attempts, label, probability, refused = unpack(values, i, i + 5)
     local job = {id = id, entry = entry, accepted_at = entry:match('%d+')}
     -- A lease ends with its job, so a job with a lease is open. If one is missing, the records are read.
     if acknowledged < #leases then job = open_job(id) end
