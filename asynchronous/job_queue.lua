@@ -5,7 +5,7 @@
 
 local time = redis.call('TIME')
 local NOW = time[1] * 1000 + math.floor(time[2] / 1000)
-local NOW_TEXT = tostring(NOW) -- made once, because Redis makes a text of each number
+local NOW_TEXT = tostring(NOW) -- converted once: each command would convert the number again
 local SCAN = 1000 -- entries examined in one step at most
 
 local steps = {}
@@ -31,7 +31,7 @@ local function record_of(id) return PREFIX .. id .. RECORD end
 local function image_of(id) return PREFIX .. id .. IMAGE end
 
 local entries, images = {}, {} -- of jobs that end in this step, in the queue's order; deleted together at its end
-local acknowledged -- the number of their leases, if these are acknowledged already
+local acknowledged -- how many of them had a lease, if a step has acknowledged them itself
 local accepted = false -- whether this step accepts a job
 
 -- Gives an open job its terminal state. Only an open job gets one, so a terminal state never changes.

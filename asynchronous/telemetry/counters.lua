@@ -1,33 +1,35 @@
 -- Totals and histograms, as fields of the hash COUNTERS. They are written once, when the step is over.
 
 local totals = {}
-local latencies, latency_sum, i = {}, 0, 1 -- of the jobs that end in this step: the number in each bucket; the last bucket
+local latencies, latest = {}, 1 -- the number of jobs in each bucket, and the bucket of the job that ended last
 
 local function count(field, by)
   totals[field] = (totals[field] or 0) + by
 end
 
-local function bucket(bounds, value)
-  for i, bound in ipairs(bounds) do
-    if value <= bound then return bound end
-  end
-  return 'more'
+-- Returns the number of the value's bucket. The search begins at bucket `i`: jobs of a batch have similar latencies.
+local function bucket(bounds, value, i)
+  while i > 1 and value <= bounds[i - 1] do i = i - 1 end
+  while i <= #bounds and value > bounds[i] do i = i + 1 end
+  return i
 end
+
+local function count_bucket(histogram, bounds, i, by) count(histogram .. ':' .. (bounds[i] or 'more'), by) end
 
 on('accepted', function() count('accepted', 1) end)
 
 on('started', function(_, jobs)
   count('attempts', jobs)
-  count('batch:' .. bucket(BATCH_BOUNDS, jobs), 1)
+  count_bucket('batch', BATCH_BOUNDS, bucket(BATCH_BOUNDS, jobs, 1), 1)
   count('batch_sum', jobs)
 end)
 
 on('ended', function(job, status)
   count(status, 1)
   local latency = math.max(0, NOW - job.accepted_at) -- Redis's clock may have been set back
-  while i > 1 and latency <= LATENCY_BOUNDS[i - 1] do i = i - 1 end
-  while i <= #LATENCY_BOUNDS and latency > LATENCY_BOUNDS[i] do i = i + 1 end
-  latencies[i], latency_sum = (latencies[i] or 0) + 1, latency_sum + latency
+  latest = bucket(LATENCY_BOUNDS, latency, latest)
+  latencies[latest] = (latencies[latest] or 0) + 1
+  count('latency_sum', latency)
 end)
 
 on('callback', function(outcome) count('callbacks_' .. outcome, 1) end)
@@ -35,9 +37,7 @@ on('callback', function(outcome) count('callbacks_' .. outcome, 1) end)
 on('joined', function(restarted) if restarted then count('worker_restarts', 1) end end)
 
 on('step_over', function()
-  for i, by in pairs(latencies) do
-    totals['latency:' .. (LATENCY_BOUNDS[i] or 'more')], totals.latency_sum = by, latency_sum
-  end
+  for i, by in pairs(latencies) do count_bucket('latency', LATENCY_BOUNDS, i, by) end
   for field, by in pairs(totals) do redis.call('HINCRBY', COUNTERS, field, by) end
   if next(totals) then redis.call('PEXPIRE', COUNTERS, COUNTERS_LIFETIME) end
 end)

@@ -33,7 +33,7 @@ class QuickBatches:
         for job, result in zip(jobs, results, strict=True):
             probability = str(float(result.probability))
             ended += [job.job_id, job.entry, str(job.attempts), result.label, probability, result.refused]
-        # One text of JSON takes the client less time to send than many arguments.
+        # One JSON string takes the client less time to send than many arguments.
         batch = self._consumer.name, first_end, started_at, json.dumps(ended)
         if not self._consumer.run("finish_held", *batch, jobs=[job.job_id for job in jobs]):
             self._finish_by_record(jobs, results)

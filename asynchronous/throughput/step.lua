@@ -2,8 +2,8 @@
 
 local function count_leases(consumer)
   local leases = redis.pcall('XPENDING', QUEUE, GROUP) -- an error if Redis was emptied
-  for _, held_by in ipairs(leases[4] or {}) do
-    if held_by[1] == consumer then return tonumber(held_by[2]) end
+  for _, holder in ipairs(leases[4] or {}) do
+    if holder[1] == consumer then return tonumber(holder[2]) end
   end
   return 0
 end
@@ -16,8 +16,8 @@ function steps.start_new(consumer, first_end, count, ids)
   return NOW
 end
 
--- Ends jobs if the consumer still has their leases, and no job has expired. Takes a JSON list with six texts for each
--- job: id, entry, attempts, label, probability, and '' or the reason why there is no result. Returns 1, or 0 if it
+-- Ends jobs if the consumer still has their leases, and no job has expired. Takes a JSON list with six strings for each
+-- job: id, entry, attempts, label, probability, and the reason why there is no result, or ''. Returns 1, or 0 if it
 -- changed nothing.
 function steps.finish_held(consumer, first_end, started_at, ended)
   local values, leases = cjson.decode(ended), {}
