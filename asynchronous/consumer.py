@@ -42,17 +42,19 @@ class Consumer:
 
     def __init__(self, settings: Settings, name: str) -> None:
         self.redis, script = connect(settings), Script(settings)
-        self._keys, self._script = script.keys, self.redis.register_script(script.text)
+        self.keys, self.script = script.keys, self.redis.register_script(script.text)
         self.name, self._lease = name, milliseconds(settings.lease)
         self.held: list[bytes] = []  # the entries that it knows to hold; some of them may have ended
-        self.group = self._keys.stream, GROUP
-        # An optional folder replaces these two.
+        self.group = self.keys.stream, GROUP
+        # An optional folder replaces these four.
+        self.find_lapsed: Callable[[], list[Entry]] = self._find_lapsed
+        self.fetch: Callable[[str, int, int | None], list[Entry]] = self._fetch
         self.start: Callable[[list[Entry], bool], list[Claim]] = self._start
         self.finish: Callable[[list[Claim], list[Result]], None] = self._finish
 
     def run(self, step: str, *args: str | float | bytes, jobs: Sequence[str] = ()) -> Any:
         """Run a step that touches only the keys of `jobs` and the keys that all jobs share."""
-        return self.call(lambda: self._script(keys=self._keys.of_step(jobs), args=[step, *args]))
+        return self.call(lambda: self.script(keys=self.keys.of_step(jobs), args=[step, *args]))
 
     def call(self, command: Callable[[], Any]) -> Any:
         """Return what `command` returns; translate Redis's errors."""
@@ -70,15 +72,11 @@ class Consumer:
         lapsed = self.find_lapsed()
         entries = lapsed or self.read(">", count, max(1, milliseconds(seconds)))  # 0 would wait forever
         jobs = self.start(entries, bool(lapsed)) if entries else []
-        names = [self._keys.image(job.job_id) for job in jobs]
-        images: list[Any] = self.call(lambda: self.redis.mget(names)) if names else []
-        for job, image in zip(jobs, images, strict=True):
-            job.image, job.retried = image, bool(lapsed)
         if gone := [job for job in jobs if job.image is None]:
             self.finish(gone, [Result(refused="its image is no longer in Redis")] * len(gone))
         return [job for job in jobs if job.image is not None]
 
-    def find_lapsed(self) -> list[Entry]:
+    def _find_lapsed(self) -> list[Entry]:
         """Return one entry whose lease has lapsed, if there is one; the step that starts its job claims it.
 
         The job runs alone, so that an image that kills its worker harms no other job.
@@ -86,7 +84,7 @@ class Consumer:
         held = self.call(lambda: self.redis.xpending_range(*self.group, "-", "+", 1, idle=self._lease))
         if not held:
             return []
-        stream, name = self._keys.stream, held[0]["message_id"]
+        stream, name = self.keys.stream, held[0]["message_id"]
         entries: list[Entry] = self.call(lambda: self.redis.xrange(stream, name, name))
         self.held, found = [*self.held, name], [entry for entry in entries if b"job_id" in entry[1]]
         if not found:  # somebody has deleted the entry, or added one that is not a job
@@ -94,18 +92,27 @@ class Consumer:
         return found
 
     def _start(self, entries: list[Entry], lapsed: bool) -> list[Claim]:
-        """Start those jobs of these entries whose records allow it, and return them."""
+        """Start those jobs of these entries whose records allow it, and return them with their images."""
         found = [(fields[b"job_id"].decode(), entry.decode()) for entry, fields in entries]
         starts = self.run("start", self.name, int(lapsed), json.dumps(found), jobs=[job_id for job_id, _ in found])
-        return [Claim(*found[place - 1], *start) for place, *start in starts]
+        jobs = [Claim(*found[place - 1], *start) for place, *start in starts]
+        names = [self.keys.image(job.job_id) for job in jobs]
+        images: list[Any] = self.call(lambda: self.redis.mget(names)) if names else []
+        for job, image in zip(jobs, images, strict=True):
+            job.image, job.retried = image, lapsed
+        return jobs
 
     def read(self, after: str, count: int, block: int | None = None) -> list[Entry]:
         """Return new entries (`>`), which this consumer then holds, or all that it holds (`0`)."""
+        # Without entries that were deleted, or are not jobs.
+        entries = [entry for entry in self.fetch(after, count, block) if b"job_id" in (entry[1] or ())]
+        self.held = [name for name, _ in entries]
+        return entries
+
+    def _fetch(self, after: str, count: int, block: int | None) -> list[Entry]:
         stream, group = self.group
         read = self.call(lambda: self.redis.xreadgroup(group, self.name, {stream: after}, count=count, block=block))
-        # Without entries that were deleted, or are not jobs.
-        entries = [entry for entry in read[0][1] if b"job_id" in (entry[1] or ())] if read else []
-        self.held = [name for name, _ in entries]
+        entries: list[Entry] = read[0][1] if read else []
         return entries
 
     def _finish(self, jobs: list[Claim], results: list[Result]) -> None:
@@ -127,4 +134,4 @@ class Consumer:
 
     def queue_is_empty(self) -> bool:
         """Return whether no job is queued or in flight anywhere."""
-        return bool(self.call(lambda: self.redis.xlen(self._keys.stream)) == 0)
+        return bool(self.call(lambda: self.redis.xlen(self.keys.stream)) == 0)

@@ -19,7 +19,7 @@ class Loop:
     """Claims one batch at a time."""
 
     def __init__(self, settings: Settings, name: str, stopping: c_bool, model: Model) -> None:
-        self._stopping, self._warning = stopping, ""
+        self.stopping, self._warning = stopping, ""
         # Optional folders replace these four, and add functions that return what must be waited for before a claim.
         self.queue, self.predict = Consumer(settings, name), model.predict
         self.batch_size: Callable[[], int] = lambda: settings.batch_size
@@ -31,7 +31,7 @@ class Loop:
         self._retry_until_redis_answers(lambda: self.queue.join(restarted=starts > 0), at_start=True)
         if starts > 0:  # `starts` earlier processes had this consumer's name
             self._release("its worker process died", counted=True)
-        while not self._stopping.value:
+        while not self.stopping.value:
             if problem := next(filter(None, (obstacle() for obstacle in self.obstacles)), ""):
                 self._wait_for(problem)
                 continue
@@ -79,6 +79,6 @@ class Loop:
             except RedisAway as error:
                 if at_start and not error.passes:
                     raise  # there is nothing to lose yet
-                if self._stopping.value:
+                if self.stopping.value:
                     return log.error("%s; stopping nevertheless", error)
                 self._wait_for(error)

@@ -51,6 +51,7 @@ def run_child(settings: Settings, burst: bool, name: str, starts: int = 0) -> No
     connect = secure(connect, CHANNEL_OPTIONS)  # optional: tls
     connect = spread(connect)  # optional: spread
     loop = Loop(settings, name, _inherited[0], Model(settings, connect))
+    # In this order: some of them replace a part of the loop, and the following ones may wrap it.
     wait_for_model(loop, settings, connect)  # optional: outages
     renew_leases(loop, settings)  # optional: renewing
     share_claims(loop, settings)  # optional: sharing

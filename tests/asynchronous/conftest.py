@@ -189,8 +189,7 @@ class Consumer(BoundedConsumer):
         super().__init__(settings, name)
         self._batch_size = settings.batch_size
         if quick:
-            batches = QuickBatches(self, settings.model_name)
-            self.start, self.finish = batches.start, batches.finish
+            QuickBatches(self, settings)
         self.join()
 
     def claim(self, seconds: float, count: int = 0) -> list[Claim]:
