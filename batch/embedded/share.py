@@ -14,12 +14,18 @@ def share_file(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _: Any) -> None:
         connection.isolation_level = None  # the driver must not begin transactions of its own
+        connection.text_factory = _decode
         connection.execute(f"PRAGMA busy_timeout = {SECONDS * 1000}")
         connection.execute("PRAGMA journal_mode = WAL")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get('begin', 'IMMEDIATE')}")
+
+
+def _decode(stored: bytes) -> str:
+    # SQLite accepts any bytes as text. Escaped like this, bytes that are not UTF-8 are not JSON: their row fails alone.
+    return stored.decode(errors="backslashreplace")
 
 
 def readers(engine: Engine) -> Engine:

@@ -1,6 +1,7 @@
 """Publish all rows or none: one transaction, which starts over if a row fails."""
 
 from dataclasses import replace
+from math import ldexp
 from typing import Any
 
 from sqlalchemy import Row
@@ -17,7 +18,7 @@ def retry_all(runner: Runner, max_attempts: int = 3, backoff: float = 1) -> None
         if not reasons:
             return
         if attempt + 1 < max_attempts:
-            back_off(runner, backoff * 2**attempt, len(reasons))
+            back_off(runner, ldexp(backoff, attempt), len(reasons))
     runner.retry(write_reasons, runner, reasons)
     runner.result.failed = set(reasons)
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Collection
+from math import ldexp
 
 from sqlalchemy import Connection, select
 
@@ -20,7 +21,7 @@ def retry_failed(runner: Runner, max_attempts: int = 3, backoff: float = 1) -> N
         failed = sorted(runner.result.failed)
         if not failed:
             return
-        back_off(runner, backoff * 2**attempt, len(failed))
+        back_off(runner, ldexp(backoff, attempt), len(failed))
         for start in range(0, len(failed), runner.chunk_rows):
             ids = failed[start : start + runner.chunk_rows]
             runner.sweep(only(part, ids) for part in runner.parts)

@@ -45,6 +45,11 @@ def test_a_row_that_arrived_bad_fails_alone_and_keeps_its_reason(engine: Engine,
     ]
 
 
+def test_any_number_of_tries_without_a_pause_ends(sqlite: Engine, model: Predictor):
+    add(sqlite, BAD)
+    assert run(sqlite, model, Policy.RETRY_FAILED, max_attempts=1030, backoff=0.0).failed == {1}
+
+
 def test_leave_tries_a_failed_row_once_in_each_run_until_its_attempts_are_used_up(engine: Engine, model: Predictor):
     add(engine, GOOD, BAD)
     assert [run(engine, model, max_attempts=3).failed for _ in range(4)] == [{2}, {2}, {2}, set()]

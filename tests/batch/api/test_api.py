@@ -100,6 +100,21 @@ def test_the_three_lists_are_complete_at_any_page_size(client: Client, engine: E
     assert walk(client, "/data/unpredicted", 2) == [6, 12, 13, 14, 15]
 
 
+def test_a_row_of_sqlite_that_is_not_utf_8_fails_alone_and_is_shown(embedded: Client, sqlite: Engine, model: Predictor):
+    add(sqlite, ROW, ROW)
+    with sqlite.begin() as connection:
+        connection.execute(text("""UPDATE items SET "values" = CAST(x'5b22ff225d' AS TEXT) WHERE id = 1"""))
+        connection.execute(text("""UPDATE items SET "key" = CAST(x'4df66e' AS TEXT) WHERE id = 2"""))
+    assert finish(new_runner(sqlite, model)).failed == {1}
+    odd, good = embedded.get("/data/all").json()["items"]
+    assert (odd["values"], odd["reason"][:12], good["key"], good["label"]) == (
+        r'["\xff"]',
+        "Invalid JSON",
+        r"M\xf6n",
+        "setosa",
+    )
+
+
 def test_a_stored_row_shows_everything_about_it(client: Client, engine: Engine, model: Predictor):
     add(engine, ROW, "text")
     finish(new_runner(engine, model))

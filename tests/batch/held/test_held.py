@@ -6,6 +6,7 @@ import threading
 from sqlalchemy import Engine, select, text
 
 from batch.held import held, wait_for_held_rows
+from batch.policies import Policy
 from batch.predictor import Predictor
 from batch.scope.scope import Scope
 from batch.tables import Item
@@ -116,6 +117,20 @@ def test_failed_rows_and_those_of_an_older_model_that_are_released_in_time_are_t
             release.join()
         assert (result.done, result.failed, result.held) == (2, {3, 4}, 0)
         assert [item.attempts for item in items(mariadb)] == [1, 1, 1, 1]
+
+
+def test_retry_all_counts_the_rows_that_are_held_and_does_not_wait_for_them(
+    mariadb: Engine, model: Predictor, monkeypatch
+):
+    monkeypatch.setenv("HELD_ROWS_SECONDS", "60")
+    add(mariadb, *[GOOD] * 4)
+    with mariadb.connect() as other:
+        lock(other, 1, 2)
+        release = threading.Timer(2, other.rollback)
+        release.start()
+        result = finished(mariadb, model, policy=Policy.RETRY_ALL)
+        release.join()
+    assert (result.done, result.held, states(mariadb)) == (2, 2, "ppdd")
 
 
 def test_rows_that_failed_or_are_beyond_the_scope_are_not_held(engine: Engine, model: Predictor, monkeypatch):
