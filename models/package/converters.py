@@ -2,26 +2,48 @@
 
 import sys
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from typing import Any
 
-import numpy as np
 from skl2onnx import update_registered_converter
 from skl2onnx.common import _registration, shape_calculator, tree_ensemble
-from sklearn.base import is_classifier
+from skl2onnx.operator_converters import random_forest
 from sklearn.ensemble import (
     ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    GradientBoostingClassifier,
+    GradientBoostingRegressor,
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
     RandomForestClassifier,
+    RandomForestRegressor,
 )
+from sklearn.impute import SimpleImputer
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor
 
 from .forests import count_votes
 from .graph import PackagingRefused
+from .imputer import add_imputer
 from .nodes import change_nodes
+from .trees import (
+    TENSORS,
+    Convert,
+    add_lightgbm,
+    add_plain,
+    in_float32,
+    in_float64,
+    keep_infinite,
+    with_threshold_as_sent,
+)
 
-WHOLE = (np.integer, np.bool_, bool)
+HIST_GRADIENT_BOOSTING = {
+    HistGradientBoostingClassifier: random_forest.convert_sklearn_random_forest_classifier,
+    HistGradientBoostingRegressor: random_forest.convert_sklearn_random_forest_regressor_converter,
+}
+VOTING = (RandomForestClassifier, ExtraTreesClassifier)
+SINGLE = (DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor)
+SUMS = (RandomForestRegressor, ExtraTreesRegressor, GradientBoostingClassifier, GradientBoostingRegressor)
 CLASSIFIER_OPTIONS = {"nocl": [True, False], "zipmap": [True, False, "columns"], "raw_scores": [True, False]}
 # Estimators that skl2onnx leaves to a converter of onnxmltools, which is used if the library has been imported.
 CONVERTERS = {
@@ -40,7 +62,7 @@ def register_converters() -> None:
             run: Callable[..., None] = getattr(import_module(module), function)
         except ImportError as error:
             raise PackagingRefused(f"{library} needs the converters of onnxmltools ({error}); install it") from error
-        run = _without_names(run) if library == "xgboost" else run
+        run = in_float32(_without_names(run)) if library == "xgboost" else in_float64(change_nodes(run, add_lightgbm))
         for kind in ("Classifier", "Regressor"):
             shapes = getattr(shape_calculator, f"calculate_linear_{kind.lower()}_output_shapes")
             estimator = getattr(sys.modules[library], f"{prefix}{kind}")
@@ -51,27 +73,20 @@ def register_converters() -> None:
 
 @cache
 def _mend_converters() -> None:
-    tree_ensemble.sklearn_threshold = _keep_infinite(tree_ensemble.sklearn_threshold)
-    for estimator in (HistGradientBoostingClassifier, HistGradientBoostingRegressor):
-        alias = f"Sklearn{estimator.__name__}"
-        shapes, run = _registration.get_shape_calculator(alias), _registration.get_converter(alias)
-        options = CLASSIFIER_OPTIONS if is_classifier(estimator()) else None
-        update_registered_converter(
-            estimator, alias, shapes, change_nodes(run, _add_plain), overwrite=True, options=options
-        )
-    for forest in (RandomForestClassifier, ExtraTreesClassifier):
-        alias = f"Sklearn{forest.__name__}"
-        run = _registration.get_converter(alias)
-        options = run.get_allowed_options()
-        _registration.register_converter(alias, count_votes(run), overwrite=True, options=options)
+    tree_ensemble.sklearn_threshold = keep_infinite(tree_ensemble.sklearn_threshold)
+    tree_ensemble.add_node = with_threshold_as_sent(tree_ensemble.add_node)
+    for estimator, run in HIST_GRADIENT_BOOSTING.items():
+        _replace(estimator, in_float64(change_nodes(partial(run, op_version=TENSORS), add_plain)))
+    _replace(SimpleImputer, change_nodes(_registration.get_converter("SklearnSimpleImputer"), add_imputer))
+    for estimator in (*SINGLE, *VOTING, *SUMS):
+        run = _registration.get_converter(f"Sklearn{estimator.__name__}")
+        _replace(estimator, in_float32(count_votes(run) if estimator in VOTING else run))
 
 
-def _add_plain(_: Any, __: Any, ___: Any, add_node: Any, *given: Any, **attributes: Any) -> None:
-    """Add a node with int for bool and for numpy's integers, which onnx refuses in a list."""
-    for name, value in attributes.items():
-        if isinstance(value, list):
-            attributes[name] = [int(each) if isinstance(each, WHOLE) else each for each in value]
-    add_node(*given, **attributes)
+def _replace(estimator: type, converter: Convert) -> None:
+    alias = f"Sklearn{estimator.__name__}"
+    options = _registration.get_converter(alias).get_allowed_options()
+    _registration.register_converter(alias, converter, overwrite=True, options=options)
 
 
 def _without_names(convert: Callable[..., None]) -> Callable[..., None]:
@@ -86,15 +101,3 @@ def _without_names(convert: Callable[..., None]) -> Callable[..., None]:
             booster.feature_names = names
 
     return with_numbers
-
-
-def _keep_infinite(adjust: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that adjusts a tree's threshold, except infinity, for which `adjust` never returns.
-
-    A split between missing values and all others has an infinite threshold.
-    """
-
-    def adjust_finite(threshold: float, *kind: Any) -> Any:
-        return threshold if np.isinf(threshold) else adjust(threshold, *kind)
-
-    return adjust_finite

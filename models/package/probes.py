@@ -41,8 +41,8 @@ def check_numbers(model: Any, graph: Runs, output: str, table: Table, tolerance:
             raise PackagingRefused(f"{reason}, but the graph answers it; {fix}")
         stuck = {group[row // each] for row in refused if row % each < BETWEEN}
         free += [place for place in group if place not in stuck]
-    if free:
-        _compare(model, graph, output, table, mix(table, free), tolerance, labels=hasattr(model, "classes_"))
+    for part in (mix(table, free), _halfway(table, free)) if free else ():
+        _compare(model, graph, output, table, part, tolerance, labels=hasattr(model, "classes_"))
 
 
 def check_missing(model: Any, graph: Runs, output: str, table: Table, tolerance: float) -> None:
@@ -123,6 +123,19 @@ def _singles(table: Table, places: list[int]) -> Any:
         far = FAR * (int(most) if table.kinds[place].startswith("int") else most)
         own[rows] = [*between, 0, far, -far]
         changes[place] = own.astype(np.int64 if table.kinds[place].startswith("int") else float)
+    return table.take(chosen, changes)
+
+
+def _halfway(table: Table, places: list[int]) -> Any:
+    """Return rows whose numbers lie halfway between neighbours, as decimals: there a tree has its thresholds."""
+    draw = np.random.default_rng(2)
+    chosen, changes = draw.integers(0, len(table), MIXED_ROWS), {}
+    for place in places:
+        known = np.unique(table.column(place).astype(float))
+        known = known[np.isfinite(known)]
+        if table.kinds[place].startswith("float") and len(known) > 1:
+            middle = draw.choice((known[1:] + known[:-1]) / 2, MIXED_ROWS)
+            changes[place] = np.array([float(f"{value:.6g}") for value in middle])
     return table.take(chosen, changes)
 
 

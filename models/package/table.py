@@ -39,10 +39,8 @@ class Table:
         return found * len(self.names) if self.is_matrix else found
 
     def numbers(self) -> list[int]:
-        """Return the columns of numbers, except categories of pandas."""
-        kinds = [str(each) for each in self.rows.dtypes] if hasattr(self.rows, "columns") else self.kinds
-        found = [place for place, kind in enumerate(self.kinds) if kind.startswith(("float", "int"))]
-        return [place for place in found if kinds[place] != "category"]
+        """Return the columns of numbers."""
+        return [place for place, kind in enumerate(self.kinds) if kind.startswith(("float", "int"))]
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -58,7 +56,8 @@ class Table:
             part = self.rows.iloc[chosen].copy()
             for place, values in changes.items():
                 part.isetitem(place, values)
-            return part
+            kinds = zip(self.rows.columns, self.rows.dtypes, strict=True)
+            return part.astype({name: "category" for name, kind in kinds if str(kind) == "category"})
         if np.ndim(self.rows) == 1:
             return changes.get(0, np.asarray(self.rows, object)[chosen])
         part = (self.columns.values["X"] if self.is_matrix else np.asarray(self.rows, object))[chosen]

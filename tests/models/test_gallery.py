@@ -108,14 +108,6 @@ def test_columns_of_whole_numbers_are_served(model, tmp_path):
     np.testing.assert_allclose(answers, model.predict_proba(rows), rtol=1e-4, atol=1e-4)
 
 
-def test_whole_numbers_that_float32_rounds_are_refused_where_the_graph_needs_it(tmp_path):
-    rows = (FLOWERS * 10).astype(int) + 1_700_000_000
-    with pytest.raises(
-        PackagingRefused, match=r"'sepal length \(cm\)' holds whole numbers that float32 rounds, such as"
-    ):
-        estimator("flowers", LGBMClassifier(verbose=-1).fit(rows, KINDS), rows).package(tmp_path)
-
-
 def test_a_tree_that_splits_at_missing_values_is_converted_and_compared(tmp_path):
     rows = np.where(np.arange(len(FLOWERS))[:, None] % 5, FLOWERS.values, np.nan)
     model = DecisionTreeClassifier().fit(rows, KINDS)

@@ -8,7 +8,7 @@ import pytest
 from lightgbm import LGBMClassifier, LGBMRegressor
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_iris, load_wine
-from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
+from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, QuantileTransformer, StandardScaler
@@ -92,10 +92,21 @@ LATE = (TIMES[:, 0] > 1_700_050_000).astype(int)
 LATER = DRAW.integers(1_700_000_000, 1_700_100_000, (2000, 1)).astype(float)
 
 
-def test_large_whole_numbers_in_a_matrix_are_refused_where_float32_rounds_them(tmp_path):
-    rows = np.c_[TIMES % 7, TIMES]
-    with pytest.raises(PackagingRefused, match="column 1 of the matrix holds whole numbers that float32 rounds, such"):
-        package_estimator(LGBMClassifier(n_estimators=5, verbose=-1).fit(rows, LATE), rows, "net", models=tmp_path)
+def test_large_whole_numbers_in_a_matrix_are_compared_in_float64(tmp_path):
+    rows, asked = np.c_[TIMES % 7, TIMES], np.c_[LATER % 7, LATER]
+    model = LGBMClassifier(n_estimators=5, verbose=-1).fit(rows, LATE)
+    client = serve(package_estimator(model, rows, "net", models=tmp_path).parent)
+    answers = client.post("/predict", json={"data": asked.tolist()}).json()["prediction"]
+    np.testing.assert_allclose(answers, model.predict_proba(asked), atol=1e-5)
+
+
+def test_large_whole_numbers_in_a_table_are_compared_in_float64(tmp_path):
+    rows = pd.DataFrame({"time": TIMES[:, 0].astype(int), "day": TIMES[:, 0].astype(int) % 7})
+    model = HistGradientBoostingClassifier(max_iter=5).fit(rows, LATE)
+    client = serve(package_estimator(model, rows, "net", models=tmp_path).parent)
+    asked = pd.DataFrame({"time": LATER[:, 0].astype(int), "day": LATER[:, 0].astype(int) % 7})
+    answers = client.post("/predict", json={"data": asked.to_numpy().tolist()}).json()["prediction"]
+    np.testing.assert_allclose(answers, model.predict_proba(asked), atol=1e-5)
 
 
 def test_large_numbers_of_categories_are_served(tmp_path):

@@ -98,3 +98,11 @@ def test_texts_beside_categories_are_compared(tmp_path, encoder):
     model = make_pipeline(make_column_transformer(*steps), LogisticRegression())
     said = refusal(tmp_path, model.fit(TABLE, TABLE["note"].str.contains("good")), TABLE)
     assert "is read differently by the graph than by the trainer" in said
+
+
+@pytest.mark.parametrize("encoder", [OneHotEncoder(), OneHotEncoder(handle_unknown="ignore")])
+def test_numbers_in_a_category_column_of_pandas_are_compared(tmp_path, encoder):
+    rows = pd.DataFrame({"code": TABLE["code"].astype(float).astype("category"), "x": NUMBERS[:, 0]})
+    encode = make_column_transformer((encoder, ["code"]), remainder="passthrough")
+    model = make_pipeline(encode, LogisticRegression()).fit(rows, TABLE["code"] == 2)
+    assert "give a DataFrame with whole numbers or texts for categories" in refusal(tmp_path, model, rows)
