@@ -43,7 +43,7 @@ class Consumer:
     def __init__(self, settings: Settings, name: str) -> None:
         self.redis, script = connect(settings), Script(settings)
         self.keys, self.script = script.keys, self.redis.register_script(script.text)
-        self.name, self._lease = name, milliseconds(settings.lease)
+        self.name, self.lease = name, milliseconds(settings.lease)
         self.held: list[bytes] = []  # the entries that it knows to hold; some of them may have ended
         self.group = self.keys.stream, GROUP
         # An optional folder replaces these four.
@@ -81,7 +81,7 @@ class Consumer:
 
         The job runs alone, so that an image that kills its worker harms no other job.
         """
-        held = self.call(lambda: self.redis.xpending_range(*self.group, "-", "+", 1, idle=self._lease))
+        held = self.call(lambda: self.redis.xpending_range(*self.group, "-", "+", 1, idle=self.lease))
         if not held:
             return []
         stream, name = self.keys.stream, held[0]["message_id"]

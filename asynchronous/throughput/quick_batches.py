@@ -12,7 +12,6 @@ import redis
 from redis.exceptions import NoScriptError
 
 from ..consumer import Claim, Consumer, Entry, Result
-from ..keys import milliseconds
 from ..loop import Loop
 from ..settings import Settings
 
@@ -21,7 +20,7 @@ class QuickBatches:
     """Starts and ends the jobs of one consumer, and reads up to `ahead()` new entries when a batch has ended."""
 
     def __init__(self, consumer: Consumer, settings: Settings, ahead: Callable[[], int] = lambda: 0) -> None:
-        self._consumer, self._model, self._lease = consumer, settings.model_name.encode(), milliseconds(settings.lease)
+        self._consumer, self._model = consumer, settings.model_name.encode()
         self._ahead, self._entries = ahead, list[Entry]()
         self._some_lapsed = False  # when the last batch ended
         self._lost_reply = False  # it may have contained entries
@@ -79,7 +78,7 @@ class QuickBatches:
         ended, lapsed, read = self._run(
             ids,
             batch,
-            lambda client: client.xpending_range(stream, group, "-", "+", 1, idle=self._lease),
+            lambda client: client.xpending_range(stream, group, "-", "+", 1, idle=self._consumer.lease),
             lambda client: client.xreadgroup(group, name, {stream: ">"}, count=count),
         )
         self._lost_reply, self._some_lapsed, self._entries = False, bool(lapsed), read[0][1] if read else []

@@ -4,14 +4,15 @@ from typing import Any
 
 import numpy as np
 from onnx import TensorProto
-from skl2onnx.common.data_types import DoubleTensorType
+
+from .nodes import takes_float64
 
 
 def add_imputer(
     scope: Any, operator: Any, container: Any, add_node: Any, kind: str, given: Any, result: Any, **attributes: Any
 ) -> None:
     """Add a node; an Imputer of float64 becomes a choice between each number and its column's value."""
-    if kind != "Imputer" or not isinstance(operator.inputs[0].type, DoubleTensorType):
+    if kind != "Imputer" or not takes_float64(operator):
         add_node(kind, given, result, **attributes)
         return
     values, wanted = operator.raw_operator.statistics_.astype(float), operator.raw_operator.missing_values

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from skl2onnx.common.data_types import DoubleTensorType
+
 
 def change_nodes(convert: Callable[..., None], add: Callable[..., None]) -> Callable[..., None]:
     """Return a converter that calls `add` for each node of `convert`, with the container's own `add_node`.
@@ -21,3 +23,8 @@ def change_nodes(convert: Callable[..., None], add: Callable[..., None]) -> Call
             del container.add_node
 
     return changed
+
+
+def takes_float64(operator: Any) -> bool:
+    """Return whether the graph computes the inputs of this part in float64."""
+    return isinstance(operator.inputs[0].type, DoubleTensorType)

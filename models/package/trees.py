@@ -1,4 +1,4 @@
-"""Trees compare numbers with thresholds: a number must not be rounded to the other side of one."""
+"""Trees compare numbers with thresholds: a number must not be rounded to the other side of a threshold."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,6 +7,8 @@ import numpy as np
 from onnx import TensorProto, numpy_helper
 from skl2onnx.common._topology import Operator, Variable
 from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
+
+from .nodes import takes_float64
 
 TENSORS = 3  # the version of a tree's node that takes float64, as tensors
 WHOLE = (np.integer, np.bool_, bool)
@@ -25,10 +27,13 @@ def in_float64(convert: Convert) -> Convert:
 
 
 def _with_casts(convert: Convert, rounded: bool) -> Convert:
-    """Return a converter that gives a graph of float64 the float32 that ensembles of trees answer, and perhaps take."""
+    """Return a converter that casts the answers of trees, which are float32, where the graph computes in float64.
+
+    With `rounded`, the inputs of the trees are rounded to float32 before.
+    """
 
     def with_casts(scope: Any, operator: Any, container: Any) -> None:
-        if not isinstance(operator.inputs[0].type, DoubleTensorType):
+        if not takes_float64(operator):
             return convert(scope, operator, container)
         names = operator.onnx_name, operator.scope, operator.type
         trees = Operator(*names, operator.raw_operator, operator.target_opset, operator.scope_inst)
@@ -67,22 +72,22 @@ def add_plain(_: Any, __: Any, ___: Any, add_node: Any, *given: Any, **attribute
     add_node(*given, **attributes)
 
 
-def add_lightgbm(_: Any, operator: Any, __: Any, add_node: Any, *given: Any, **attributes: Any) -> None:
+def add_lightgbm(scope: Any, operator: Any, container: Any, add_node: Any, *given: Any, **attributes: Any) -> None:
     """Add a node with thresholds in float64, or with the float32 that separates the same decimals."""
     if modes := attributes.get("nodes_modes"):
-        if isinstance(operator.inputs[0].type, DoubleTensorType):
+        if takes_float64(operator):
             for name in {*attributes} & {"nodes_values", "nodes_hitrates", "class_weights", "target_weights"}:
-                attributes[f"{name}_as_tensor"] = numpy_helper.from_array(np.array(attributes.pop(name), float))
+                attributes[name] = np.array(attributes[name], float)
             attributes["op_version"] = TENSORS
         else:
             nodes = zip(modes, attributes["nodes_values"], strict=True)
             values = [_threshold_as_sent(value) if mode == "BRANCH_LEQ" else value for mode, value in nodes]
             attributes["nodes_values"] = values
-    add_node(*given, **attributes)
+    add_plain(scope, operator, container, add_node, *given, **attributes)
 
 
 def with_threshold_as_sent(add_node: Callable[..., None]) -> Callable[..., None]:
-    """Return a function that adds a node of HistGradientBoosting; the thresholds of other trees are adjusted later."""
+    """Return a function that adds a node of HistGradientBoosting; skl2onnx itself adjusts thresholds of other trees."""
 
     def add(*given: Any, adjust_threshold_for_sklearn: bool = False, dtype: Any = None, **options: Any) -> None:
         if not adjust_threshold_for_sklearn and dtype == np.float32:

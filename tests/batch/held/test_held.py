@@ -2,6 +2,8 @@
 
 import json
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from sqlalchemy import Engine, select, text
 
@@ -19,6 +21,17 @@ GOOD, BAD = [5.1, 3.5, 1.4, 0.2], [5.1, None, 1.4, 0.2]
 def lock(connection, *ids: int) -> None:
     by_id = select(Item.id).where(Item.id.in_(ids)).with_hint(Item, "FORCE INDEX (PRIMARY)")
     connection.execute(by_id.with_for_update())
+
+
+@contextmanager
+def locked_for(seconds: float, engine: Engine, *ids: int) -> Iterator[None]:
+    """Lock rows in a transaction that ends after some seconds."""
+    with engine.connect() as other:
+        lock(other, *ids)
+        release = threading.Timer(seconds, other.rollback)
+        release.start()
+        yield
+        release.join()  # it has the connection to itself until then
 
 
 def finished(engine: Engine, model: Predictor, scope: Scope | None = None, **options):
@@ -80,12 +93,8 @@ def test_a_run_that_could_claim_no_row_does_not_say_that_there_is_nothing_to_do(
 def test_rows_that_are_released_in_time_are_predicted_by_the_run(mariadb: Engine, model: Predictor, monkeypatch):
     monkeypatch.setenv("HELD_ROWS_SECONDS", "60")
     add(mariadb, *[GOOD] * 4)
-    with mariadb.connect() as other:
-        lock(other, 1, 2)
-        release = threading.Timer(0.5, other.rollback)
-        release.start()
+    with locked_for(0.5, mariadb, 1, 2):
         result = finished(mariadb, model)
-        release.join()  # it has the connection to itself until then
     assert (result.done, result.held, states(mariadb)) == (4, 0, "dddd")
 
 
@@ -109,12 +118,8 @@ def test_failed_rows_and_those_of_an_older_model_that_are_released_in_time_are_t
     for state, scope in (("failed", Scope()), ("done", Scope(rescore=True)), ("done", Scope(rescore=True, max_rows=4))):
         with mariadb.begin() as connection:
             connection.execute(text(f"UPDATE items SET state = '{state}', model_version = 0, attempts = 0"))
-        with mariadb.connect() as other:
-            lock(other, 1, 3)
-            release = threading.Timer(0.5, other.rollback)
-            release.start()
+        with locked_for(0.5, mariadb, 1, 3):
             result = finished(mariadb, model, scope)
-            release.join()
         assert (result.done, result.failed, result.held) == (2, {3, 4}, 0)
         assert [item.attempts for item in items(mariadb)] == [1, 1, 1, 1]
 
@@ -124,12 +129,8 @@ def test_retry_all_counts_the_rows_that_are_held_and_does_not_wait_for_them(
 ):
     monkeypatch.setenv("HELD_ROWS_SECONDS", "60")
     add(mariadb, *[GOOD] * 4)
-    with mariadb.connect() as other:
-        lock(other, 1, 2)
-        release = threading.Timer(2, other.rollback)
-        release.start()
+    with locked_for(2, mariadb, 1, 2):
         result = finished(mariadb, model, policy=Policy.RETRY_ALL)
-        release.join()
     assert (result.done, result.held, states(mariadb)) == (2, 2, "ppdd")
 
 
