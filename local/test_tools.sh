@@ -23,7 +23,8 @@ packages_for() { # TOOL: print the packages whose programs or libraries are miss
       has mariadb-install-db || { has mysqld && ! has mariadbd; } || echo mariadb-server-core
       has my_print_defaults || echo mariadb-client-core ;;
     redis) has redis-server redis-check-rdb || echo redis-tools ;; # its redis-check-rdb is the server, and no service starts
-    chromium) has chromium chromium-browser google-chrome || echo chromium ;;
+    chromium) # the shell needs no window system, so Debian installs less for it
+      has chromium-headless-shell chromium chromium-browser google-chrome || echo chromium-headless-shell ;;
     browser-driver) has_library 'libatomic\.so\.1' || echo libatomic1 ;; # for the Node.js in Playwright's wheel
     lightgbm) has_library 'libgomp\.so\.1' || echo libgomp1 ;; # and for XGBoost: their wheels do not bring it
     wrk) has wrk || echo wrk ;;

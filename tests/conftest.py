@@ -197,7 +197,7 @@ def photographs() -> list[bytes]:
 @pytest.fixture(scope="module")
 def browser():
     """Headless Chromium. It holds this thread's event loop, so tests that need one must be in other modules."""
-    program = servers.executable("chromium", "chromium-browser", "google-chrome")
+    program = servers.executable("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield browser

@@ -82,8 +82,8 @@ def test_tools(tmp_path):
 
 
 WITHOUT_VENV = 'case "$*" in *ensurepip*) exit 1 ;; esac'
-NEEDED = "chromium curl haproxy libatomic1 libgomp1 mariadb-client-core mariadb-server-core openssl prometheus"
-NEEDED += " python3-venv redis-tools wrk"
+NEEDED = "chromium-headless-shell curl haproxy libatomic1 libgomp1 mariadb-client-core mariadb-server-core openssl"
+NEEDED += " prometheus python3-venv redis-tools wrk"
 
 
 def test_an_ordinary_user_is_told_in_one_line_which_packages_the_tests_need(test_tools):
@@ -95,8 +95,8 @@ def test_an_ordinary_user_is_told_in_one_line_which_packages_the_tests_need(test
 
 def test_make_installs_the_packages_of_missing_programs_for_root(test_tools, tmp_path):
     install = f"""case "$*" in *install*) echo "$*" > {tmp_path}/calls
-        for name in chromium wrk mariadb-install-db; do printf '#!/bin/sh\n' > {tmp_path}/bin/$name; done
-        for name in chromium wrk mariadb-install-db; do /bin/chmod +x {tmp_path}/bin/$name; done
+        for name in chromium-headless-shell wrk mariadb-install-db; do printf '#!/bin/sh\n' > {tmp_path}/bin/$name; done
+        for name in chromium-headless-shell wrk mariadb-install-db; do /bin/chmod +x {tmp_path}/bin/$name; done
     esac"""
     there = dict.fromkeys(
         ("mariadbd", "my_print_defaults", "promtool", "haproxy", "openssl", "curl", "redis-check-rdb", "python"), ""
@@ -104,8 +104,8 @@ def test_make_installs_the_packages_of_missing_programs_for_root(test_tools, tmp
     there["ldconfig"] = "echo libatomic.so.1; echo libgomp.so.1"
     done = test_tools(there | {"id": "echo 0", "apt-get": install})
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "installing Debian packages: chromium mariadb-server-core wrk\n"
-    assert (tmp_path / "calls").read_text().endswith("chromium mariadb-server-core wrk\n")
+    assert done.stdout == "installing Debian packages: chromium-headless-shell mariadb-server-core wrk\n"
+    assert (tmp_path / "calls").read_text().endswith("chromium-headless-shell mariadb-server-core wrk\n")
 
 
 def test_a_pattern_that_does_not_exist_is_refused_in_one_line():

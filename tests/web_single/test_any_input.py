@@ -188,16 +188,16 @@ def infer_bodies(draw: st.DrawFn) -> list[bytes]:
     return eight(draw, right, spoiled, draw(st.just(wrong) | anything), "inputs")
 
 
-# Eight bodies in each of 250 examples.
-two_thousand = examples(
-    max_examples=250,
+# Eight bodies in each of 100 examples.
+eight_hundred = examples(
+    max_examples=100,
     deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.large_base_example],
 )
 
 
-@two_thousand
+@eight_hundred
 @given(bodies=predict_bodies())
 def test_predict_answers_each_row_or_says_why(call: Call, model: Model, bodies: list[bytes]) -> None:
     for body in bodies:
@@ -207,7 +207,7 @@ def test_predict_answers_each_row_or_says_why(call: Call, model: Model, bodies: 
         check(status, content, "detail", direct, lambda answer: np.array(answer["prediction"], np.float32))
 
 
-@two_thousand
+@eight_hundred
 @given(bodies=infer_bodies())
 def test_infer_answers_each_row_or_says_why(call: Call, model: Model, bodies: list[bytes]) -> None:
     for body in bodies:
@@ -221,7 +221,7 @@ def tables(elements: dict[str, object]) -> st.SearchStrategy[np.ndarray]:
     return st_numpy.arrays(np.float32, st.tuples(st.integers(1, MAX_ROWS + 1), st.just(4)), elements=elements)
 
 
-@examples(max_examples=400, deadline=None, database=None)
+@examples(max_examples=150, deadline=None, database=None)
 @given(
     table=tables({"min_value": -1e6, "max_value": 1e6}) | tables({}),
     shifts=st.tuples(*[st.sampled_from([0, 0, 0, 0, 1, -1, 16, -16, 10**6])] * 3),

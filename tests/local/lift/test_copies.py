@@ -54,8 +54,11 @@ def test_a_copy_is_complete(pattern, choice, copies):
     check_kubernetes(project)
 
 
-def test_the_code_of_the_copies_is_linted_and_typed(copies, tmp_path):
-    check_code(list(copies.values()), tmp_path / "mypy")
+@pytest.mark.parametrize(
+    "choice", [one if one == "none" else pytest.param(one, marks=pytest.mark.exhaustive) for one in CHOICES]
+)
+def test_the_code_of_the_copies_is_linted_and_typed(choice, copies, tmp_path):
+    check_code([copies[pattern, choice] for pattern in PATTERNS], tmp_path / "mypy")
 
 
 @pytest.mark.exhaustive

@@ -82,13 +82,21 @@ def programs_in(folder):
     return found
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.exhaustive)])
-def test_an_interrupted_run_leaves_nothing(number, tmp_path):
+@pytest.mark.parametrize(
+    ("number", "programs"),
+    [
+        (signal.SIGINT, 1),
+        pytest.param(signal.SIGINT, 2, marks=pytest.mark.exhaustive),
+        pytest.param(signal.SIGTERM, 2, marks=pytest.mark.exhaustive),
+    ],
+)
+def test_an_interrupted_run_leaves_nothing(number, programs, tmp_path):
+    """One program in the copy's folder installs its environment; the second is a server of its smoke test."""
     scratch = tmp_path / "tmp"
     scratch.mkdir()
     argv = [sys.executable, "-m", "local.lift", *order(tmp_path)]
     running = subprocess.Popen(argv, cwd=ROOT, env=os.environ | {"TMPDIR": str(scratch)})
-    wait_until(lambda: len(programs_in(scratch)) > 1, 120, "a server of the smoke test")
+    wait_until(lambda: len(programs_in(scratch)) >= programs, 120, f"{programs} programs in the copy")
     running.send_signal(number)
     assert running.wait(200) in (130, 143)
     assert [path.name for path in tmp_path.iterdir()] == ["tmp"]
