@@ -29,7 +29,7 @@ class JobUnknown(ServiceError):
     status = 404
 
 
-def job_queue(request: Request) -> JobQueue:
+async def job_queue(request: Request) -> JobQueue:
     return cast(JobQueue, request.app.state.queue)
 
 
@@ -47,7 +47,7 @@ async def read_image(request: Request) -> bytes:
 
 async def submit(request: Request, image: bytes, _: BackgroundTasks) -> str:
     """Submit a job and return its id."""
-    return await job_queue(request).submit(uuid.uuid4().hex, image, getattr(request.state, "fields", ""))
+    return await (await job_queue(request)).submit(uuid.uuid4().hex, image, getattr(request.state, "fields", ""))
 
 
 Image = Annotated[bytes, Depends(read_image)]

@@ -53,7 +53,7 @@ def parse_rows(scope: Scope, body: bytes | bytearray) -> Arrays:
     return cast(Arrays, state.model.row_format.arrays(rows))
 
 
-def get_model(request: Request) -> Model:
+async def get_model(request: Request) -> Model:
     """Return the application's model."""
     return cast(Model, request.app.state.model)
 

@@ -38,7 +38,7 @@ def add_background(app: FastAPI) -> None:
 
 async def _submit_later(request: Request, image: bytes, tasks: BackgroundTasks) -> str:
     job_id = uuid.uuid4().hex
-    tasks.add_task(_register, job_queue(request), job_id, image, getattr(request.state, "fields", ""))
+    tasks.add_task(_register, await job_queue(request), job_id, image, getattr(request.state, "fields", ""))
     return job_id
 
 

@@ -36,7 +36,8 @@ async def _submit_with_key_if_any(request: Request, image: bytes, tasks: Backgro
         return job_id
     if not 1 <= len(key) <= MAX_LENGTH:
         raise InvalidValue(f"{NAME}: String should have at most {MAX_LENGTH} characters and at least 1")
-    return await submit_with_key(job_queue(request), uuid.uuid4().hex, image, key, getattr(request.state, "fields", ""))
+    queue, fields = await job_queue(request), getattr(request.state, "fields", "")
+    return await submit_with_key(queue, uuid.uuid4().hex, image, key, fields)
 
 
 async def submit_with_key(queue: JobQueue, job_id: str, image: bytes, key: str, fields: str = "") -> str:

@@ -309,6 +309,13 @@ def test_a_wrong_length_is_refused_and_the_next_client_served(server: Server, na
 
 
 @pytest.mark.parametrize("path", [PREDICT, INFER])
+def test_a_client_that_closes_its_side_after_its_request_is_answered(server: Server, path: str) -> None:
+    body = ROW if path == PREDICT else INPUT
+    rest = b"content-length: %d\r\n\r\n" % len(body) + body
+    assert {server.send(path, rest, hang_up=True)[:12] for _ in range(20)} == {b"HTTP/1.1 200"}
+
+
+@pytest.mark.parametrize("path", [PREDICT, INFER])
 def test_a_body_that_arrives_byte_by_byte_is_cut_off_while_others_are_served(server: Server, path: str) -> None:
     before = peak_megabytes(server.worker)
     with socket.create_connection(("127.0.0.1", server.port)) as slow:

@@ -36,13 +36,13 @@ class Tensors:
         self.reader = TensorReader(model, self.names, max_rows)
 
 
-def get_tensors(request: Request) -> Tensors:
+async def get_tensors(request: Request) -> Tensors:
     """Return the application's `Tensors`."""
     tensors: Tensors = request.app.state.tensors
     return tensors
 
 
-def find_model(request: Request, model: TheModel) -> Model:
+async def find_model(request: Request, model: TheModel) -> Model:
     """Return the model if the path names it, with its version or without one; else raise `NotServed`."""
     served = model.name, str(model.version)
     name, version = request.path_params["name"], request.path_params.get("version", served[1])

@@ -47,6 +47,16 @@ def test_both_ways_count_the_same(client: Client, plain: Client) -> None:
     assert 'path="/predict",status="200"} 1.0' in "".join(counts[0])
 
 
+def test_neither_way_takes_a_thread(client: Client, plain: Client) -> None:
+    """A thread and back take longer than a prediction, and a client that closes its side loses the answer."""
+    inputs = [{"name": "float_input", "shape": [1, 4], "datatype": "FP32", "data": [1, 2, 3, 4]}]
+    with patch("anyio.to_thread.run_sync", side_effect=AssertionError("a thread was asked for")):
+        for one in (client, plain):
+            assert [one.send(BODIES[0]).status_code, one.get("/label").status_code] == [200, 200]
+            assert one.post("/v2/models/iris/infer", json={"inputs": inputs}).status_code == 200
+            assert one.get("/v2/models/iris").status_code == one.get("/ready").status_code == 200
+
+
 PARTS = ["add_any_client", "add_fast", "add_limits", "add_open_inference", "add_telemetry"]
 ROTATED = [order[n:] + order[:n] for order in (PARTS, PARTS[::-1]) for n in range(len(PARTS))]  # each pair both ways
 
