@@ -19,7 +19,7 @@ TWINS = {
     "model.py": {"web_single", "batch"},
     "rows.py": {"web_single", "batch"},
     "columns.py": {"web_single/columns", "batch/columns"},
-    "repeated_names.py": {"web_single/columns", "batch/api"},
+    "repeated_names.py": {"web_single/columns", "web_single/open_inference", "batch/api"},
     "text_parts.py": {"web_single/columns", "batch/columns"},
     "golden.py": {"web_single/golden", "serving/golden", "batch/golden"},
     "answers.py": {"web_single/golden", "batch/golden"},

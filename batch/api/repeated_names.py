@@ -1,6 +1,6 @@
 """Find a name that comes twice in one object of a JSON text. The parser keeps the last value and drops the others.
 
-Twin: web_single/columns and batch/api hold this file byte for byte.
+Twin: web_single/columns, web_single/open_inference and batch/api hold this file byte for byte.
 """
 
 import json

@@ -94,7 +94,7 @@ def predict_rows(body: bytes) -> np.ndarray | None:
 
 def infer_rows(body: bytes) -> np.ndarray | None:
     """The rows that a body without outputs or parameters asks the protocol for, or None if it must be refused."""
-    request = loaded(body)
+    request = loaded(body, unique=True)
     inputs = request.get("inputs") if isinstance(request, dict) else None
     if not isinstance(inputs, list) or len(inputs) != 1 or not isinstance(inputs[0], dict):
         return None

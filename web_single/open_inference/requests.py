@@ -21,8 +21,9 @@ class RequestPart(BaseModel):
     A feature that is not supported, such as shared memory, is a field that can only be null.
     """
 
+    # `allow` keeps the unknown fields, so that their names are counted; see `repeated_name`.
     # Only the whole request is built: building each part of hundreds of inputs as well would add seconds to the start.
-    model_config = ConfigDict(strict=True, allow_inf_nan=False, defer_build=True)
+    model_config = ConfigDict(strict=True, allow_inf_nan=False, extra="allow", defer_build=True)
 
 
 class RequestParameters(RequestPart):

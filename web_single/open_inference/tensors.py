@@ -12,6 +12,7 @@ from ..errors import location
 from ..model import Model
 from ..rows import Arrays
 from .binary import InvalidTensors, from_bytes, to_bytes
+from .repeated_names import repeated_name
 from .requests import DATATYPES, InferRequest, alike_inputs, requests_for
 
 JSON_LENGTH = "inference-header-content-length"  # where the bytes begin; without this header, the whole body is JSON
@@ -33,6 +34,8 @@ class TensorReader:
             request = schema.model_validate_json(body[:end])
         except ValidationError as error:
             raise InvalidTensors(_most_telling_error(error, self._several)) from None
+        if name := repeated_name(body[:end], _count_names(request)):
+            raise InvalidTensors(f"body: the name {name[:60]!r} comes twice in one object")
         behind, rows = memoryview(body)[end:], Arrays()
         for number, (tensor, size) in enumerate(zip(request.inputs, _sizes(request, len(behind)), strict=True)):
             place, shape, dtype = f"inputs[{number}]", list(tensor.shape), self._types[tensor.name]
@@ -47,6 +50,13 @@ class TensorReader:
                 raise InvalidTensors(f"{place}.data: shape {shape} does not hold {values.size} values")
             rows[tensor.name] = values.reshape(shape)
         return request, rows
+
+
+def _count_names(request: InferRequest) -> int:
+    """Return how many names the objects of a request have, without those inside unknown fields."""
+    parts = [*request.inputs, *(request.outputs or [])]
+    parts += [request, request.parameters, *(part.parameters for part in parts)]
+    return sum(len(part.model_fields_set) for part in parts if part is not None)
 
 
 def _sizes(request: InferRequest, sent: int) -> list[int | None]:

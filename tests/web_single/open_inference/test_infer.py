@@ -3,6 +3,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import httpx
 import numpy as np
@@ -316,6 +317,33 @@ def test_a_wrong_request_is_refused_with_the_field_and_the_limit(client: Client,
     answer = client.post(INFER, content=json.dumps(body))
     assert answer.status_code == 400
     assert answer.json()["error"].startswith(reason)
+
+
+ONE = json.dumps(tensor(ROWS[:1], [1, 4]))
+
+
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        (f'{{"inputs": [{ONE}], "inputs": [{ONE}]}}', "inputs"),
+        (f'{{"inputs": [{ONE[:-1]}, "data": [1, 2, 3, 4]}}]}}', "data"),
+        (f'{{"inputs": [{ONE[:-1]}, "d\\u0061ta": [1, 2, 3, 4]}}]}}', "data"),
+        (f'{{"inputs": [{ONE[:-1]}, "parameters": {{"a": 1, "a": 2}}}}]}}', "a"),
+        (f'{{"inputs": [{ONE}], "outputs": [{{"name": "label", "name": "probabilities"}}]}}', "name"),
+    ],
+)
+def test_a_name_that_comes_twice_is_refused(client: Client, body: str, name: str) -> None:
+    answer = client.post(INFER, content=body)
+    assert (answer.status_code, answer.json()) == (400, {"error": f"body: the name {name!r} comes twice in one object"})
+
+
+def test_a_text_is_parsed_again_only_if_it_has_more_colons_than_names(client: Client) -> None:
+    parameters = {"binary_data_output": False, "content_type": "np"}
+    outputs = [{"name": "label", "parameters": {"binary_data": False}}, {"name": "probabilities"}]
+    body = {"id": "7", "inputs": [tensor(ROWS, parameters={"content_type": "np"})], "outputs": outputs}
+    body |= {"parameters": parameters, "model_name": None}
+    with patch("json.loads", side_effect=AssertionError("parsed again")):
+        assert client.post(INFER, content=json.dumps(body)).status_code == 200
 
 
 BYTES = TABLE.tobytes()
