@@ -21,6 +21,7 @@ _MESSAGES = {  # of Python's parser, and of TensorFlow Serving's
     "Invalid control character": "Invalid encoding in string.",
 }
 _STRINGS_AND_TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"|-?\bInf\b|-NaN\b')
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _TOKENS = {"Inf": "Infinity", "-Inf": "-Infinity", "-NaN": "NaN"}  # which Python's parser does not know
 
 
@@ -32,7 +33,8 @@ def parse(body: bytes) -> dict[str, Any]:
     """Return the request object in `body`.
 
     Raises:
-        RequestRefused: the body is not a JSON object in UTF-8, or a name appears twice in one object.
+        RequestRefused: the body is not a JSON object in UTF-8, a name appears twice in one object, or a text holds one
+            half of a surrogate pair.
     """
     try:
         text = body.decode("utf-8-sig")
@@ -42,10 +44,14 @@ def parse(body: bytes) -> dict[str, Any]:
         raise invalid("JSON Parse error: The document is empty. at offset: 0")
     try:
         request = _load(text)
+        if _SURROGATE.search(text):
+            json.dumps(request, ensure_ascii=False).encode()  # one half of a pair has no UTF-8
     except json.JSONDecodeError as error:
         message = next((ours for theirs, ours in _MESSAGES.items() if error.msg.startswith(theirs)), error.msg)
         offset = len(text[: error.pos].encode(errors="replace"))
         raise invalid(f"JSON Parse error: {message} at offset: {offset}") from error
+    except UnicodeEncodeError as error:
+        raise invalid("JSON Parse error: The surrogate pair in string is invalid.") from error
     except (ValueError, RecursionError) as error:
         raise invalid(f"JSON Parse error: {error}") from error
     if not isinstance(request, dict):

@@ -85,10 +85,7 @@ def _to_bytes(value: str | dict[str, str]) -> bytes:
         if not is_base64(value):
             raise invalid(f"JSON Value: {quoted(value)} not formatted correctly for base64 data")
         return decode_base64(value["b64"])
-    try:
-        return value.encode()
-    except UnicodeEncodeError as error:  # half of a surrogate pair
-        raise invalid("JSON Parse error: The surrogate pair in string is invalid.") from error
+    return value.encode()
 
 
 def decode_base64(text: str) -> bytes:

@@ -162,6 +162,20 @@ def test_an_invalid_body_is_refused_in_tensorflow_servings_words(sample, body):
     assert NONSENSE[body] in error(sample, body)
 
 
+@pytest.mark.parametrize("half", [r"\ud800", r"\uDC00", r"\udc00\ud800"])
+@pytest.mark.parametrize("inputs", ['{"%s": 1}', '[{"%s": 1}]', '[{"pair": [1, 2], "n": "%s"}]', '[{"b64": "%s"}]'])
+@pytest.mark.parametrize("method", ["predict", "classify"])
+def test_half_a_surrogate_pair_is_refused_wherever_it_is(sample, half, inputs, method):
+    body = f'{{"instances": {inputs % half}, "examples": {inputs % half}}}'
+    answer = sample.http.post(f"/v1/models/sample:{method}", content=body)
+    expected = {"error": "JSON Parse error: The surrogate pair in string is invalid."}
+    assert (answer.status_code, answer.json()) == (400, expected)
+
+
+def test_a_whole_surrogate_pair_is_one_character(sample):
+    assert columns(sample, "echo_string", ["\U0001f600"]) == ["\U0001f600"]
+
+
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.just({"b64": "YQ=="}),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["pair", "n", "b64", "x"]), inner),
