@@ -31,7 +31,7 @@ def from_proto(tensor: tensor_pb2.TensorProto, alias: str) -> np.ndarray:
         if tensor.tensor_shape.unknown_rank or min(shape, default=0) < 0 or size > _MOST_BYTES:
             raise ValueError(f"shape {shape[:10]}")
         return tf.make_ndarray(tensor)  # type: ignore[no-any-return]
-    except (ValueError, TypeError, LookupError) as error:
+    except (ValueError, TypeError, LookupError, OverflowError) as error:  # the last one: an integer beyond its type
         raise ValueError(f"tensor parsing error: {alias}") from error
 
 

@@ -93,6 +93,16 @@ def test_a_tensor_that_contradicts_itself_or_the_signature_is_invalid(sample, wr
     assert refused(sample, "echo_float32", x=wrong) == "INVALID_ARGUMENT"
 
 
+BEYOND = [("int8", "int_val", 300), ("uint8", "int_val", 256), ("int16", "int_val", 40000), ("uint16", "int_val", -1)]
+BEYOND += [(name, "half_val", bits) for name in ("half", "bfloat16") for bits in (70000, -1)]
+
+
+@pytest.mark.parametrize(("name", "field", "value"), BEYOND)
+def test_an_integer_beyond_its_type_is_invalid(sample, name, field, value):
+    signature = "echo_float16" if name == "half" else f"echo_{name}"
+    assert refused(sample, signature, x=tensor(f"DT_{name.upper()}", field, [value], 1)) == "INVALID_ARGUMENT"
+
+
 def test_a_wrong_type_is_named_with_the_number_of_the_input(sample):
     one = tensor("DT_BOOL", "bool_val", [True], 1)
     with pytest.raises(grpc.RpcError, match=r"Expects arg\[0\] to be float but bool is provided"):
