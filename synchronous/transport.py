@@ -25,7 +25,8 @@ class ServingError(Exception):
 # TensorFlow Serving's messages for a request that it refuses whatever the images are.
 _WRONG_REQUEST = re.compile(
     "^(Malformed request|input size does not match|(in|out)put tensor alias|Serving signature|(Missing )?ModelSpec"
-    "|Unrecognized servable|instances is a plain list|Failed to get input map|Expects )|is not of expected type"
+    "|Unrecognized servable|instances is a plain list|Failed to get input map|Expects |Signature input alias"
+    r"|Inputs contains invalid name|Batching Run\(\))|is not of expected type"
 )
 
 

@@ -109,6 +109,32 @@ def test_halves_of_a_request_stay_within_the_budget_of_the_call(protocol):
 
 
 @BOTH
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Signature input alias: x(feed name: x:0) not found in request and no default value provided.",
+        "Inputs contains invalid name. Used request inputs: , request input: image",
+        "Batching Run() input tensors must have equal 0th-dimension size",
+    ],
+)
+def test_a_request_that_is_wrong_whatever_the_images_are_is_sent_once_and_blames_no_image(protocol, said):
+    asked = []
+
+    def refuse(images):
+        asked.append(images)
+        raise ServingError("INVALID_ARGUMENT", said)
+
+    with (
+        serving(protocol, refuse) as target,
+        connect(protocol, target) as client,
+        pytest.raises(ServingError) as caught,
+    ):
+        client.predict([b"a", b"b", b"c"], 60)
+    assert str(caught.value) == f"FAILED_PRECONDITION: {said}"
+    assert asked == [[b"a", b"b", b"c"]]
+
+
+@BOTH
 def test_a_server_killed_during_a_call_is_unavailable_and_its_successor_answers(protocol, start, free_port, tmp_path):
     port, image = free_port(), str(tmp_path / "image").encode()
     fake = [sys.executable, "-m", "tests.synchronous.fakes", protocol, str(port)]
