@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -49,7 +50,7 @@ def grpc_target(address: str, port: int = 8500) -> str:
         return address
     prefix, slash, host = address.rpartition("/") if address.startswith("dns:") else ("", "", address)
     url = server_url(host, port)
-    if url.path.strip("/") or url.query:
+    if url.path.strip("/"):
         raise ValueError(f"{address!r} is not a valid address: gRPC has no paths")
     return f"{url.scheme}://{url.netloc}" if "://" in host else prefix + slash + url.netloc
 
@@ -60,12 +61,11 @@ def server_url(address: str, port: int) -> SplitResult:
     Raises:
         ValueError: `address` is not a valid address.
     """
-    host = address.removeprefix("dns:///")
-    url = urlsplit(host if "://" in host else f"http://{host}")
-    try:
+    host, valid = address.removeprefix("dns:///"), False
+    with suppress(ValueError):  # the port is not a number, or an IPv6 address is not valid
+        url = urlsplit(host if "://" in host else f"http://{host}")
         valid = bool(url.hostname) and url.scheme in ("http", "https") and url.port != 0
-    except ValueError:  # the port is not a number
-        valid = False
-    if not valid or set(url.netloc) & set(", "):
-        raise ValueError(f"{address!r} is not a valid address (host, host:port, URL or dns:///host:port)")
+    if not valid or set(url.netloc) & set(", ") or set(address) & set("@?#"):
+        shown = address.rpartition("@")[2]  # a password may stand before the @
+        raise ValueError(f"{shown!r} is not a valid address (host, host:port, URL or dns:///host:port; no @, ? or #)")
     return url if url.port or url.scheme == "https" else url._replace(netloc=f"{url.netloc}:{port}")

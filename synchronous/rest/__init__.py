@@ -27,6 +27,7 @@ def open_rest(target: str | None, options: Mapping[str, Any]) -> Transport:
 
     addresses = (target or os.environ.get("SERVING_REST", "127.0.0.1")).split(",")
     urls = [server_url(address.strip(), 8501) for address in addresses]
+    urls = [url._replace(path=url.path.rstrip("/")) for url in urls]
     if "verify" in options:
         plain = [url for url, address in zip(urls, addresses, strict=True) if "http://" in address]
         if plain:

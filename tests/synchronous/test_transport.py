@@ -210,10 +210,21 @@ def test_a_grpc_address_gets_the_usual_port(address, target):
 
 
 @BOTH
-@pytest.mark.parametrize("target", ["http://", ":8500", "ftp://localhost:8500", "host:port", "a b", ","])
+@pytest.mark.parametrize(
+    "target",
+    ["http://", ":8500", "ftp://localhost:8500", "host:port", "a b", ",", "[::1", "http://host?a=b", "http://host#a"],
+)
 def test_a_target_that_is_not_a_valid_address_is_an_error(protocol, target):
     with pytest.raises(ValueError, match="is not a valid address"):
         connect(protocol, target)
+
+
+@BOTH
+@pytest.mark.parametrize("target", ["http://user:secret@host", "user:sec/ret@host:1", "dns:///user:secret#@host"])
+def test_a_password_in_an_address_is_refused_and_not_shown(protocol, target):
+    with pytest.raises(ValueError, match=r"'host.*is not a valid address") as caught:
+        connect(protocol, target)
+    assert "sec" not in str(caught.value)
 
 
 def test_a_grpc_address_has_no_path():

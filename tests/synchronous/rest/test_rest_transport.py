@@ -71,7 +71,9 @@ def test_a_server_that_does_not_speak_http_is_asked_once(talking):
         client.predict([b"image"], 60)
 
 
-@pytest.mark.parametrize("target", ["localhost", "http://localhost:8501", "localhost:8501", "dns:///localhost"])
+@pytest.mark.parametrize(
+    "target", ["localhost", "http://localhost:8501", "localhost:8501", "dns:///localhost", "http://localhost:8501/"]
+)
 def test_a_rest_target_may_be_a_host_or_a_url(target, monkeypatch):
     asked = []
     monkeypatch.setattr(
