@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import json
 import ssl
 import threading
 from collections.abc import Callable, Mapping
@@ -16,7 +15,7 @@ from ..transport import Prediction, ServingError, refusal
 from .addresses import Addresses, Server, is_proxied
 
 T = TypeVar("T")
-Body = Callable[[], Any]
+Body = Callable[[], bytes]
 CONNECT_SECONDS = 2.0  # then the next server is asked: a machine that is gone does not refuse a connection
 _JSON = {"Content-Type": "application/json"}
 _CODES = {400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND"}
@@ -54,8 +53,8 @@ class RestTransport:
         self._starting = threading.Lock()  # a call that reached the loop after `close` would never run
 
     def predict(self, model: str, images: list[bytes], timeout: float) -> list[Prediction]:
-        def body() -> dict[str, Any]:
-            return {"instances": [{"b64": base64.b64encode(image).decode()} for image in images]}
+        def body() -> bytes:
+            return b'{"instances":[%b]}' % b",".join(b'{"b64":"%b"}' % base64.b64encode(image) for image in images)
 
         return self.call("POST", f"/v1/models/{model}:predict", body, timeout, _predictions)
 
@@ -82,10 +81,8 @@ class RestTransport:
         for http in {self._direct, self._proxied}:
             await http.aclose()
 
-    async def _exchange(self, method: str, path: str, body: Body | None, deadline: float) -> httpx.Response:
+    async def _exchange(self, method: str, path: str, content: bytes | None, deadline: float) -> httpx.Response:
         async with asyncio.timeout_at(deadline):
-            # Not httpx's own JSON, which has no NaN and no infinity.
-            content = json.dumps(body(), ensure_ascii=False, separators=(",", ":")).encode() if body else None
             *first, last = await self._addresses.in_turn()
             for server in first:
                 try:
@@ -112,12 +109,14 @@ class RestTransport:
         return await asyncio.to_thread(self._explain, *error)  # it may connect
 
     def call(self, method: str, path: str, body: Body | None, timeout: float, read: Callable[[Any], T]) -> T:
-        """Return `read(answer)`; `body` makes the JSON of the request, within the time of the call."""
+        """Return `read(answer)`. `body` makes the JSON of the request in this thread, within the time of the call."""
+        deadline = self._loop.time() + timeout
+        content = body() if body else None  # not in the loop: a large request would hold up all other calls
         try:
             with self._starting:
                 if not self._open:
                     raise CancelledError
-                exchange = self._exchange(method, path, body, self._loop.time() + timeout)
+                exchange = self._exchange(method, path, content, deadline)
                 future = asyncio.run_coroutine_threadsafe(exchange, self._loop)
             response = future.result()
             if response.is_success:

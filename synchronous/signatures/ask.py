@@ -1,5 +1,6 @@
 """Ask one signature, over gRPC or REST, with the client's budget and retries."""
 
+import json
 import time
 from typing import Any
 
@@ -24,11 +25,15 @@ def _over_rest(client: Client, request: Request, version: int | None, timeout: f
     path = f"/v1/models/{client.model}" + (f"/versions/{version}" if version is not None else "")
     by_row = "instances" in request
     transport: Any = client.transport  # the one of the folder rest/
-    answer = transport.call("POST", f"{path}:predict", lambda: request, timeout, dict[str, Any])
+    answer = transport.call("POST", f"{path}:predict", lambda: _to_json(request), timeout, dict[str, Any])
     try:
         return answer["predictions" if by_row else "outputs"]
     except KeyError as error:
         raise ServingError("UNKNOWN", f"the answer has no {error}") from error
+
+
+def _to_json(request: Request) -> bytes:
+    return json.dumps(request, ensure_ascii=False, separators=(",", ":")).encode()  # httpx's has no NaN, no infinity
 
 
 def _over_grpc(client: Client, request: Request, version: int | None, timeout: float) -> Any:

@@ -1,15 +1,17 @@
 """The REST transport with gateways and servers that answer slowly or with something else."""
 
 import socket
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
 
-from synchronous.client import ServingError, connect
+from synchronous.client import Prediction, ServingError, connect
 from synchronous.rest import open_rest
 from tests.synchronous.budgets import BUDGET, LATE, TRIES, fails
+from tests.synchronous.fakes import serving
 
 
 @pytest.fixture
@@ -69,6 +71,33 @@ def test_the_status_of_an_answer_from_a_gateway_determines_the_error(talking, st
 def test_a_server_that_does_not_speak_http_is_asked_once(talking):
     with connect("rest", talking([b"\0\0\4\0\0"])) as client, pytest.raises(ServingError, match="FAILED_PRECONDITION"):
         client.predict([b"image"], 60)
+
+
+def test_a_large_request_that_is_being_made_does_not_hold_up_other_calls():
+    made = threading.Event()
+    with (
+        serving("rest", lambda images: ["7"] * len(images)) as target,
+        closing(open_rest(target, {})) as transport,
+        ThreadPoolExecutor() as pool,
+    ):
+        call = ("POST", "/v1/models/digits:predict", lambda: made.wait(60) and b'{"instances":[]}', 60, dict)
+        large = pool.submit(transport.call, *call)
+        try:
+            assert transport.predict("digits", [b"image"], 20) == [Prediction("7", 0.5)]
+        finally:
+            made.set()
+        assert large.result(60) == {"predictions": []}
+
+
+def test_the_time_that_a_request_takes_to_make_counts():
+    asked = []
+    with (
+        serving("rest", lambda images: asked.append(images) or []) as target,
+        closing(open_rest(target, {})) as transport,
+        pytest.raises(ServingError, match="DEADLINE_EXCEEDED"),
+    ):
+        transport.call("POST", "/v1/models/digits:predict", lambda: time.sleep(0.2) or b'{"instances":[]}', 0.1, dict)
+    assert asked == []
 
 
 @pytest.mark.parametrize(
