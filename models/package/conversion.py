@@ -22,15 +22,30 @@ def convert(model: Any, columns: Columns, classifier: bool) -> onnx.ModelProto:
     register_converters()
     _check_quantiles(model)
     options: Any = {id(model): {"zipmap": False}} if classifier else None
+    numeric = set(columns.dtypes.values()) <= {"float32", "float64", "int64"}
+    ways = [_convert_separate, _convert_joined] if len(columns.dtypes) > 1 and numeric else [_convert_separate]
+    if columns.joined == "float64":  # of separate columns, the converter makes a matrix of float32
+        ways.reverse()
+    refusals = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # whatever the converter warns of, the graph's answers are checked
-        try:
-            return name_inputs(_to_onnx(model, columns.initial_types(), options), columns)
-        except PackagingRefused as refusal:
-            if len(columns.dtypes) == 1 or not set(columns.dtypes.values()) <= {"float32", "float64", "int64"}:
-                raise refusal
-            kind = DoubleTensorType if columns.joined == "float64" else FloatTensorType
-            return join_columns(_to_onnx(model, [(JOINED, kind([None, len(columns.dtypes)]))], options), columns)
+        for way in ways:
+            try:
+                return way(model, columns, options)
+            except PackagingRefused as refusal:
+                refusals.append(refusal)
+    raise refusals[-1]
+
+
+def _convert_separate(model: Any, columns: Columns, options: Any) -> onnx.ModelProto:
+    """Return the graph with an input for each column."""
+    return name_inputs(_to_onnx(model, columns.initial_types(), options), columns)
+
+
+def _convert_joined(model: Any, columns: Columns, options: Any) -> onnx.ModelProto:
+    """Return the graph of one matrix of all columns, with an input for each column in front of it."""
+    kind = DoubleTensorType if columns.joined == "float64" else FloatTensorType
+    return join_columns(_to_onnx(model, [(JOINED, kind([None, len(columns.dtypes)]))], options), columns)
 
 
 def _check_quantiles(model: Any) -> None:

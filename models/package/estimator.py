@@ -19,7 +19,8 @@ from .columns import Columns, read_columns
 from .conversion import convert
 from .graph import MODEL_FILE, PackagingRefused, choose_output, one_line, read_graph
 from .onnx_file import check_name, package_onnx
-from .probes import check_missing, check_numbers, mix
+from .other_rows import mix
+from .probes import check_missing, check_numbers
 from .table import REFUSALS, Table, ask
 from .text import check_texts
 from .whole_numbers import check_whole_numbers

@@ -7,23 +7,12 @@ from numpy.typing import NDArray
 
 from .comparison import Runs, largest
 from .graph import PackagingRefused
+from .other_rows import BETWEEN, halfway, mix, singles
 from .table import Table, ask_taken, pick
 
-MIXED_ROWS = 500
 COLUMNS_AT_ONCE = 200
-BETWEEN = 3  # values between those of the rows, for each column
-FAR = 10  # times the largest value
-LARGEST = 2.0**62  # of an int64, and some
 WHOLE = "give a DataFrame with whole numbers or texts for categories"
 ENCODE = "encode it with OneHotEncoder, or OrdinalEncoder(handle_unknown='use_encoded_value', unknown_value=-1)"
-
-
-def mix(table: Table, places: list[int], seed: int = 0) -> Any:
-    """Return rows whose numbers in the columns `places` lie between those of two rows."""
-    draw = np.random.default_rng(seed)
-    one, other = draw.integers(0, len(table), (2, MIXED_ROWS))
-    share = draw.random(MIXED_ROWS)
-    return table.take(one, {place: _between(table, place, one, other, share) for place in places})
 
 
 def check_numbers(model: Any, graph: Runs, output: str, table: Table, tolerance: float) -> None:
@@ -32,7 +21,7 @@ def check_numbers(model: Any, graph: Runs, output: str, table: Table, tolerance:
     free: list[int] = []
     for start in range(0, len(places), COLUMNS_AT_ONCE):
         group = places[start : start + COLUMNS_AT_ONCE]
-        part, refused = _compare(model, graph, output, table, _singles(table, group), 10 * tolerance)
+        part, refused = _compare(model, graph, output, table, singles(table, group), 10 * tolerance)
         each = len(part) // len(group)
         for row in find_answered(graph, output, table, part, refused)[:1]:
             place = group[row // each]
@@ -41,7 +30,7 @@ def check_numbers(model: Any, graph: Runs, output: str, table: Table, tolerance:
             raise PackagingRefused(f"{reason}, but the graph answers it; {fix}")
         stuck = {group[row // each] for row in refused if row % each < BETWEEN}
         free += [place for place in group if place not in stuck]
-    for part in (mix(table, free), _halfway(table, free)) if free else ():
+    for part in (mix(table, free), halfway(table, free)) if free else ():
         _compare(model, graph, output, table, part, tolerance, labels=hasattr(model, "classes_"))
 
 
@@ -108,38 +97,3 @@ def _answers(graph: Runs, output: str, table: Table, part: Any) -> bool:
         return bool(np.isfinite(graph.run([output], table.tensors(part))[0]).all())
     except PackagingRefused:
         return False
-
-
-def _singles(table: Table, places: list[int]) -> Any:
-    """Return rows in which one column has another number: between those of the rows, zero, or far away."""
-    draw, each = np.random.default_rng(1), BETWEEN + 3
-    chosen, other = draw.integers(0, len(table), (2, len(places) * each))
-    changes = {}
-    for number, place in enumerate(places):
-        values = table.column(place)
-        own, rows = values[chosen], slice(number * each, (number + 1) * each)
-        most = min(np.nanmax(np.abs(values.astype(float)), initial=1), LARGEST / FAR)
-        between = _between(table, place, chosen[rows], other[rows], draw.random(each))[:BETWEEN]
-        far = FAR * (int(most) if table.kinds[place].startswith("int") else most)
-        own[rows] = [*between, 0, far, -far]
-        changes[place] = own.astype(np.int64 if table.kinds[place].startswith("int") else float)
-    return table.take(chosen, changes)
-
-
-def _halfway(table: Table, places: list[int]) -> Any:
-    """Return rows whose numbers lie halfway between neighbours, as decimals: there a tree has its thresholds."""
-    draw = np.random.default_rng(2)
-    chosen, changes = draw.integers(0, len(table), MIXED_ROWS), {}
-    for place in places:
-        known = np.unique(table.column(place).astype(float))
-        known = known[np.isfinite(known)]
-        if table.kinds[place].startswith("float") and len(known) > 1:
-            middle = draw.choice((known[1:] + known[:-1]) / 2, MIXED_ROWS)
-            changes[place] = np.array([float(f"{value:.6g}") for value in middle])
-    return table.take(chosen, changes)
-
-
-def _between(table: Table, place: int, one: NDArray[Any], other: NDArray[Any], share: NDArray[Any]) -> NDArray[Any]:
-    values = table.column(place).astype(float)
-    mixed = values[one] * share + values[other] * (1 - share)
-    return np.asarray(mixed.round().astype(np.int64) if table.kinds[place].startswith("int") else mixed)

@@ -83,3 +83,31 @@ def test_trees_behind_imputed_scaled_and_encoded_columns_answer_as_their_trainer
     data = asked.where(asked.notna(), None).to_numpy().tolist()
     answers = client.post("/predict", json={"data": data}).json()["prediction"]
     assert answers == pytest.approx(model.predict_proba(asked), rel=1e-4, abs=1e-5)
+
+
+SALARIES = pd.DataFrame({"salary": DRAW.integers(20, 120, 500) * 1000, "x": DRAW.normal(size=500).round(2)})
+PRICES = pd.DataFrame({"price": DRAW.uniform(0, 1000, 3000).round(2), "x": DRAW.normal(size=3000).round(2)})
+
+
+@pytest.mark.parametrize(
+    ("rows", "least", "model"),
+    [
+        (SALARIES, 70_000, make_pipeline(StandardScaler(), LGBMClassifier(n_estimators=20, verbose=-1))),
+        (SALARIES, 70_000, make_pipeline(StandardScaler(), HistGradientBoostingClassifier(max_iter=20))),
+        (PRICES, 500, make_pipeline(MinMaxScaler(), RandomForestClassifier(10, max_depth=4, random_state=0))),
+    ],
+    ids=["LightGBM", "HistGradientBoosting", "RandomForest"],
+)
+def test_a_table_answers_as_its_trainer_halfway_between_its_rows(tmp_path, rows, least, model):
+    model.fit(rows, rows.iloc[:, 0] + 100 * rows["x"] > least)
+    known = np.unique(rows.iloc[:, 0])
+    asked = pd.DataFrame({rows.columns[0]: ((known[1:] + known[:-1]) / 2).round(3), "x": 0.5})
+    asked = asked.astype(rows.dtypes)
+    client = serve(package_estimator(model, rows, "net", models=tmp_path).parent)
+    data = [list(row) for row in asked.itertuples(index=False)]
+    answers = [each for n in range(0, len(data), 500) for each in ask(client, data[n : n + 500])]
+    assert answers == pytest.approx(model.predict_proba(asked), rel=1e-4, abs=1e-5)
+
+
+def ask(client, rows):
+    return client.post("/predict", json={"data": rows}).json()["prediction"]
