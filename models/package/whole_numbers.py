@@ -16,6 +16,7 @@ from .graph import PackagingRefused
 
 # They round each number to float32 themselves, at training and at prediction. XGBoost does, too.
 ROUND_THEMSELVES = (BaseDecisionTree, BaseForest, GradientBoostingClassifier, GradientBoostingRegressor)
+EXACT_TO = 2.0**24  # float32 holds each whole number up to this one
 LARGEST = 2.0**53  # beyond, each float64 is a whole number
 # Operators of the domain ai.onnx.ml that compare whole numbers as they are, and then give numbers of another type.
 EXACT = ("OneHotEncoder", "LabelEncoder", "CategoryMapper")
@@ -36,13 +37,18 @@ def check_whole_numbers(model: Any, graph: onnx.ModelProto, columns: Columns) ->
 
 
 def _rounded(columns: NDArray[Any]) -> list[tuple[float, int]]:
-    """Return the first whole number that float32 rounds and its column, if there is one."""
+    """Return the first whole number that float32 rounds and its column, if there is one.
+
+    A column of whole numbers alone takes others, too: beside each one beyond `EXACT_TO` is one that float32 rounds.
+    """
     if columns.dtype.kind == "O" and any(isinstance(each, str) for each in columns[:1, 0]):
         return []
     values = columns.astype(float)
     whole = (values == values.round()) & (abs(values) < LARGEST)
-    found = np.argwhere(whole & (np.where(whole, values, 0).astype(np.float32) != values))[:1]
-    return [(float(values[row, place]), int(place)) for row, place in found]
+    beside = whole & (abs(values) > EXACT_TO) & (whole | np.isnan(values)).all(axis=0)
+    exact = np.where(whole, values, 0).astype(np.float32) == values
+    found = np.argwhere(whole & (~exact | beside))[:1]
+    return [(float(values[row, place] + exact[row, place]), int(place)) for row, place in found]
 
 
 def _becomes_float(graph: onnx.GraphProto, name: str) -> bool:

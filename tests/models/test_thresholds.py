@@ -111,3 +111,21 @@ def test_a_table_answers_as_its_trainer_halfway_between_its_rows(tmp_path, rows,
 
 def ask(client, rows):
     return client.post("/predict", json={"data": rows}).json()["prediction"]
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        LGBMClassifier(n_estimators=30, verbose=-1, max_bin=1023, min_child_samples=5),
+        make_pipeline(StandardScaler(), DecisionTreeClassifier(max_depth=2)),
+    ],
+    ids=["LightGBM", "DecisionTree"],
+)
+def test_times_between_midnights_are_answered_as_by_the_trainer(tmp_path, model):
+    days = np.array([day for day in range(600) if day != 300])
+    rows = pd.DataFrame({"t": 1_699_920_000 + 86400 * days, "x": DRAW.normal(size=599).round(2)})
+    model.fit(rows, days > 299)
+    asked = pd.DataFrame({"t": [1_725_840_000 + more for more in (-1, 0, 1, 64, 65)] + [1_739_102_400], "x": 0.5})
+    client = serve(package_estimator(model, rows, "net", models=tmp_path).parent)
+    answers = ask(client, [list(row) for row in asked.itertuples(index=False)])
+    assert answers == pytest.approx(model.predict_proba(asked), rel=1e-4, abs=1e-5)
