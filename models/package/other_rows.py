@@ -48,6 +48,19 @@ def halfway(table: Table, places: list[int]) -> Any:
     return table.take(draw.integers(0, len(table), count), changes)
 
 
+def short(table: Table, places: list[int]) -> Any:
+    """Return rows whose fractions have one to three digits, as people write them: edges of bins lie there."""
+    draw = np.random.default_rng(3)
+    changes = {}
+    for place in (each for each in places if table.kinds[each].startswith("float")):
+        values = table.column(place).astype(float)
+        known = values[np.isfinite(values)] if np.isfinite(values).any() else np.zeros(1)
+        share, digits = draw.random(MIXED_ROWS), draw.integers(1, 4, MIXED_ROWS)
+        drawn = known.min() * share + known.max() * (1 - share)
+        changes[place] = np.array([float(f"{v:.{d}g}") for v, d in zip(drawn, digits, strict=True)])
+    return table.take(draw.integers(0, len(table), MIXED_ROWS), changes)
+
+
 def _middles(table: Table, place: int) -> NDArray[Any]:
     """Return what lies halfway between neighbours in a column, as a request has it: whole, or as a decimal."""
     known = np.unique(table.column(place).astype(float))

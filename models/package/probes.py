@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from .comparison import Runs, largest
 from .graph import PackagingRefused
-from .other_rows import BETWEEN, halfway, mix, singles
+from .other_rows import BETWEEN, halfway, mix, short, singles
 from .table import Table, ask_taken, pick
 
 COLUMNS_AT_ONCE = 200
@@ -30,7 +30,7 @@ def check_numbers(model: Any, graph: Runs, output: str, table: Table, tolerance:
             raise PackagingRefused(f"{reason}, but the graph answers it; {fix}")
         stuck = {group[row // each] for row in refused if row % each < BETWEEN}
         free += [place for place in group if place not in stuck]
-    for part in (mix(table, free), halfway(table, free)) if free else ():
+    for part in (make(table, free) for make in (mix, halfway, short) if free):
         _compare(model, graph, output, table, part, tolerance, labels=hasattr(model, "classes_"))
 
 

@@ -10,7 +10,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MaxAbsScaler, OneHotEncoder, OrdinalEncoder
+from sklearn.preprocessing import KBinsDiscretizer, MaxAbsScaler, OneHotEncoder, OrdinalEncoder
 
 from models.package.estimator import package_estimator
 from models.package.graph import PackagingRefused
@@ -44,6 +44,13 @@ def test_numbers_far_from_the_rows_are_compared(tmp_path):
 def test_zero_is_compared(tmp_path):
     rows = np.where(NUMBERS == 0, 0.01, NUMBERS)
     model = LGBMClassifier(n_estimators=20, verbose=-1, zero_as_missing=True).fit(rows, KINDS)
+    assert "the trainer answers" in refusal(tmp_path, model, rows)
+
+
+def test_numbers_of_few_digits_are_compared(tmp_path):
+    rows = np.c_[np.linspace(0, 1, 400), np.linspace(0, 3, 400)]
+    bins = KBinsDiscretizer(10, encode="ordinal", strategy="uniform")
+    model = make_pipeline(bins, LogisticRegression()).fit(rows, np.arange(400) > 200)
     assert "the trainer answers" in refusal(tmp_path, model, rows)
 
 
