@@ -10,8 +10,9 @@ from .graph import PackagingRefused
 from .probes import ENCODE, find_answered, is_same
 from .table import REFUSALS, Table, ask, ask_taken
 
-MOST_TEXTS = 10
-JOINTS = ("é", "É", "ß", "日", "-", "_", "'", "1", "x", "  ", "\n")
+MOST_TEXTS = 100  # and one for each label
+NO_BREAK_SPACE, ARABIC_ONE = "\u00a0", "\u0661"
+JOINTS = ("é", "É", "ß", "日", "-", "_", "'", "1", "x", "  ", "\n", NO_BREAK_SPACE, ARABIC_ONE)
 UNKNOWN = "not among the categories"
 
 
@@ -24,8 +25,9 @@ def check_texts(model: Any, graph: Runs, output: str, table: Table, tolerance: f
 
 def _check_column(model: Any, graph: Runs, output: str, table: Table, place: int, tolerance: float) -> None:
     """Compare the graph with the trainer for variants of the texts in one column, as long as the trainer takes them."""
-    texts = _variants(table.column(place)[:MOST_TEXTS])
-    chosen = np.resize(np.arange(min(MOST_TEXTS, len(table))), len(texts))
+    spread = _spread(model, table)
+    texts = _variants(table.column(place)[spread])
+    chosen = np.resize(spread, len(texts))
     varied = table.take(chosen, {place: texts})
     try:
         expected = ask(model, varied)
@@ -36,6 +38,15 @@ def _check_column(model: Any, graph: Runs, output: str, table: Table, place: int
     for row in np.flatnonzero(~is_same(got, expected, tolerance))[:1]:
         fix = 'train with lowercase=False and token_pattern="[a-zA-Z0-9_]+" in the vectorizer'
         raise PackagingRefused(f"the text {texts[row]!r} is read differently by the graph than by the trainer; {fix}")
+
+
+def _spread(model: Any, table: Table) -> NDArray[Any]:
+    """Return the numbers of rows from the whole table, which may be sorted, with each label that the model predicts."""
+    chosen = {*np.linspace(0, len(table) - 1, MOST_TEXTS).astype(int).tolist()}
+    if hasattr(model, "classes_"):
+        best = ask(model, table.rows).argmax(axis=1)
+        chosen |= {*np.unique(best, return_index=True)[1].tolist()}
+    return np.array(sorted(chosen))
 
 
 def _check_unknown(model: Any, graph: Runs, output: str, table: Table, place: int) -> None:

@@ -24,8 +24,8 @@ TABLE = pd.DataFrame({"city": DRAW.choice(["Oslo", "Rome"], 300), "code": DRAW.c
 TABLE["note"] = [" ".join(DRAW.choice(["good", "bad", "late"], 3)) for _ in range(300)]
 
 
-def fitted(rows, *steps):
-    return make_pipeline(*steps).fit(rows, KINDS)
+def fitted(rows, *steps, kinds=KINDS):
+    return make_pipeline(*steps).fit(rows, kinds)
 
 
 def refusal(tmp_path, model, rows):
@@ -113,3 +113,20 @@ def test_numbers_in_a_category_column_of_pandas_are_compared(tmp_path, encoder):
     encode = make_column_transformer((encoder, ["code"]), remainder="passthrough")
     model = make_pipeline(encode, LogisticRegression()).fit(rows, TABLE["code"] == 2)
     assert "give a DataFrame with whole numbers or texts for categories" in refusal(tmp_path, model, rows)
+
+
+@pytest.mark.parametrize("pattern", [r"\S+", r"[^\s,]+", r"[a-zA-Z\d]+", r"(?u)\b\w\w+\b"])
+def test_texts_of_each_label_are_compared_with_spaces_and_digits_of_other_scripts(tmp_path, pattern):
+    texts = [" ".join(DRAW.choice(["good", "bad", "fine", "movie", "film", "plot"], 5)) for _ in range(150)]
+    rows = np.array([*texts, *(f"{text} best" for text in texts)], object)
+    vectorizer = CountVectorizer(lowercase=False, token_pattern=pattern)
+    model = fitted(
+        rows, vectorizer, LogisticRegression(l1_ratio=1, solver="liblinear", C=0.5), kinds=np.arange(300) > 149
+    )
+    assert "is read differently by the graph than by the trainer" in refusal(tmp_path, model, rows)
+
+
+def test_texts_in_words_of_plain_letters_and_digits_are_served(tmp_path):
+    vectorizer = CountVectorizer(lowercase=False, token_pattern="[a-zA-Z0-9_]+")
+    model = fitted(TABLE["note"].tolist(), vectorizer, LogisticRegression())
+    package_estimator(model, TABLE["note"].tolist(), "net", models=tmp_path)
