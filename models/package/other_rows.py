@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from .table import Table
 
 MIXED_ROWS = 500
-MOST_HALFWAY = 20_000  # rows
+MOST_HALFWAY = 20_000  # rows, and fewer of a wide table:
+MOST_NUMBERS = 2_000_000  # a trainer may take minutes for more
 BETWEEN = 3  # values between those of the rows, for each column
 FAR = 10  # times the largest value
 LARGEST = 2.0**62  # of an int64, and some
@@ -43,7 +44,7 @@ def halfway(table: Table, places: list[int]) -> Any:
     draw = np.random.default_rng(2)
     middles = {place: _middles(table, place) for place in places}
     most = max(len(each) for each in middles.values())
-    count = max(MIXED_ROWS, min(most, MOST_HALFWAY))
+    count = max(MIXED_ROWS, min(most, MOST_HALFWAY, MOST_NUMBERS // len(table.kinds)))
     changes = {place: np.resize(draw.permutation(each), count) for place, each in middles.items() if len(each)}
     return table.take(draw.integers(0, len(table), count), changes)
 
