@@ -28,7 +28,7 @@ class DiscardUnreadBody:
     # request with one row.
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one request."""
-        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
+        if scope["type"] != "http" or not may_have_body(scope):
             return self._app(scope, receive, send)
         unread, status = True, 0
 
@@ -52,6 +52,12 @@ class DiscardUnreadBody:
             await send({"type": "http.response.body"})
 
         return self._app(scope, receive_body, send_answer)
+
+
+def may_have_body(scope: Scope) -> bool:
+    """Return whether a request may have a body. GET and HEAD have none, unless a header announces one."""
+    announced = scope["method"] not in ("GET", "HEAD")
+    return announced or any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"])
 
 
 async def _discard(receive: Receive) -> None:

@@ -10,6 +10,7 @@ from time import monotonic
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..errors import ServiceError
+from .unread_body import may_have_body
 
 
 class BodyTooLarge(ServiceError):
@@ -41,7 +42,7 @@ class BodyLimits:
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one request."""
-        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
+        if scope["type"] != "http" or not may_have_body(scope):
             return self._app(scope, receive, send)
         size, deadline, complete = 0, 0.0, False
 

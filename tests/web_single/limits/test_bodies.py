@@ -46,9 +46,10 @@ def test_the_endpoint_reads_no_further_than_the_limit_and_nothing_when_the_lengt
         asyncio.run(BodyLimits(read_all, 1_000_000, 10.0)(POST, endless, no_send))
     assert read <= 1_000_000 + 65_536
     read = 0
-    announced = POST | {"headers": [(b"content-length", b"100000000")]}
-    with pytest.raises(Exception, match="larger than the limit of 1000000 bytes"):
-        asyncio.run(BodyLimits(read_all, 1_000_000, 10.0)(announced, endless, no_send))
+    for method in ("POST", "GET"):
+        announced = POST | {"method": method, "headers": [(b"content-length", b"100000000")]}
+        with pytest.raises(Exception, match="larger than the limit of 1000000 bytes"):
+            asyncio.run(BodyLimits(read_all, 1_000_000, 10.0)(announced, endless, no_send))
     assert read == 0
 
 
