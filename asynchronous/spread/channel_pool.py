@@ -19,7 +19,7 @@ from typing import Any
 import grpc
 
 RENEW_SECONDS = 20.0
-REST_SECONDS = 2.0  # how long an address without a server is asked last
+REST_SECONDS = 2.0  # how long an address is asked last: it has no server, or gave no answer in time
 OPTIONS = [
     ("grpc.service_config", '{"loadBalancingConfig": [{"round_robin": {}}]}'),
     ("grpc.service_config_disable_resolution", 1),  # the name server is not asked for a policy of its own
@@ -107,7 +107,7 @@ class Address:
 
 
 class ChannelPool:
-    """What a stub needs of a channel. Addresses take turns; one whose server is unavailable is asked last."""
+    """What a stub needs of a channel. Addresses take turns; one whose server is gone or too slow is asked last."""
 
     def __init__(self, open_channel: Callable[[str, Sequence[tuple[str, Any]]], Any], targets: Sequence[str]) -> None:
         self._addresses = [Address(partial(open_channel, target, OPTIONS)) for target in targets]
@@ -119,18 +119,18 @@ class ChannelPool:
 
         def call(request: Any, timeout: float, **options: Any) -> Any:
             deadline = time.monotonic() + timeout
-            *first, last = self._in_turn()
-            for address in first:
+            addresses = self._in_turn()
+            while True:
+                address = addresses.pop(0)
                 try:
                     with address.channel() as channel:
                         return channel.method(name, forms)(request, timeout=timeout, **options)
                 except grpc.RpcError as error:
-                    timeout = deadline - time.monotonic()
-                    if self._closed or error.code() not in _ANOTHER_SERVER or timeout <= 0:
+                    code, timeout = error.code(), deadline - time.monotonic()
+                    if code in (*_ANOTHER_SERVER, grpc.StatusCode.DEADLINE_EXCEEDED):
+                        address.rests_until = time.monotonic() + REST_SECONDS
+                    if self._closed or code not in _ANOTHER_SERVER or timeout <= 0 or not addresses:
                         raise
-                    address.rests_until = time.monotonic() + REST_SECONDS
-            with last.channel() as channel:
-                return channel.method(name, forms)(request, timeout=timeout, **options)
 
         return call
 

@@ -56,7 +56,7 @@ class Addresses:
         return answering[number:] + answering[:number] + resting
 
     def lost(self, server: Server) -> None:
-        """For REST_SECONDS, ask this server last: it did not answer."""
+        """For REST_SECONDS, ask this server last: it did not answer, or not in time."""
         self._rest_until[server] = time.monotonic() + REST_SECONDS
 
 

@@ -11,16 +11,14 @@ from urllib.parse import SplitResult
 
 import httpx
 
-from ..transport import Prediction, ServingError, refusal
+from ..transport import Prediction, ServingError
 from .addresses import Addresses, Server, is_proxied
+from .answers import error_of, predictions
 
 T = TypeVar("T")
 Body = Callable[[], bytes]
 CONNECT_SECONDS = 2.0  # then the next server is asked: a machine that is gone does not refuse a connection
 _JSON = {"Content-Type": "application/json"}
-_CODES = {400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND"}
-_CODES |= {429: "RESOURCE_EXHAUSTED", 500: "INTERNAL", 501: "UNIMPLEMENTED"}
-_CODES |= {502: "UNAVAILABLE", 503: "UNAVAILABLE", 504: "DEADLINE_EXCEEDED"}
 
 
 class RestTransport:
@@ -56,7 +54,7 @@ class RestTransport:
         def body() -> bytes:
             return b'{"instances":[%b]}' % b",".join(b'{"b64":"%b"}' % base64.b64encode(image) for image in images)
 
-        return self.call("POST", f"/v1/models/{model}:predict", body, timeout, _predictions)
+        return self.call("POST", f"/v1/models/{model}:predict", body, timeout, predictions)
 
     def metadata(self, model: str, timeout: float) -> dict[str, Any]:
         return self.call("GET", f"/v1/models/{model}/metadata", None, timeout, dict[str, Any])
@@ -99,6 +97,9 @@ class RestTransport:
             return await http.request(
                 method, server.url + path, content=content, headers=headers, extensions=extensions
             )
+        except asyncio.CancelledError:  # the time is used up
+            self._addresses.lost(server)
+            raise
         except (httpx.TransportError, ssl.SSLError) as error:  # httpx does not translate every error of TLS
             refused = isinstance(error, httpx.ConnectError) and "SSL" not in str(error)
             if not refused and (reason := await self._explained(server.name, encrypted, repr(error))):
@@ -121,7 +122,7 @@ class RestTransport:
             response = future.result()
             if response.is_success:
                 return read(response.json())
-            raise _refusal(response)
+            raise error_of(response)
         except TimeoutError as error:
             raise ServingError("DEADLINE_EXCEEDED", "no answer in time") from error
         except CancelledError as error:
@@ -131,18 +132,3 @@ class RestTransport:
             raise ServingError(code, str(error) or type(error).__name__) from error
         except (ValueError, KeyError, TypeError, RecursionError, httpx.DecodingError) as error:
             raise ServingError("UNKNOWN", "the answer is not TensorFlow Serving's") from error
-
-
-def _refusal(response: httpx.Response) -> ServingError:
-    code = _CODES.get(response.status_code, "UNKNOWN")
-    try:
-        return refusal(code, str(response.json()["error"]))
-    except (ValueError, KeyError, TypeError):  # not from TensorFlow Serving, but from a gateway in front of it
-        kind, place = response.headers.get("content-type", "no content type"), response.headers.get("location", "")
-        to = f" to {place}" if place else ""
-        message = f"HTTP {response.status_code}{to} ({kind}) from something that is not TensorFlow Serving"
-        return ServingError("FAILED_PRECONDITION" if code == "INVALID_ARGUMENT" else code, message)
-
-
-def _predictions(answer: Any) -> list[Prediction]:
-    return [Prediction(row["label"], row["probability"]) for row in answer["predictions"]]

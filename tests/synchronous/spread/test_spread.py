@@ -145,6 +145,53 @@ def test_a_server_whose_machine_is_gone_fails_no_call(protocol, free_port):
             assert client.predict([b"image"], 30)[0].label == "7"
 
 
+@pytest.mark.parametrize("protocol", ["grpc", "rest"])
+def test_a_server_that_hangs_is_asked_last_and_not_again_by_every_second_call(protocol, monkeypatch):
+    for module in channel_pool, addresses:
+        monkeypatch.setattr(module, "RENEW_SECONDS", 600)
+        monkeypatch.setattr(module, "REST_SECONDS", 600)
+    hanging = threading.Event()
+    with (
+        serving(protocol, lambda images: hanging.wait(200) and ["1"] * len(images)) as bad,
+        serving(protocol, lambda images: ["7"] * len(images)) as good,
+        connect(protocol, f"{bad},{good}") as client,
+    ):
+        try:
+            codes = [code_of(client, 2) for _ in range(8)]
+        finally:
+            hanging.set()
+        assert (codes.count("DEADLINE_EXCEEDED"), codes.count("7")) == (1, 7)
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "rest"])
+def test_servers_that_were_all_too_slow_for_one_caller_are_asked_in_turn(protocol, monkeypatch):
+    for module in channel_pool, addresses:
+        monkeypatch.setattr(module, "REST_SECONDS", 600)
+    released, asked = threading.Event(), Counter()
+
+    def answer(name, images):
+        asked[name] += released.is_set()
+        return released.wait(200) and ["7"] * len(images)
+
+    with (
+        serving(protocol, partial(answer, "one")) as one,
+        serving(protocol, partial(answer, "other")) as other,
+        connect(protocol, f"{one},{other}") as client,
+    ):
+        assert [code_of(client, 0.3) for _ in range(4)] == ["DEADLINE_EXCEEDED"] * 4
+        released.set()
+        assert [code_of(client, 60) for _ in range(6)] == ["7"] * 6
+    assert asked["one"] >= 2 <= asked["other"]
+
+
+def code_of(client, timeout):
+    """Return the label of an image, or the code of the failure."""
+    try:
+        return client.predict([b"image"], timeout)[0].label
+    except ServingError as error:
+        return error.code
+
+
 def test_names_that_cannot_be_resolved_for_a_while_are_still_called(servers, named):
     names, target = named
     with callers(servers, target):
