@@ -15,6 +15,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ..errors import ServiceError
 
 FIRST_OF_MARKS = 0xEF  # no JSON text begins with this byte or a higher one
+JSON_LENGTH = b"inference-header-content-length"
+LONGEST_MARK = len(codecs.BOM_UTF8)
+READ = {b"content-encoding": (b"", b"identity"), b"transfer-encoding": (b"chunked",)}  # what each header may say
+EXPOSED = ["inference-header-content-length", "location", "model-version", "retry-after", "x-request-id"]
 
 
 class UnreadableBody(ServiceError):
@@ -41,7 +45,7 @@ def add_any_client(app: FastAPI) -> None:
             allow_origins=origins,
             allow_methods=["GET", "HEAD", "POST", "DELETE"],
             allow_headers=["*"],
-            expose_headers=["location", "retry-after", "x-request-id"],
+            expose_headers=EXPOSED,
         )
 
 
@@ -62,8 +66,9 @@ class StripPrefix:
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one request. A plain function that returns an awaitable costs less than one more coroutine."""
         prefix = scope.get("root_path")
-        if prefix and scope["path"].startswith(f"{prefix}/"):
-            scope["path"] = scope["path"].removeprefix(prefix)
+        for _ in range(2 if prefix else 0):  # uvicorn adds the prefix, also where a proxy has kept it
+            if scope["path"].startswith(f"{prefix}/"):
+                scope["path"] = scope["path"].removeprefix(prefix)
         return self._app(scope, receive, send)
 
 
@@ -81,16 +86,20 @@ class AnyClient:
             return self._app(scope, receive, send)
         if scope["method"] == "HEAD":
             return self._answer_head(scope, receive, send)
-        encoding, first = dict(scope["headers"]).get(b"content-encoding", b"identity"), True
+        encoded = [pair for pair in scope["headers"] if pair[0] in READ and pair[1].lower() not in READ[pair[0]]]
+        first = True
 
         async def read() -> Message:
             nonlocal first
             message = await receive()
-            body = message.get("body")
-            if first and body:
+            if first and (body := message.get("body")):
                 first = False  # after a refusal, the rest is only read to be discarded
-                if body[0] >= FIRST_OF_MARKS or encoding != b"identity":
-                    return {**message, "body": _check(body, encoding)}
+                _refuse(encoded)
+                while body[0] >= FIRST_OF_MARKS and len(body) < LONGEST_MARK and message.get("more_body"):
+                    message = await receive()
+                    body += message.get("body", b"")
+                if body[0] >= FIRST_OF_MARKS and message["type"] == "http.request":
+                    return {**message, "body": _unmarked(body, scope)}
             return message
 
         return self._app(scope, read, send)
@@ -109,10 +118,18 @@ class AnyClient:
         await self._app(as_get, receive, send_headers)
 
 
-def _check(start: bytes, encoding: bytes) -> bytes:
-    """Return the start of a body without the mark of UTF-8, or raise `UnreadableBody`."""
-    if encoding.lower() != b"identity":
-        raise UnreadableBody(f"content-encoding: must be identity, not {encoding[:60].decode('latin-1')!r}")
+def _refuse(encoded: list[tuple[bytes, bytes]]) -> None:
+    """Raise `UnreadableBody` for the first of the headers, if any."""
+    for name, value in encoded:
+        wanted = READ[name][-1].decode()
+        raise UnreadableBody(f"{name.decode()}: must be {wanted}, not {value[:60].decode('latin-1')!r}")
+
+
+def _unmarked(start: bytes, scope: Scope) -> bytes:
+    """Return the start of a body without the mark of UTF-8, or raise `UnreadableBody` for UTF-16.
+
+    Where a header says how long the JSON at the start is, the mark counts, so it stays.
+    """
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise UnreadableBody("body: must be UTF-8, not UTF-16")
-    return start.removeprefix(codecs.BOM_UTF8)
+    return start if JSON_LENGTH in dict(scope["headers"]) else start.removeprefix(codecs.BOM_UTF8)

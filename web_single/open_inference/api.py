@@ -58,9 +58,9 @@ TheTensors = Annotated[Tensors, Depends(get_tensors)]
 
 async def read_request(request: Request, model: NamedModel, tensors: TheTensors) -> tuple[InferRequest, Arrays]:
     """Return the request and its rows. The model is a dependency so that a wrong name is refused first."""
-    encoding = request.headers.get("content-encoding", "identity")
-    if encoding.lower() != "identity":
-        raise UnsupportedMediaType(f"content-encoding: must be identity, not {encoding[:60]!r}")
+    for encoding in request.headers.getlist("content-encoding"):
+        if encoding.lower() not in ("", "identity"):
+            raise UnsupportedMediaType(f"content-encoding: must be identity, not {encoding[:60]!r}")
     content_type = request.headers.get("content-type", "")
     if content_type.partition(";")[0].strip().lower() not in CONTENT_TYPES:
         wanted = " or ".join(CONTENT_TYPES[1:])

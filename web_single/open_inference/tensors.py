@@ -1,5 +1,6 @@
 """Tensors as the Open Inference Protocol sends them: in the JSON, or as bytes behind it."""
 
+from codecs import BOM_UTF8
 from math import prod
 from typing import Any
 
@@ -30,11 +31,12 @@ class TensorReader:
         """Return the request and its rows; raise `InvalidTensors` if the body is not what the schema describes."""
         end = len(body) if json_length is None else _parse_length(json_length, len(body))
         schema = self.schema if end == len(body) else self._binary
+        text = body[:end].removeprefix(BOM_UTF8)  # where there is a length, the mark is not removed before
         try:
-            request = schema.model_validate_json(body[:end])
+            request = schema.model_validate_json(text)
         except ValidationError as error:
             raise InvalidTensors(_most_telling_error(error, self._several)) from None
-        if name := repeated_name(body[:end], _count_names(request)):
+        if name := repeated_name(text, _count_names(request)):
             raise InvalidTensors(f"body: the name {name[:60]!r} comes twice in one object")
         behind, rows = memoryview(body)[end:], Arrays()
         for number, (tensor, size) in enumerate(zip(request.inputs, _sizes(request, len(behind)), strict=True)):

@@ -1,6 +1,6 @@
 import codecs
 import gzip
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
@@ -11,6 +11,7 @@ from web_single.settings import Settings
 from ..conftest import Client, Service
 
 ROW = b'{"data": [[5.1, 3.5, 1.4, 0.2]]}'
+INFER = b'{"inputs": [{"name": "float_input", "shape": [1, 4], "datatype": "FP32", "data": [5.1, 3.5, 1.4, 0.2]}]}'
 JSON = {"content-type": "application/json"}
 PAGES = ["/", "/docs", "/health", "/label", "/metadata", "/metrics", "/openapi.json", "/predict/test", "/ready", "/v2"]
 
@@ -34,6 +35,23 @@ def test_a_body_may_begin_with_the_mark_of_utf8(client: Client, path: str) -> No
     assert (marked.status_code, marked.json()) == (200, plain.json())
 
 
+@pytest.mark.parametrize("size", [1, 2])
+@pytest.mark.parametrize("path", ["/predict", "/v2/models/iris/infer"])
+def test_the_mark_of_utf8_may_arrive_in_parts(client: Client, path: str, size: int) -> None:
+    body = codecs.BOM_UTF8 + (ROW if path == "/predict" else INFER)
+
+    async def parts() -> AsyncIterator[bytes]:
+        for start in range(0, len(body), size):
+            yield body[start : start + size]
+
+    answer = client.post(path, content=parts(), headers=JSON)
+    assert (answer.status_code, answer.text) == (200, answer.text)
+
+
+def test_a_body_that_ends_within_the_mark_of_utf8_is_refused(client: Client) -> None:
+    assert client.send(codecs.BOM_UTF8[:2]).status_code == 422
+
+
 @pytest.mark.parametrize("mark", [codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE])
 def test_utf16_is_refused_by_its_name(client: Client, mark: bytes) -> None:
     answer = client.post("/predict", content=mark + ROW, headers=JSON)
@@ -47,6 +65,28 @@ def test_an_encoded_body_is_refused_by_the_name_of_the_header(
 ) -> None:
     answer = client.post(path, content=gzip.compress(ROW), headers=JSON | {"content-encoding": encoding})
     detail = f"content-encoding: must be identity, not {encoding!r}"
+    assert (answer.status_code, answer.json()) == (415, {field: detail})
+
+
+@pytest.mark.parametrize(("path", "field"), [("/predict", "detail"), ("/v2/models/iris/infer", "error")])
+@pytest.mark.parametrize("encodings", [["gzip", "identity"], ["identity", "gzip"], ["", "gzip"]])
+def test_no_second_header_hides_an_encoding(client: Client, path: str, field: str, encodings: list[str]) -> None:
+    headers = [*JSON.items(), *(("content-encoding", encoding) for encoding in encodings)]
+    answer = client.post(path, content=gzip.compress(ROW), headers=headers)
+    assert (answer.status_code, answer.json()) == (415, {field: "content-encoding: must be identity, not 'gzip'"})
+
+
+@pytest.mark.parametrize(("path", "body"), [("/predict", ROW), ("/v2/models/iris/infer", INFER)])
+@pytest.mark.parametrize("encoding", ["", "identity", "Identity"])
+def test_an_empty_encoding_is_none(client: Client, path: str, body: bytes, encoding: str) -> None:
+    assert client.post(path, content=body, headers=JSON | {"content-encoding": encoding}).status_code == 200
+
+
+@pytest.mark.parametrize(("path", "field"), [("/predict", "detail"), ("/v2/models/iris/infer", "error")])
+def test_a_transfer_encoding_other_than_chunked_is_refused_by_its_name(client: Client, path: str, field: str) -> None:
+    headers = JSON | {"transfer-encoding": "gzip, chunked"}
+    answer = client.post(path, content=gzip.compress(ROW), headers=headers)
+    detail = "transfer-encoding: must be chunked, not 'gzip, chunked'"
     assert (answer.status_code, answer.json()) == (415, {field: detail})
 
 
@@ -74,13 +114,16 @@ def test_the_origins_that_are_named_may_call(
     allowed = "*" if origins == "*" else "https://shop.example"
     for answer, status in ((preflight, 200), (refused, 422)):
         assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (status, allowed)
+    exposed = refused.headers["access-control-expose-headers"].split(", ")
+    assert {"inference-header-content-length", "model-version", "x-request-id"} <= set(exposed)
 
 
-def test_a_root_path_is_not_part_of_the_path_that_is_served(settings: Settings, model: Model) -> None:
+@pytest.mark.parametrize("kept", ["", "/ml"])
+def test_a_root_path_is_not_part_of_the_path_that_is_served(settings: Settings, model: Model, kept: str) -> None:
     app = build_app(settings, model)
 
-    async def prefixed(scope, receive, send):  # as uvicorn does with --root-path
-        await app({**scope, "root_path": "/ml", "path": f"/ml{scope['path']}"}, receive, send)
+    async def prefixed(scope, receive, send):  # as uvicorn does with --root-path, behind a proxy that may keep it
+        await app({**scope, "root_path": "/ml", "path": f"/ml{kept}{scope['path']}"}, receive, send)
 
     client = Client(prefixed)
     assert client.send(ROW).status_code == client.get("/ready").status_code == 200

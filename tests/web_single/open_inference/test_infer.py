@@ -1,3 +1,4 @@
+import codecs
 import json
 import re
 import tomllib
@@ -190,6 +191,14 @@ def test_a_request_as_triton_documents_it_is_answered(client: Client, model: Mod
     assert answer.headers["content-type"] == "application/octet-stream"
     assert (described[0]["parameters"], described[1]["data"]) == ({"binary_data_size": 36}, [0, 2, 1])
     assert answer.content[length:] == direct(model, TABLE)[1].astype("<f4").tobytes()
+
+
+def test_a_length_counts_the_mark_of_utf8(client: Client) -> None:
+    options = binary({"inputs": [tensor(None, parameters={"binary_data_size": 48})]}, TABLE.tobytes())
+    marked = int(options["headers"]["inference-header-content-length"]) + len(codecs.BOM_UTF8)
+    options["headers"] = {"inference-header-content-length": str(marked)}
+    answer = client.post(INFER, **options | {"content": codecs.BOM_UTF8 + options["content"]})
+    assert answer.json()["outputs"][0]["data"] == [0, 2, 1]
 
 
 def test_an_output_may_say_otherwise_than_the_request(client: Client) -> None:
