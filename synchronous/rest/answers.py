@@ -24,5 +24,18 @@ def error_of(response: httpx.Response) -> ServingError:
 
 
 def predictions(answer: Any) -> list[Prediction]:
-    """Return the predictions in an answer."""
-    return [Prediction(row["label"], row["probability"]) for row in answer["predictions"]]
+    """Return the predictions in an answer. A row of a model may hold its one value in a list.
+
+    Raises:
+        TypeError, KeyError: the answer is not one label, a text, and one probability, a number, per image.
+    """
+    rows = answer["predictions"]
+    return [Prediction(_only(row["label"], str), _only(row["probability"], float, int)) for row in rows]
+
+
+def _only(value: Any, *kinds: type) -> Any:
+    while isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if type(value) not in kinds:
+        raise TypeError(f"{value!r:.80} is not a {kinds[0].__name__}")
+    return value
