@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError
 from typing import Any, TypeVar
-from urllib.parse import SplitResult
+from urllib.parse import SplitResult, quote
 
 import httpx
 
@@ -54,10 +54,10 @@ class RestTransport:
         def body() -> bytes:
             return b'{"instances":[%b]}' % b",".join(b'{"b64":"%b"}' % base64.b64encode(image) for image in images)
 
-        return self.call("POST", f"/v1/models/{model}:predict", body, timeout, predictions)
+        return self.call("POST", f"/v1/models/{quote(model, safe='')}:predict", body, timeout, predictions)
 
     def metadata(self, model: str, timeout: float) -> dict[str, Any]:
-        return self.call("GET", f"/v1/models/{model}/metadata", None, timeout, dict[str, Any])
+        return self.call("GET", f"/v1/models/{quote(model, safe='')}/metadata", None, timeout, dict[str, Any])
 
     def close(self) -> None:
         with self._starting:

@@ -3,6 +3,7 @@
 import json
 import time
 from typing import Any
+from urllib.parse import quote
 
 from ..client import Client
 from ..messages import get_model_metadata_pb2, predict_pb2
@@ -22,7 +23,7 @@ def ask(client: Client, request: Request, timeout: float, version: int | None = 
 
 
 def _over_rest(client: Client, request: Request, version: int | None, timeout: float) -> Any:
-    path = f"/v1/models/{client.model}" + (f"/versions/{version}" if version is not None else "")
+    path = f"/v1/models/{quote(client.model, safe='')}" + (f"/versions/{version}" if version is not None else "")
     by_row = "instances" in request
     transport: Any = client.transport  # the one of the folder rest/
     answer = transport.call("POST", f"{path}:predict", lambda: _to_json(request), timeout, dict[str, Any])

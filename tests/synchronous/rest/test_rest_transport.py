@@ -10,6 +10,8 @@ import pytest
 
 from synchronous.client import Prediction, ServingError, connect
 from synchronous.rest import open_rest
+from synchronous.rest.transport import RestTransport
+from synchronous.signatures.ask import ask
 from tests.synchronous.budgets import BUDGET, LATE, TRIES, fails
 from tests.synchronous.fakes import serving
 
@@ -44,12 +46,41 @@ def test_a_server_that_sends_its_answer_slowly_takes_only_the_budget(talking):
 
 @pytest.mark.parametrize("header", [b"", b"Content-Encoding: gzip\r\n"])
 @pytest.mark.parametrize(
-    "body", [b"<html>hello</html>", b"[1]", b"[" * 9999, b'{"predictions": [{"other": 1}]}', b'{"answer": 42}']
+    "body",
+    [
+        b"<html>hello</html>",
+        b"[1]",
+        b"[" * 9999,
+        b'{"predictions": [{"other": 1}]}',
+        b'{"answer": 42}',
+        b'{"predictions": [{"label": 1, "probability": 0.5}]}',
+        b'{"predictions": [{"label": "1", "probability": "x"}]}',
+        b'{"predictions": [{"label": "1", "probability": true}]}',
+        b'{"predictions": [{"label": "1", "probability": [0.5, 0.5]}]}',
+    ],
 )
 def test_an_answer_that_is_not_tensorflow_servings_is_an_error(talking, header, body):
     head = b"HTTP/1.1 200 OK\r\n%bContent-Length: %d\r\n\r\n" % (header, len(body))
     code, _ = fails("rest", talking([head + body]), 60)
     assert code == "UNKNOWN"
+
+
+def test_the_one_value_of_a_row_may_stand_in_a_list(talking):
+    body = b'{"predictions": [{"label": ["1"], "probability": [[0.5]]}]}'
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+    with connect("rest", talking([answer])) as client:
+        assert client.predict([b"image"], 60) == [Prediction("1", 0.5)]
+
+
+def test_a_models_name_is_encoded_in_the_path(monkeypatch):
+    asked = []
+    monkeypatch.setattr(RestTransport, "call", lambda self, method, path, *more: asked.append(path) or {"outputs": []})
+    with connect("rest", model="a/b c?\xe9#%") as client:
+        client.transport.predict(client.model, [], 60)
+        client.metadata(60)
+        ask(client, {"inputs": []}, 60, 3)
+    name = "/v1/models/a%2Fb%20c%3F%C3%A9%23%25"
+    assert asked == [f"{name}:predict", f"{name}/metadata", f"{name}/versions/3:predict"]
 
 
 @pytest.mark.parametrize(
