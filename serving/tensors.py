@@ -30,9 +30,21 @@ def from_proto(tensor: tensor_pb2.TensorProto, alias: str) -> np.ndarray:
         size = math.prod(shape) * tf.as_dtype(tensor.dtype).size
         if tensor.tensor_shape.unknown_rank or min(shape, default=0) < 0 or size > _MOST_BYTES:
             raise ValueError(f"shape {shape[:10]}")
-        return tf.make_ndarray(tensor)  # type: ignore[no-any-return]
+        return tf.make_ndarray(_cut(tensor, math.prod(shape)))  # type: ignore[no-any-return]
     except (ValueError, TypeError, LookupError, OverflowError) as error:  # the last one: an integer beyond its type
         raise ValueError(f"tensor parsing error: {alias}") from error
+
+
+def _cut(tensor: tensor_pb2.TensorProto, count: int) -> tensor_pb2.TensorProto:
+    """Return a tensor without the values in its typed fields beyond `count`, which TensorFlow ignores."""
+    kind = tf.as_dtype(tensor.dtype)
+    name = _FIELDS.get("object" if kind == tf.string else kind.name, "int_val")
+    count *= 2 if kind.is_complex else 1  # each value is two numbers
+    if tensor.tensor_content or len(getattr(tensor, name)) <= count:
+        return tensor
+    cut = tensor_pb2.TensorProto(dtype=tensor.dtype, tensor_shape=tensor.tensor_shape)
+    getattr(cut, name).extend(getattr(tensor, name)[:count])
+    return cut
 
 
 def to_proto(array: np.ndarray) -> tensor_pb2.TensorProto:

@@ -77,10 +77,20 @@ def test_raw_content_and_repeated_last_values_are_read(sample):
     assert list(predict(sample, "echo_float32", x=short)["y"].float_val) == [1, 2, 2, 2]
 
 
+@pytest.mark.parametrize("name", FIELDS)
+@pytest.mark.parametrize("shape", [(), (2,), (0,)])
+def test_values_beyond_the_shape_are_ignored(sample, name, shape):
+    count = math.prod(shape) * (2 if name.startswith("complex") else 1)
+    sent = tensor(f"DT_{dtype(name)}", FIELDS[name], [1, 0, 1, 1, 0, 1], *shape)
+    kept = tensor(f"DT_{dtype(name)}", FIELDS[name], [1, 0, 1, 1][:count], *shape)
+    assert predict(sample, f"echo_{name}", x=sent)["y"] == kept
+    texts = tensor("DT_STRING", "string_val", [b"a", b"b", b"c"], *shape)
+    assert list(predict(sample, "echo_string", x=texts)["y"].string_val) == [b"a", b"b"][: math.prod(shape)]
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
-        tensor("DT_FLOAT", "float_val", [1, 2, 3], 2),
         tensor("DT_FLOAT", "float_val", [1], -1),
         tensor("DT_FLOAT", "float_val", [1], 2**40),
         tensor("DT_FLOAT", "tensor_content", b"abc", 1),
