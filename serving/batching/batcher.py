@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import grpc
 import numpy as np
 
-from ..errors import RequestRefused
+from ..errors import RequestRefused, invalid
 from ..hooks import Arrays, Run
 from .parameters import BatchingParameters
 from .queues import BatchQueues, Call
@@ -33,9 +33,17 @@ class Batcher:
             thread.start()
 
     def run(self, signature: str, inputs: Arrays, wanted: Iterable[str], timeout: float) -> Arrays:
-        """Run in a batch if the inputs have the same number of rows, at least one; otherwise run alone and at once."""
+        """Run in a batch. Inputs without rows, or a signature without inputs, run alone and at once.
+
+        Raises:
+            RequestRefused: an input is a scalar, the inputs differ in their numbers of rows, or the run failed.
+        """
         rows = {array.shape[:1] for array in inputs.values()}
-        if len(rows) != 1 or rows & {(), (0,)}:
+        if () in rows:
+            raise invalid("Batching Run() input tensors must have at least one dimension")
+        if len(rows) > 1:
+            raise invalid("Batching Run() input tensors must have equal 0th-dimension size")
+        if rows in (set(), {(0,)}):
             return self._run(signature, inputs, wanted, timeout)
         call = Call(signature, inputs, tuple(sorted(wanted)), rows.pop()[0], time.monotonic() + timeout)
         self._queues.put(call)

@@ -192,11 +192,18 @@ def test_as_many_batches_run_at_a_time_as_there_are_threads(model, batcher, pool
     assert sorted(answer.result() for answer in answers) == [[0], [2], [4], [6], [8]]
 
 
-def test_inputs_with_different_numbers_of_rows_run_alone_and_at_once(model, batcher):
-    batches = batcher(1000)
-    assert ask(batches, 3) == 6
-    assert batches.run("s", {"x": np.ones(2), "z": np.ones(3)}, (), 120)["y"].tolist() == [2, 2]
-    assert ask(batches, []) == []
+def test_scalars_and_inputs_with_different_numbers_of_rows_are_refused(model, batcher):
+    batches, words = batcher(1000), "Batching Run() input tensors must have"
+    assert refusal(batches, 3) == ("INVALID_ARGUMENT", f"{words} at least one dimension")
+    with pytest.raises(RequestRefused) as caught:
+        batches.run("s", {"x": np.ones(2), "z": np.ones(3)}, (), 120)
+    assert (caught.value.code.name, str(caught.value)) == ("INVALID_ARGUMENT", f"{words} equal 0th-dimension size")
+    assert not model.batches
+
+
+def test_a_request_without_rows_or_without_inputs_runs_alone_and_at_once(batcher):
+    assert ask(batcher(1000), []) == []
+    assert batcher(1000, run=lambda *_: {"y": 1}).run("s", {}, (), 120) == {"y": 1}
 
 
 @pytest.mark.parametrize(
