@@ -116,6 +116,10 @@ class Model:
                 raise invalid(f"{message} {_names(outputs)}.")
             if aliases.count(alias) > 1:
                 raise invalid(f"duplicate output tensor alias: {alias}")
+        for alias in aliases or outputs:
+            if not outputs[alias].dtype:  # an operation without a result, such as the one that initialises the model
+                message = f"FetchOutputs {outputs[alias].name}:0: output index too large, must be < 0"
+                raise invalid(message)
         return aliases or sorted(outputs)
 
 

@@ -134,6 +134,12 @@ def test_the_graph_and_not_the_shape_in_the_signature_decides_what_it_can_take(s
     assert list(predict(sample, "half_plus_two", x=flat)["y"].float_val) == [2.5, 3, 3.5]
 
 
+def test_the_operation_that_initialises_the_model_is_not_run(sample):
+    with pytest.raises(grpc.RpcError, match=r"FetchOutputs NoOp:0: output index too large, must be < 0") as caught:
+        predict(sample, "__saved_model_init_op")
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
 def test_methods_that_do_not_exist_are_unimplemented(sample):
     for name in "SessionService/SessionRun", "PredictionService/PredictStreamed":
         call = grpc.insecure_channel(sample.grpc).unary_unary(f"/tensorflow.serving.{name}")
