@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from lightgbm import LGBMClassifier, LGBMRegressor
+from onnx import TensorProto
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_iris, load_wine
 from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
@@ -85,6 +86,19 @@ def test_an_answer_that_depends_on_an_outlier_is_refused(tmp_path):
     rows = np.array([[1, 0], [1, 0]], np.float32)
     with pytest.raises(PackagingRefused, match="answered differently beside a row of large numbers; quantize it stat"):
         package_onnx(source, "net", Golden({"x": rows}, {"y": rows @ WEIGHTS}, None, 0.01), models=tmp_path)
+
+
+def test_an_answer_that_depends_on_an_outlier_of_whole_numbers_is_refused(tmp_path):
+    nodes = [("Cast", ["x"], ["f"], {"to": TensorProto.FLOAT})]
+    nodes += [("DynamicQuantizeLinear", ["f"], ["q", "scale", "zero"], {})]
+    nodes += [("DequantizeLinear", ["q", "scale", "zero"], ["d"], {})]
+    nodes += [("ReduceSum", ["d", "axis"], ["y"], {"keepdims": 1})]
+    rows = np.array([[100, 10], [100, 20], [100, 50], [100, 77], [100, 100]])
+    model = graph(nodes, [("y", "float32", [None, 1])], [("x", "int64", [None, 2])], axis=np.array([1]))
+    source, _ = put(tmp_path, model, {})
+    golden = Golden({"x": rows}, {"y": rows.sum(axis=1, keepdims=True)}, None, 0.01)
+    with pytest.raises(PackagingRefused, match="answered differently beside a row of large numbers"):
+        package_onnx(source, "net", golden, models=tmp_path)
 
 
 TIMES = DRAW.integers(1_700_000_000, 1_700_100_000, (500, 1)).astype(float)

@@ -54,7 +54,9 @@ def test_numbers_of_few_digits_are_compared(tmp_path):
     assert "the trainer answers" in refusal(tmp_path, model, rows)
 
 
-@pytest.mark.parametrize("model", [GradientBoostingClassifier(n_estimators=5), RandomForestClassifier(5)])
+@pytest.mark.parametrize(
+    "model", [GradientBoostingClassifier(n_estimators=5), RandomForestClassifier(5, random_state=0)]
+)
 def test_a_matrix_takes_missing_numbers_in_each_column_or_in_none(tmp_path, model):
     rows = np.where((np.arange(300) % 5 == 0)[:, None] & (np.arange(3) == 0), np.nan, NUMBERS)
     filled = make_column_transformer((SimpleImputer(), [0]), remainder="passthrough")
