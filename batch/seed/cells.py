@@ -23,7 +23,7 @@ class Column:
     def read(self, cell: str, decimal: str = ".") -> Any:
         """Return the value of a cell; raise `ValueError` if it holds none. The model's own limits are checked later."""
         if self.kind is str:
-            return cell
+            return checked_text(cell)
         if self.missing and not cell.strip():
             return None
         if self.kind is bool:
@@ -69,6 +69,13 @@ def columns_of(manifest: dict[str, Any], names: Sequence[str] = ()) -> list[Colu
     if not names:
         return columns
     return [Column((name,), each.kind, each.missing) for name, each in zip(names, columns, strict=True)]
+
+
+def checked_text(cell: str) -> str:
+    """Return a cell of text, or raise `ValueError` if its quotes belong to the form of the file."""
+    if cell[:1].isspace() and cell.lstrip().startswith('"'):
+        raise ValueError("a quote after a space; write the quote directly after the delimiter")
+    return cell
 
 
 def is_number(cell: str) -> bool:

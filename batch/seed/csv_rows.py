@@ -12,7 +12,7 @@ from pydantic_core import to_json
 
 from ..errors import ServiceError, first_error
 from ..predictor import Read
-from .cells import Column
+from .cells import Column, checked_text
 from .dialect import Form, FormUnclear, choose_names, read_lines
 from .names import is_numbered
 
@@ -134,12 +134,13 @@ def _row(cells: Sequence[str], places: Places, columns: Sequence[Column], read_r
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
     try:
-        return NewRow(read_row(to_json(row)), None if places.key is None else _key(cells[places.key].strip()))
+        return NewRow(read_row(to_json(row)), None if places.key is None else _key(cells[places.key]))
     except ValidationError as error:
         raise ValueError(first_error(error, whole="")) from None
 
 
 def _key(cell: str) -> str:
+    cell = checked_text(cell).strip()
     if not 0 < len(cell) <= LONGEST_KEY:
         raise ValueError(f"a key has 1 to {LONGEST_KEY} characters")
     return cell

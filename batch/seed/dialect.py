@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import ServiceError
 from .cells import Column, is_number
-from .names import holds_names, in_order, is_numbered
+from .names import holds_names, in_order, is_numbered, splits_one_number
 
 DELIMITERS = ",;\t|"
 SAMPLE_LINES = 200
@@ -42,6 +42,8 @@ def read_lines(lines: Iterable[str], form: Form, columns: Sequence[Column]) -> t
     delimiter = form.delimiter
     if head and (said := re.fullmatch(r"sep=(.)\r?\n?", head[0])):  # Excel writes this line for itself
         delimiter, head[0] = delimiter or said[1], "\n"
+    if delimiter is None and form.decimal is None and splits_one_number([*_rows(head, ",")], columns):
+        raise FormUnclear("cells may end at ',', or ',' is the decimal mark: give --delimiter or --decimal")
     delimiter = delimiter or _delimiter(head, columns)
     sample = list(_rows(head, delimiter))
     decimal = form.decimal or _decimal(sample, delimiter)
@@ -133,7 +135,7 @@ def _named(sample: list[list[str]], columns: Sequence[Column], decimal: str) -> 
         raise FormUnclear(f"line 1 is {','.join(first)[:200]}: names or a row? Give --names or --no-names")
     if not any(is_number(cell.replace(decimal, ".")) for cell in first):
         return True
-    if len(columns) < 2 or not in_order(first):
+    if not in_order(first) or (len(columns) == 1 and not is_numbered(first)):
         return False
     fractions = [any(decimal in cell for cell in row) for row in rest]
     if is_numbered(first) != (len(rest) > 0 and all(fractions)):  # 1,2,3,4, years and wavelengths may be names, too

@@ -25,3 +25,11 @@ def holds_names(first: list[list[str]], columns: Sequence[Column]) -> bool:
     """Return whether the first line, if there is one, holds a name of each column."""
     cells = {cell.strip() for row in first for cell in row}
     return all(cells.intersection(column.names) for column in columns)
+
+
+def splits_one_number(rows: list[list[str]], columns: Sequence[Column]) -> bool:
+    """Return whether rows for a single number all have the same number of cells, two or more, and no names."""
+    if len(columns) > 1 or columns[0].kind not in (int, float) or holds_names(rows[:1], columns):
+        return False
+    widths = {len(cells) for cells in rows}
+    return len(widths) == 1 and widths != {1}

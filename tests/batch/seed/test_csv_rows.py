@@ -210,6 +210,7 @@ def test_cells_become_values_of_the_types_of_the_columns():
         ("x,Oslo,3,true", "age: not a number"),
         ("20,Oslo,3.5,true", "visits: not a whole number"),
         ("20,Oslo,,true", "visits: not a number"),
+        ('20, "Oslo",3,true', "city: a quote after a space; write the quote directly after the delimiter"),
         ("20,Oslo,3,yes", "member: not true or false"),
         ("20,Oslo,9223372036854775808,true", "[2]: Input should be less than or equal to 9223372036854775807"),
     ],
@@ -261,3 +262,39 @@ def test_a_line_of_empty_cells_is_not_a_row_of_missing_values(text):
     missing = {"inputs": [{"name": "x", "dtype": "float32", "shape": [None, 4], "missing": True}]}
     with pytest.raises(BadLine, match=r"^line 3: no cell has a value; nothing from line 2 on was added$"):
         rows(text, manifest=missing)
+
+
+ONE = {"inputs": [{"name": "x", "dtype": "float32", "shape": [None, 1]}]}
+COMMAS = r"^cells may end at ',', or ',' is the decimal mark: give --delimiter or --decimal$"
+NUMBERED = r"^line 1 is 0: names or a row\? Give --names or --no-names$"
+
+
+@pytest.mark.parametrize(
+    ("text", "form", "expected"),
+    [
+        (",0\n0,1\n1,2\n2,3\n", {}, COMMAS),
+        ("1,20\n\n2,35\n", {}, COMMAS),
+        ("1,20\n2,35\n", {"decimal": ","}, [[1.2], [2.35]]),
+        ("1,20\n2,35\n", {"delimiter": ";"}, [[1.2], [2.35]]),
+        (",0\n0,1.5\n1,2.5\n", {"delimiter": ","}, [[1.5], [2.5]]),
+        ("X\n1,5\n", {}, [[1.5]]),
+        ("id,x\n1,20\n2,35\n", {}, [[20], [35]]),
+        ("0\n1.5\n2.5\n", {}, [[1.5], [2.5]]),
+        ("0\n1\n2\n", {}, NUMBERED),
+        ("0\n1\n2\n", {"names": False}, [[0], [1], [2]]),
+        ("1\n1.5\n", {}, [[1], [1.5]]),
+    ],
+)
+def test_a_file_of_one_number_for_each_row(text, form, expected):
+    names = [text[0]] if text.startswith("X") else []
+    found = read(text.splitlines(keepends=True), columns_of(ONE, names), row_reader(ONE), 2, Form(**form))
+    if isinstance(expected, str):
+        with pytest.raises(FormUnclear, match=expected):
+            list(found)
+    else:
+        assert [row.values for chunk in found for row in chunk] == expected
+
+
+def test_a_key_in_quotes_after_a_space_is_a_bad_line():
+    with pytest.raises(BadLine, match=r"^line 2: a quote after a space; write the quote directly after the delimiter;"):
+        rows('a,b,c,d,id\n5.1,3.5,1.4,0.2, "C-1"\n', key="id")
