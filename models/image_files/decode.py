@@ -8,7 +8,7 @@ from .binary import bounded, choose, read_words, required
 from .bmp import decode_bmp
 from .exif import read_orientations, turn_upright
 from .gif import decode_gif
-from .segments import Segments, find_segments
+from .segments import Segments, check_scans, find_segments
 
 LARGEST_SIDE = 512
 PNG_SIZE, JPEG_SIZE = 16, 5  # positions of width and height: in the file, and in the frame's segment
@@ -29,6 +29,7 @@ def inspect(files: tf.Tensor) -> ImageFile:
     is_gif, is_bmp = _starts_with(files, b"GIF8"), _starts_with(files, b"BM")
     known = tf.reduce_all(is_jpeg | is_png | is_gif | is_bmp)
     files = required(files, known, "each image must be a JPEG, PNG, GIF or BMP file")
+    files = check_scans(files, is_jpeg)
     found = find_segments(files, is_jpeg, is_png)
     files = _check_frames(files, found, is_png)
     orientation = tf.cond(

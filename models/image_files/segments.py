@@ -7,6 +7,8 @@ import tensorflow as tf
 from .binary import choose, read_words, required
 
 MOST_SEGMENTS = 5_000  # bounds the time that a malicious file takes
+MOST_SCANS = 100  # likewise: a progressive JPEG has some ten, and each is decoded over the whole image
+SCAN_BEGINS = b"\xff\xda\x00"  # its marker, and the first byte of its length, which is below 256
 JPEG_START, PNG_START = 2, 8  # bytes before the first segment
 SEGMENTS, WITHOUT_LENGTH, FRAMES = (0xFFC0, 0xFFFE), (0xFFD0, 0xFFD8), (0xFFC0, 0xFFCF)  # first and last marker
 NOT_FRAMES = (0xFFC4, 0xFFC8, 0xFFCC)
@@ -40,6 +42,13 @@ def find_segments(files: tf.Tensor, is_jpeg: tf.Tensor, is_png: tf.Tensor) -> Se
     )
     found = required(found, tf.reduce_all(position >= sizes), f"an image has more than {MOST_SEGMENTS} segments")
     return Segments(*tf.unstack(found, axis=1))
+
+
+def check_scans(files: tf.Tensor, is_jpeg: tf.Tensor) -> tf.Tensor:
+    """Return files [n], once the JPEGs have at most `MOST_SCANS` scans."""
+    pieces = tf.strings.split(tf.where(is_jpeg, files, ""), SCAN_BEGINS, maxsplit=MOST_SCANS + 1)
+    is_short = tf.reduce_all(pieces.row_lengths() <= MOST_SCANS + 1)
+    return required(files, is_short, f"a JPEG has more than {MOST_SCANS} scans; save the image again, not progressive")
 
 
 def _read_segment(files: tf.Tensor, is_png: tf.Tensor, position: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -391,3 +391,11 @@ def test_a_large_photograph_is_shrunk_and_turned(pixels):
     data = saved(Image.fromarray(gradient(900, 1100)), "JPEG", **BEST, exif=exif(6))
     assert pixels(data).shape == (512, 418, 3)
     np.testing.assert_allclose(pixels(data)[0, -1], gradient(900, 1100)[0, 0], atol=JPEG_LOSS + 4)
+
+
+def test_a_jpeg_of_very_many_scans_is_refused(pixels, refused):
+    data = saved(Image.fromarray(gradient()[..., 0]), "JPEG", progressive=True)
+    scan = data[data.rfind(b"\xff\xc4", 0, data.rfind(b"\xff\xda")) : -2]
+    own = data.count(b"\xff\xda\x00")
+    assert pixels(data[:-2] + scan * (100 - own) + data[-2:]).shape == (HEIGHT, WIDTH, 3)
+    refused(data[:-2] + scan * (101 - own) + data[-2:], "a JPEG has more than 100 scans; save the image again")
