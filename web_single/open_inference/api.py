@@ -121,8 +121,7 @@ def _run(model: Model, names: list[str], rows: Arrays) -> dict[str, NDArray[Any]
             if result.dtype.kind == "f":
                 check_finite(name, result)
     except NoAnswer as error:
-        place = f"inputs[0].data[{error.row}]" if len(rows) == 1 else f"row {error.row} of the inputs"
-        raise InvalidTensors(f"{place}: {error.why}") from None
+        raise InvalidTensors(f"row {error.row} of the inputs: {error.why}") from None
     return results
 
 

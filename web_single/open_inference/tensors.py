@@ -74,8 +74,9 @@ def _sizes(request: InferRequest, sent: int) -> list[int | None]:
     announced = sum(size or 0 for size in sizes)
     if announced != sent:
         number = max((number for number, size in enumerate(sizes) if size is not None), default=0)
-        left = sent - announced + (sizes[number] or 0)
-        raise InvalidTensors(f"inputs[{number}].parameters.binary_data_size: {sizes[number]}, but {left} bytes follow")
+        stated, left = sizes[number], sent - announced + (sizes[number] or 0)
+        said = "not declared" if stated is None else stated
+        raise InvalidTensors(f"inputs[{number}].parameters.binary_data_size: {said}, but {left} bytes follow")
     return sizes
 
 
@@ -119,11 +120,12 @@ def _most_telling_error(error: ValidationError, several: bool) -> str:
     adds the form that it tried, and the name of the input if inputs have `several` types.
     """
     errors = error.errors(include_url=False, include_input=False)
-    places = [each["loc"][:2] + each["loc"][3:] if several else each["loc"] for each in errors]
+    places = [loc[:2] + loc[3:] if several and loc[0] == "inputs" else loc for loc in (each["loc"] for each in errors)]
     first, where = errors[0], places[0]
     if where[2:3] == ("data",) and isinstance((*where, 0)[3], str):
         last = max(index for index, place in enumerate(places) if place[:3] == where[:3])
         if errors[last]["type"] != "list_type" or places[last][4:] not in ((), (0,)):
             first, where = errors[last], places[last]
         where = where[:3] + where[4:]
-    return f"{location(where)}: {first['msg']}"
+    no_bytes = where[-1:] == ("binary_data_size",) and first["type"] == "none_required"
+    return f"{location(where)}: {'must be null, because 0 bytes follow' if no_bytes else first['msg']}"

@@ -110,6 +110,14 @@ WRONG = {
         request(tensor("age", datatype="FP64"), tensor("city"), tensor("visits")),
         "inputs[0].datatype: Input should be 'FP32'",
     ),
+    "an unknown output": (
+        request(*map(tensor, TABLES)) | {"outputs": [{"name": "colour"}]},
+        "outputs[0].name: Input should be 'label' or 'probabilities'",
+    ),
+    "a parameter of an output": (
+        request(*map(tensor, TABLES)) | {"outputs": [{"name": "label", "parameters": {"binary_data": "yes"}}]},
+        "outputs[0].parameters.binary_data: Input should be a valid boolean",
+    ),
     "an unknown category": (
         request(tensor("age"), tensor("city", data=["Oslo", "Oslo", "Paris", "Oslo"]), tensor("visits")),
         "row 2 of the inputs: the model refuses these values: Unknown Category and zeros = 0.",

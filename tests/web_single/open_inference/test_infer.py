@@ -248,7 +248,7 @@ def test_a_row_that_overflows_the_model_is_refused_and_named(model_dir: Callable
         "/v2/models/small/infer", json=body | {"outputs": [{"name": "label"}]}
     )
     assert answer.status_code == 400
-    assert answer.json() == {"error": "inputs[0].data[1]: the model has no finite chances for these values"}
+    assert answer.json() == {"error": "row 1 of the inputs: the model has no finite chances for these values"}
 
 
 FLAT = [number for row in ROWS for number in row]
@@ -314,7 +314,7 @@ WRONG = {
     ),
     "bytes announced that do not follow": (
         {"inputs": [tensor(FLAT, parameters={"binary_data_size": 48})]},
-        "inputs[0].parameters.binary_data_size: Input should be null",
+        "inputs[0].parameters.binary_data_size: must be null, because 0 bytes follow",
     ),
     "a list": ([], "body: Input should be an object"),
 }
@@ -403,6 +403,11 @@ def test_wrong_bytes_are_refused_with_the_field_and_the_limit(client: Client, na
     answer = client.post(INFER, **options)
     assert (answer.status_code, answer.json()["error"][: len(reason)]) == (400, reason)
     assert len(answer.json()["error"]) < 200
+
+
+def test_bytes_that_no_input_declares_are_refused(client: Client) -> None:
+    answer = client.post(INFER, **binary({"inputs": [tensor(FLAT)]}, b"0123"))
+    assert (answer.status_code, answer.json()) == (400, {"error": f"{SIZE}not declared, but 4 bytes follow"})
 
 
 def test_data_and_bytes_together_are_refused(client: Client) -> None:
