@@ -17,6 +17,8 @@ def add_open_inference(app: FastAPI) -> None:
     model, max_rows = app.state.model, app.state.request_limits["max_rows"]
     app.state.tensors = Tensors(model, max_rows)
     app.state.error_fields["/v2"] = "error"
-    app.state.probe_paths |= {"/v2/health/live", "/v2/health/ready"}
+    named = f"/v2/models/{model.name}"
+    probes = f"{named}/ready", f"{named}/versions/{model.version}/ready"
+    app.state.probe_paths |= {"/v2/health/live", "/v2/health/ready", *probes}
     for route in routes(model, app.state.tensors.reader.schema):
         app.add_api_route(**route)

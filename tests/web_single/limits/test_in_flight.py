@@ -17,6 +17,7 @@ from ..running import Service, answer_on
 
 APP = FastAPI()
 APP.state.error_fields = {}
+PROTOCOL_PROBES = ("/v2/health/live", "/v2/health/ready", "/v2/models/iris/ready", "/v2/models/iris/versions/1/ready")
 REFUSALS = 'refused_requests_total{reason="overloaded"}'
 
 
@@ -67,11 +68,13 @@ def test_with_every_slot_in_use_the_next_request_is_refused_before_its_body_and_
             "1",
             True,
         )
-        assert [running.http.get(path).status_code for path in ("/health", "/ready", "/metrics")] == [200] * 3
+        for path in ("/health", "/ready", "/metrics", *PROTOCOL_PROBES):
+            assert running.http.get(path).status_code == 200, path
+        assert running.http.get("/v2/models/rose/ready").status_code == 503
         for holder in holders:
             holder.sendall(BODY)
             assert answer_on(holder).status == 200
-    assert (running.predict(), running.metric(REFUSALS)) == (200, 1)
+    assert (running.predict(), running.metric(REFUSALS)) == (200, 2)
 
 
 def begun(port: int) -> socket.socket:
