@@ -46,9 +46,9 @@ def bytes_tensor(values: Iterable[bytes]) -> tensor_pb2.TensorProto:
 
 
 def tensor_values(tensor: tensor_pb2.TensorProto) -> list[Any]:
-    """Return the values of a float32 or string (bytes objects) tensor, row by row, from either wire encoding."""
-    if tensor.dtype == types_pb2.DT_STRING:
+    """Return the values of a float32 tensor, or those in string_val as bytes objects, row by row."""
+    if tensor.dtype == types_pb2.DT_STRING and not tensor.tensor_content:
         return list(tensor.string_val)
     if tensor.dtype != types_pb2.DT_FLOAT:
-        raise TypeError(f"expected a float32 or string tensor, got {types_pb2.DataType.Name(tensor.dtype)}")
+        raise TypeError(f"expected float32, or strings in string_val, got {types_pb2.DataType.Name(tensor.dtype)}")
     return list(array("f", tensor.tensor_content) if tensor.tensor_content else tensor.float_val)

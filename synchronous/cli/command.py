@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
+from google.protobuf.message import DecodeError
+
 from ..client import TRANSPORTS, Client, connect
 from ..transport import Prediction, ServingError
 from .batches import batches_of, in_order, paths_on_stdin
@@ -64,6 +66,8 @@ def _parse() -> argparse.Namespace:
         parser.error("stdout, and with --stream stdin, must be open")
     if not 0 < arguments.timeout <= 3600:
         parser.error("--timeout must be above 0 and at most 3600 seconds")
+    if not arguments.model_name.isprintable():  # Python reads bytes that are not UTF-8 as halves of surrogate pairs
+        parser.error("--model-name must be printable text in UTF-8")
     if min(arguments.batch_size, arguments.concurrency) < 1:
         parser.error("--batch-size and --concurrency must be at least 1")
     return arguments
@@ -72,7 +76,10 @@ def _parse() -> argparse.Namespace:
 def _run(client: Client, arguments: argparse.Namespace) -> bool:
     """Carry out the command; return whether every image has a label."""
     if arguments.metadata:
-        print(json.dumps(client.metadata(arguments.timeout)), flush=True)
+        try:
+            print(json.dumps(client.metadata(arguments.timeout)), flush=True)
+        except (KeyError, TypeError, DecodeError) as error:
+            raise ServingError("UNKNOWN", f"the answer has no readable signature_def: {error}") from error
         return True
     files = [*arguments.image_file, *arguments.files]
     sources = itertools.chain([files], paths_on_stdin() if arguments.stream else [])

@@ -40,6 +40,13 @@ def fail(code: int, reason: object) -> NoReturn:
     sys.exit(code)
 
 
+def text(value: str) -> str:
+    """Return an argument, or raise an error if it is not UTF-8."""
+    if not value.isprintable():  # Python reads other bytes as halves of surrogate pairs
+        raise argparse.ArgumentTypeError("must be printable text in UTF-8")
+    return value
+
+
 def _seconds(text: str) -> float:
     value = float(text)
     if not 0 < value <= 3600:

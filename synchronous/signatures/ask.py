@@ -5,6 +5,8 @@ import time
 from typing import Any
 from urllib.parse import quote
 
+from google.protobuf.message import DecodeError
+
 from ..client import Client
 from ..messages import get_model_metadata_pb2, predict_pb2
 from ..transport import GrpcTransport, ServingError
@@ -59,7 +61,11 @@ def _inputs(transport: GrpcTransport, spec: Any, timeout: float) -> Any:
     if spec.HasField("version"):
         question.model_spec.version.value = spec.version.value
     found = get_model_metadata_pb2.SignatureDefMap()
-    transport.call(transport.stub.GetModelMetadata, question, timeout).metadata["signature_def"].Unpack(found)
+    answer = transport.call(transport.stub.GetModelMetadata, question, timeout)
+    try:
+        answer.metadata["signature_def"].Unpack(found)
+    except DecodeError as error:
+        raise ServingError("UNKNOWN", f"the signatures cannot be read: {error}") from error
     if spec.signature_name not in found.signature_def:
         known = ", ".join(sorted(name for name in found.signature_def if not name.startswith("__")))
         raise ServingError("FAILED_PRECONDITION", f"the model has the signatures {known}, not {spec.signature_name}")

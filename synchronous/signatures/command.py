@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from ..client import connect
 from ..transport import ServingError
-from .arguments import Parser, end_with, fail, protocols
+from .arguments import Parser, end_with, fail, protocols, text
 from .ask import ask
 from .forms import read_request
 
@@ -19,13 +19,13 @@ def main() -> NoReturn:
     """Print one line for each row of `instances`, or one line with the columns for `inputs`."""
     parser = Parser("client", "Ask any signature of any SavedModel.")
     parser.add_argument("--inputs", required=True, help='a file with {"instances": ...} or {"inputs": ...}; - is stdin')
-    parser.add_argument("--signature", help="the file's signature_name, or serving_default")
-    parser.add_argument("--model-name", default="digits")
+    parser.add_argument("--signature", type=text, help="the file's signature_name, or serving_default")
+    parser.add_argument("--model-name", type=text, default="digits")
     parser.add_argument("--format", choices=protocols(), default="grpc")
     arguments = parser.parse_args()
     try:
-        text = sys.stdin.read() if arguments.inputs == "-" else Path(arguments.inputs).read_text("utf-8-sig")
-        request = read_request(text, arguments.signature)
+        content = sys.stdin.read() if arguments.inputs == "-" else Path(arguments.inputs).read_text("utf-8-sig")
+        request = read_request(content, arguments.signature)
     except (OSError, ValueError, RecursionError) as error:
         fail(2, f"{arguments.inputs}: {error.strerror if isinstance(error, OSError) else error}")
     try:
@@ -33,6 +33,6 @@ def main() -> NoReturn:
             answer = ask(client, request, arguments.timeout)
     except ServingError as error:
         fail(3, error)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         fail(2, error)
     end_with(map(json.dumps, answer if "instances" in request else [answer]))

@@ -26,6 +26,8 @@ def read_request(text: str, signature: str | None) -> Request:
     if not isinstance(request.get("instances", []), list):
         raise ValueError("'instances' must be a list of rows")
     given = request.pop("signature_name", None)
+    if not isinstance(given, str | None):
+        raise ValueError(f"its signature_name is {given!r:.80}, and must be a text")
     if signature and given and signature != given:
         raise ValueError(f"its signature_name is {given!r}, and --signature is {signature!r}")
     return {"signature_name": signature or given or "serving_default", **request}

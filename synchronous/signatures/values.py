@@ -17,7 +17,7 @@ _DIGITS = {"half": 11, "float": 24, "double": 53}  # bits of an integer that the
 _CODES = {**_INTEGERS, **_FLOATS, "bool": "?"}
 _FIELDS = {"half": "half_val", "float": "float_val", "double": "double_val", "bool": "bool_val", "string": "string_val"}
 _FIELDS |= dict.fromkeys(("int8", "uint8", "int16", "uint16", "int32"), "int_val")
-_MOST = 2**31  # values; a short message can claim a larger shape
+_MOST, _MOST_LISTS, _MOST_SIZES = 2**31, 2**20, 254  # a short message can claim a larger shape, or more empty lists
 _FIELDS |= {"int64": "int64_val", "uint32": "uint32_val", "uint64": "uint64_val"}
 
 
@@ -97,13 +97,22 @@ def from_tensor(tensor: tensor_pb2.TensorProto) -> Any:
     name, shape = _NAMES.get(tensor.dtype, str(tensor.dtype)), [dim.size for dim in tensor.tensor_shape.dim]
     if name not in _FIELDS:
         raise ValueError(f"a tensor of type {name} has no JSON form")
+    most = _MOST if all(shape) else _MOST_LISTS
+    if len(shape) > _MOST_SIZES or min(shape, default=0) < 0 or math.prod(filter(None, shape)) > most:
+        raise ValueError(
+            f"the shape {shape[:10]} has more than {_MOST_SIZES} sizes, one below 0, or a product above {most}"
+        )
     count, values = math.prod(shape), list(getattr(tensor, _FIELDS[name]))
+    if tensor.tensor_content and name == "string":
+        raise ValueError("strings in tensor_content are not supported, only those in string_val")
     if tensor.tensor_content:
         whole = len(tensor.tensor_content) == count * struct.calcsize(_CODES[name])
         values = list(struct.unpack(f"<{count}{_CODES[name]}", tensor.tensor_content)) if whole else []
     elif name == "half":
+        if wrong := [bits for bits in values if not 0 <= bits < 2**16]:
+            raise ValueError(f"half_val has {wrong[0]}, which is not from 0 to 65535")
         values = [struct.unpack("<e", struct.pack("<H", bits))[0] for bits in values]
-    if not len(values) <= count <= _MOST or (count and not values):
+    if len(values) > count or (count and not values):
         raise ValueError(f"{len(values)} values for the shape {shape}")
     values += values[-1:] * (count - len(values))  # the last value is repeated, as TensorFlow has it
     return _nested(iter(values), shape)

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from ..client import connect
 from ..transport import ServingError
-from .arguments import Parser, end_with, fail, protocols
+from .arguments import Parser, end_with, fail, protocols, text
 from .ask import ask
 from .golden import Differs, Golden, compare, read_golden
 
@@ -18,8 +18,8 @@ def main() -> NoReturn:
     """Ask the server the golden answers, over gRPC and REST, and print one line."""
     parser = Parser("cli verify", "Ask a server the golden answers of a model.")
     parser.add_argument("folder", type=Path, help="the model's folder, or that of one version")
-    parser.add_argument("--signature", default="serving_default")
-    parser.add_argument("--model-name", help="the name in the manifest")
+    parser.add_argument("--signature", type=text, default="serving_default")
+    parser.add_argument("--model-name", type=text, help="the name in the manifest")
     parser.add_argument("--format", choices=protocols(), action="append", help="may be given twice; else all protocols")
     arguments = parser.parse_args(sys.argv[2:])
     formats = arguments.format or protocols()

@@ -1,8 +1,12 @@
 """--inputs and --signature: any signature of a model, the same over gRPC and REST."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
+import grpc
 import pytest
+
+from synchronous.messages import get_model_metadata_pb2
 
 BOTH = pytest.mark.parametrize("protocol", ["grpc", "rest"])
 ROWS = [{"pair": [1, 2], "n": 2**53 + 1}, {"pair": [4.5, 5], "n": -6}]
@@ -77,6 +81,7 @@ FILES = {
     '{"inputs": 1, "instances": []}': 'it must be {"instances": [row, ...]}',
     '{"inputs": 1, "inputs": 2}': "a name appears twice",
     '{"inputs": [1e400]}': "1e400 fits in no double",
+    '{"inputs": 1, "signature_name": 5}': "its signature_name is 5, and must be a text",
     '{"instances": {"x": 1}}': "'instances' must be a list of rows",
     '{"inputs": 1, "outputs": 2}': "'outputs' is not one of instances, inputs, signature_name",
     '{"inputs": 1, "signature_name": "a"}': "its signature_name is 'a', and --signature is 'serving_default'",
@@ -90,6 +95,32 @@ FILES = {
 @pytest.mark.parametrize("body", FILES)
 def test_a_file_that_does_not_fit_is_one_line_and_exit_code_2(ask, body):
     assert FILES[body] in failure(ask("grpc", body, "--signature", "serving_default"), 2)
+
+
+def test_a_name_that_is_not_utf_8_is_an_error_of_the_command(ask, run):
+    for option in "--model-name", "--signature":
+        assert "must be printable text in UTF-8" in ask("grpc", ROWS, option, "\udcff").stderr
+    result = run("client", "--metadata", "--model-name", "\udcff")
+    assert (result.returncode, "must be printable text in UTF-8" in result.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xff"])
+def test_signatures_that_cannot_be_read_are_one_line_and_exit_code_3(run, content):
+    answer = get_model_metadata_pb2.GetModelMetadataResponse()
+    if content:
+        answer.metadata["signature_def"].Pack(get_model_metadata_pb2.SignatureDefMap())
+        answer.metadata["signature_def"].value = content
+    reply = grpc.unary_unary_rpc_method_handler(lambda request, context: answer.SerializeToString())
+    service = grpc.method_handlers_generic_handler("tensorflow.serving.PredictionService", {"GetModelMetadata": reply})
+    with ThreadPoolExecutor() as pool:
+        server = grpc.server(pool, [service])
+        target = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+        server.start()
+        try:
+            assert "signature" in failure(run("client", "--metadata", "--target", target), 3)
+            assert "signatures" in failure(run("client", "--inputs=-", "--target", target, stdin="[1]"), 3)
+        finally:
+            server.stop(0).wait()
 
 
 @BOTH

@@ -78,3 +78,19 @@ def test_a_tensor_that_contradicts_itself_is_refused():
 def test_the_digits_of_a_float32_identify_it(value):
     assert struct.pack("<f", shortest(value)) == struct.pack("<f", value)
     assert shortest(struct.unpack("<f", struct.pack("<f", 0.2))[0]) == 0.2
+
+
+def test_a_shape_that_no_answer_can_have_is_refused():
+    for shape in ([2**40], [2**40, 0], [0, 2**21], [-1, -1], [1] * 2000):
+        tensor = tensor_pb2.TensorProto(dtype=dtype("FLOAT"), float_val=[1])
+        for size in shape:
+            tensor.tensor_shape.dim.add(size=size)
+        with pytest.raises(ValueError, match=r"the shape .* has more than 254 sizes, one below 0, or a product above"):
+            from_tensor(tensor)
+
+
+def test_bits_beyond_half_precision_and_strings_in_raw_content_are_refused():
+    with pytest.raises(ValueError, match="half_val has 99999, which is not from 0 to 65535"):
+        from_tensor(tensor_pb2.TensorProto(dtype=dtype("HALF"), half_val=[99999]))
+    with pytest.raises(ValueError, match="strings in tensor_content are not supported"):
+        from_tensor(tensor_pb2.TensorProto(dtype=dtype("STRING"), tensor_content=b"\x01a"))
