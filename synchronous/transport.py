@@ -92,7 +92,7 @@ class GrpcTransport:
 
     def call(self, method: Any, request: Any, timeout: float) -> Any:
         try:
-            return method(request, timeout=timeout)
+            return method(request, timeout=min(timeout, 86_400.0))  # gRPC has no time for infinity
         except grpc.RpcError as error:
             code, details = error.code().name, error.details() or "no details"
             if code == "CANCELLED" and self._open:  # a server that is shutting down refuses new calls with this code

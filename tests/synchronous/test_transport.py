@@ -77,6 +77,12 @@ def test_a_server_that_is_unavailable_twice_answers_the_third_attempt(protocol):
     assert asked == [[b"image"]] * 3
 
 
+@BOTH
+def test_a_budget_may_be_infinite(protocol):
+    with serving(protocol, lambda images: ["7"]) as target, connect(protocol, target) as client:
+        assert client.predict([b"image"], float("inf")) == [Prediction("7", 0.5)]
+
+
 def test_a_call_that_a_server_cancels_while_it_shuts_down_is_retried():
     asked = []
 
