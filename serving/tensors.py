@@ -1,5 +1,6 @@
 """TensorProto to numpy and back, for every type that a signature can have."""
 
+import itertools
 import math
 
 import numpy as np
@@ -30,6 +31,9 @@ def from_proto(tensor: tensor_pb2.TensorProto, alias: str) -> np.ndarray:
         size = math.prod(shape) * tf.as_dtype(tensor.dtype).size
         if tensor.tensor_shape.unknown_rank or min(shape, default=0) < 0 or size > _MOST_BYTES:
             raise ValueError(f"shape {shape[:10]}")
+        if tensor.dtype == types_pb2.DT_STRING and tensor.tensor_content:
+            texts = _texts(tensor.tensor_content, math.prod(shape))
+            return np.array([*texts, None], object)[:-1].reshape(shape)
         return tf.make_ndarray(_cut(tensor, math.prod(shape)))  # type: ignore[no-any-return]
     except (ValueError, TypeError, LookupError, OverflowError) as error:  # the last one: an integer beyond its type
         raise ValueError(f"tensor parsing error: {alias}") from error
@@ -45,6 +49,22 @@ def _cut(tensor: tensor_pb2.TensorProto, count: int) -> tensor_pb2.TensorProto:
     cut = tensor_pb2.TensorProto(dtype=tensor.dtype, tensor_shape=tensor.tensor_shape)
     getattr(cut, name).extend(getattr(tensor, name)[:count])
     return cut
+
+
+def _texts(content: bytes, count: int) -> list[bytes]:
+    """Return the strings in `tensor_content`: their lengths as varints of 7 bits per byte, and then their bytes."""
+    lengths, position = [], 0
+    for _ in range(count):
+        length = shift = 0
+        while content[position] >= 128:
+            length += (content[position] - 128) << shift
+            position, shift = position + 1, shift + 7
+        lengths.append(length + (content[position] << shift))
+        position += 1
+    ends = [*itertools.accumulate(lengths, initial=position)]
+    if ends[-1] != len(content):
+        raise ValueError(f"{len(content)} bytes of strings, expected {ends[-1]}")
+    return [content[start:end] for start, end in itertools.pairwise(ends)]
 
 
 def to_proto(array: np.ndarray) -> tensor_pb2.TensorProto:

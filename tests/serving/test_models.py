@@ -77,6 +77,15 @@ def test_raw_content_and_repeated_last_values_are_read(sample):
     assert list(predict(sample, "echo_float32", x=short)["y"].float_val) == [1, 2, 2, 2]
 
 
+def test_strings_in_raw_content_are_read_and_refused_if_they_are_not_whole(sample):
+    content = b"\x01\x00\xac\x02" + b"a" + b"b" * 300
+    raw = tensor("DT_STRING", "tensor_content", content, 3, 1)
+    assert list(predict(sample, "echo_string", x=raw)["y"].string_val) == [b"a", b"", b"b" * 300]
+    for wrong in (content[:-1], content + b"c", b"\x80", b"\x01"):
+        raw.tensor_content = wrong
+        assert refused(sample, "echo_string", x=raw) == "INVALID_ARGUMENT"
+
+
 @pytest.mark.parametrize("name", FIELDS)
 @pytest.mark.parametrize("shape", [(), (2,), (0,)])
 def test_values_beyond_the_shape_are_ignored(sample, name, shape):
