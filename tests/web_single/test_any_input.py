@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
 from local import servers
-from local.processes import Program
+from local.processes import Program, wait_until
 from tests.preloaded import Preloaded
 from web_single.app import build_app
 from web_single.model import Model
@@ -313,6 +313,16 @@ def test_a_client_that_closes_its_side_after_its_request_is_answered(server: Ser
     body = ROW if path == PREDICT else INPUT
     rest = b"content-length: %d\r\n\r\n" % len(body) + body
     assert {server.send(path, rest, hang_up=True)[:12] for _ in range(20)} == {b"HTTP/1.1 200"}
+
+
+@pytest.mark.parametrize("path", [PREDICT, INFER])
+def test_a_body_that_ended_early_is_a_400_that_only_the_metrics_show(server: Server, path: str) -> None:
+    def count() -> str:
+        return next((line for line in server.http.get("/metrics").text.splitlines() if 'reason="cut_off"' in line), "")
+
+    before = count()
+    assert server.send(path, b"content-length: 500\r\n\r\n" + ROW, hang_up=True) == b""
+    wait_until(lambda: count() != before, what="a refusal that is counted")
 
 
 @pytest.mark.parametrize("path", [PREDICT, INFER])
