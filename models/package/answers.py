@@ -40,7 +40,7 @@ def read_golden(path: Path) -> Golden:
     """Read a JSON file of the form `FORM`; a missing number is null."""
     try:
         content = json.loads(path.read_bytes())
-        labels = content.get("labels")
+        labels = content.get("labels") or None
         if labels and not (isinstance(labels, list) and all(isinstance(each, (str, int, float)) for each in labels)):
             raise TypeError("labels must be a list of texts or numbers")
         tolerance = float(content.get("tolerance", TOLERANCE))
@@ -104,7 +104,7 @@ def choose_rows(golden: Golden, rows: Arrays) -> list[int]:
     for answers in (np.asarray(each) for each in golden.outputs.values()):
         if answers.dtype.kind == "f":  # the tolerance is relative to the largest
             chosen[int(np.argmax(np.abs(answers).reshape(len(answers), -1).max(axis=1)))] = None
-    width = sum(values[0].size for values in rows.values())
+    width = sum(values[:1].size for values in rows.values())
     least = max(2, min(KEPT_ROWS, MOST_VALUES // max(width, 1)))
     spread = np.linspace(0, golden.rows() - 1, num=min(golden.rows(), KEPT_ROWS)).astype(int).tolist()
     for row in spread:

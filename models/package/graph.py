@@ -71,7 +71,8 @@ def read_graph(folder: Path) -> Graph:
     try:
         session = onnxruntime.InferenceSession(folder / MODEL_FILE, options, providers=["CPUExecutionProvider"])
     except Exception as error:
-        raise PackagingRefused(f"ONNX Runtime cannot load the graph: {one_line(error)}") from error
+        fix = "; train with lowercase=False in the vectorizer" if "locale" in str(error).lower() else ""
+        raise PackagingRefused(f"ONNX Runtime cannot load the graph: {one_line(error)}{fix}") from error
     inputs = [_describe(tensor) for tensor in session.get_inputs()]
     if not inputs:
         raise PackagingRefused("the graph has no input; export it with the rows as an input")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
@@ -51,15 +52,18 @@ def package_keras(
         labels: of a classifier, in the order of its probabilities; None is a regressor.
     """
     check_name(name)
+    labels = _read_labels(labels)
+    rows = rows.to_numpy() if hasattr(rows, "to_numpy") else rows
     named = isinstance(rows, Mapping)
-    tensors = {key: tf.constant(each) for key, each in rows.items()} if named else tf.constant(rows)
-    expected = model.predict(tensors, verbose=0)
+    expected = _ask(model, rows)
     with new_version(models, name, None) as folder:
         model.export(str(folder), verbose=False)
         graph = load_graph(folder)
         if len(graph.outputs) != 1:
             raise PackagingRefused(f"the model has {len(graph.outputs)} outputs; package one model for each of them")
         output = graph.outputs[0]["name"]
+        if graph.outputs[0]["dtype"] == "bfloat16":
+            raise PackagingRefused('the output is bfloat16; give the last layer dtype="float32"')
         inputs = dict(rows) if named else {graph.inputs[0]["name"]: rows}
         golden, asked = _check(graph, output, inputs, expected, labels, tolerance)
         kept = golden.pick(choose_rows(golden, asked))
@@ -70,11 +74,38 @@ def package_keras(
     return models / name / folder.name
 
 
+def _read_labels(labels: Any) -> list[str] | None:
+    """Return the labels as texts, or raise `PackagingRefused`."""
+    if labels is None:
+        return None
+    if isinstance(labels, str) or len(labels) == 0:
+        raise PackagingRefused(f"the labels are {labels!r}; give a list of texts, or None for a regressor")
+    return [str(each) for each in labels]
+
+
+def _ask(model: keras.Model, rows: Any) -> NDArray[Any]:
+    """Return what the model answers, or raise `PackagingRefused`."""
+    try:
+        named = isinstance(rows, Mapping)
+        tensors = {key: tf.constant(each) for key, each in rows.items()} if named else tf.constant(rows)
+        found = model.predict(tensors, verbose=0)
+    except (ValueError, TypeError, tf.errors.OpError) as error:
+        raise PackagingRefused(f"the model fails on the rows; give rows as it takes them: {one_line(error)}") from error
+    several = [*found.values()] if isinstance(found, Mapping) else found if isinstance(found, list) else [found]
+    if len(several) != 1:
+        raise PackagingRefused(f"the model has {len(several)} outputs; package one model for each of them")
+    answers = np.asarray(several[0])
+    return answers.astype(np.float32) if answers.dtype.name in ("bfloat16", "float16") else answers
+
+
 def _check(
     graph: SavedGraph, output: str, inputs: dict[str, Any], expected: Any, labels: list[str] | None, tolerance: float
 ) -> tuple[Golden, Arrays]:
     """Compare the SavedModel with Keras in every row; return the golden answers, and the rows as tensors."""
     if labels:
+        if expected.ndim != 2:
+            fix = "give it one vector of probabilities [n, labels] for each row"
+            raise PackagingRefused(f"the output of the classifier has the shape {expected.shape}; {fix}")
         check_probabilities(expected)
         if len(labels) != expected.shape[1]:
             reason = f"the model answers {expected.shape[1]} probabilities, but the labels are {list(labels)}"

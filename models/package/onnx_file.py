@@ -128,5 +128,5 @@ def _run(graph: Graph, names: list[str], rows: Arrays) -> list[NDArray[Any]]:
 
 def _sample(graph: Graph, rows: Arrays) -> list[Any]:
     """Return the first row as a request has it: its columns in the order of the inputs, missing numbers as null."""
-    values = [value for each in graph.inputs for value in rows[each["name"]][0].ravel().tolist()]
+    values = [value for each in graph.inputs for value in rows[each["name"]][:1].ravel().tolist()]
     return [None if value != value else value for value in values]

@@ -6,6 +6,7 @@ import sys
 import httpx
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 
 from local import servers
@@ -69,3 +70,41 @@ def test_a_single_sigmoid_is_refused_with_the_remedy(tmp_path):
     with pytest.raises(PackagingRefused, match="a single column, such as a sigmoid gives; export two columns"):
         keras_models.one_sigmoid().package(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def dense(*more):
+    return keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, activation="softmax"), *more])
+
+
+@pytest.mark.parametrize(
+    ("network", "rows", "labels", "why"),
+    [
+        (dense(), np.eye(3), None, "the model fails on the rows; give rows as it takes them"),
+        (dense(), {"other": np.eye(2)}, None, "fails on the rows|must be"),
+        (dense(), [[1.0], [1.0, 2.0]], None, "the model fails on the rows"),
+        (dense(), [np.eye(2), np.eye(2)], None, "."),
+        (
+            dense(keras.layers.Activation("linear", dtype="bfloat16")),
+            np.eye(2),
+            None,
+            "the output is bfloat16; give the",
+        ),
+        (dense(), np.eye(2), "abc", "the labels are 'abc'; give a list of texts"),
+        (dense(), np.eye(2), [], r"the labels are \[\]; give a list of texts, or None for a regressor"),
+        (dense(keras.layers.Reshape((1, 3))), np.eye(2), [*"abc"], "the output of the classifier has the shape"),
+    ],
+)
+def test_what_keras_cannot_answer_is_refused(tmp_path, network, rows, labels, why):
+    with pytest.raises(PackagingRefused, match=why):
+        package_keras(network, rows, "net", labels=labels, models=tmp_path)
+
+
+def test_rows_in_a_dataframe_are_packaged(tmp_path):
+    assert package_keras(dense(), pd.DataFrame(np.eye(2)), "net", models=tmp_path).name == "1"
+
+
+def test_labels_in_an_array_and_an_output_with_a_name_are_packaged(tmp_path):
+    given = keras.Input((2,))
+    network = keras.Model(given, {"p": keras.layers.Dense(2, activation="softmax")(given)})
+    folder = package_keras(network, np.eye(2), "net", labels=np.array(["a", "b"]), models=tmp_path)
+    assert json.loads((folder / "manifest.json").read_text())["labels"] == ["a", "b"]

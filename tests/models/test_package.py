@@ -11,6 +11,7 @@ from onnx import TensorProto
 
 from local.processes import ROOT
 from models.package.__main__ import main
+from models.package.answers import read_golden
 
 from .graphs import LABELS, PROBABILITIES, ROWS, SCORES, SOFTMAX, WEIGHTS, P, answers, graph, network, put, softmax
 
@@ -212,3 +213,15 @@ def test_a_file_that_is_not_onnx_is_refused(tmp_path, capsys):
     assert "is not an ONNX file that can be read" in capsys.readouterr().err
     assert main([str(tmp_path / "net.onnx"), *flags, str(tmp_path / "net.onnx")]) == 1
     assert 'must hold {"inputs": {name: [...]}' in capsys.readouterr().err
+
+
+def test_an_empty_list_of_labels_is_none(tmp_path):
+    (tmp_path / "rows.json").write_text(json.dumps(answers(labels=[])))
+    assert read_golden(tmp_path / "rows.json").labels is None
+
+
+def test_texts_without_columns_are_packaged(package):
+    cast = ("Cast", ["x"], ["y"], {"to": TensorProto.FLOAT})
+    model = graph([cast], [("y", "float32", [None])], [("x", "string", [None])])
+    folder = package(model, {"inputs": {"x": ["1.5", "2"]}, "outputs": {"y": [1.5, 2]}})
+    assert read(folder)["inputs"][0]["shape"] == [None]
