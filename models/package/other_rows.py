@@ -57,7 +57,7 @@ def short(table: Table, places: list[int]) -> Any:
         values = table.column(place).astype(float)
         known = values[np.isfinite(values)] if np.isfinite(values).any() else np.zeros(1)
         share, digits = draw.random(MIXED_ROWS), draw.integers(1, 4, MIXED_ROWS)
-        drawn = known.min() * share + known.max() * (1 - share)
+        drawn = np.min(known) * share + np.max(known) * (1 - share)
         changes[place] = np.array([float(f"{v:.{d}g}") for v, d in zip(drawn, digits, strict=True)])
     return table.take(draw.integers(0, len(table), MIXED_ROWS), changes)
 
