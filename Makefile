@@ -44,7 +44,7 @@ test: test-tools install-all ## lint, types and the whole suite against real ser
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	@.venv/bin/mypy . & make $(IRIS) $(DIGITS); built=$$?; wait $$! && exit $$built # both at once; not make's variable, with which this line would run under -n too
-	$(PY) -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(PY) -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 coverage: test-tools install-all $(IRIS) $(DIGITS) ## the suite again, measuring the lines of the four patterns in every process; fails below the floor in pyproject.toml
 	@rm -rf .coverage && mkdir .coverage
 	$(PY) -m coverage run -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
