@@ -1,6 +1,6 @@
-"""A Python that has imported the libraries, and forks: programs start without that import.
+"""A Python that has imported the libraries and the patterns, and forks: programs start without these imports.
 
-It costs a second of processor time for the libraries of the patterns, and four for TensorFlow. What is started is a
+It costs a second of processor time for the patterns and their libraries, and four for TensorFlow. What is started is a
 process of its own, with its own session, output and exit code, and can be killed like any other. It runs `python -m`,
 `python -c` or `python FILE` as Python does. The tests of the start itself start Python.
 """
@@ -25,9 +25,11 @@ from typing import IO, Any
 
 from local.processes import ROOT, Program
 
-# None of these reads a setting of a program when it is imported, or starts a thread that a fork would miss.
+# None of these reads a setting of a program when it is imported, starts a thread that a fork would miss, or shares
+# memory with what is forked, as web_single.workers does.
 LIBRARIES = ["alembic.command", "fastapi", "httpx", "numpy", "onnxruntime", "PIL.Image", "pydantic_settings", "pymysql"]
-LIBRARIES += ["redis.asyncio", "rich.console", "sqlalchemy.orm", "typer", "uvicorn"]
+LIBRARIES += ["redis.asyncio", "rich.console", "sqlalchemy.dialects.mysql.pymysql", "typer", "uvicorn"]
+LIBRARIES += ["asynchronous.app", "asynchronous.worker", "batch.job", "batch.api.app", "web_single.open_inference"]
 TENSORFLOW = ["tensorflow", *(f"serving.{name}" for name in ("grpc_service", "health", "loading", "manager", "rest"))]
 # The libraries read these when they are imported: serving/__main__.py sets them, too.
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "GRPC_VERBOSITY": "NONE", "TF_USE_LEGACY_KERAS": "1"}
@@ -174,6 +176,8 @@ def start_and_wait(words: list[str], env: dict[str, str], stdin: int, stdout: in
 def run_as_python(first: str, *words: str) -> None:
     if first == "-m":
         sys.argv = [*words]
+        if not hasattr(sys.modules.get(words[0]), "__path__"):
+            sys.modules.pop(words[0], None)  # it runs again, as `__main__`
         runpy.run_module(words[0], run_name="__main__", alter_sys=True)
     elif first == "-c":
         sys.argv = ["-c", *words[1:]]

@@ -16,6 +16,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
@@ -74,8 +75,8 @@ class Report:
 class Fleet:
     """A MariaDB and its runners, each with a user of its own there; as a context manager it leaves nothing running."""
 
-    def __init__(self, folder: Path, plan: Plan) -> None:
-        self._folder, self._plan, self._port = folder, plan, servers.free_port()
+    def __init__(self, folder: Path, plan: Plan, start: Callable[..., Program]) -> None:
+        self._folder, self._plan, self._start, self._port = folder, plan, start, servers.free_port()
         self._server: list[Program] = []
         self._runners: dict[str, Program] = {}
         self.kills = self.with_claimed_rows = self.server_restarts = self.crashed = 0
@@ -115,7 +116,7 @@ class Fleet:
         argv = [sys.executable, "-m", "batch.job", "--chunk-rows", str(self._plan.chunk_rows)]
         log = self._folder / f"{name}.log"
         with uninterrupted():
-            self._runners[name] = Program(name, argv, lambda: True, log, {"DATABASE_URL": self._url(name)})
+            self._runners[name] = self._start(name, argv, lambda: True, log, {"DATABASE_URL": self._url(name)})
 
     def restart_server(self) -> None:
         """Kill the server and restart it with the same data; the runners wait for it."""
@@ -181,10 +182,10 @@ def work(fleet: Fleet, plan: Plan, engine: Engine) -> None:
         time.sleep(0.05)
 
 
-def run(plan: Plan, folder: Path) -> Report:
-    """Have all rows predicted during the kills; logs and data go to `folder`."""
+def run(plan: Plan, folder: Path, start: Callable[..., Program] = Program) -> Report:
+    """Have all rows predicted during the kills; logs and data go to `folder`, and `start` starts the runners."""
     began = time.monotonic()
-    with Fleet(folder, plan) as fleet:
+    with Fleet(folder, plan, start) as fleet:
         engine = fleet.start()
         work(fleet, plan, engine)
         fleet.settle()
