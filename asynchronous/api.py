@@ -47,7 +47,8 @@ async def read_image(request: Request) -> bytes:
 
 async def submit(request: Request, image: bytes, _: BackgroundTasks) -> str:
     """Submit a job and return its id."""
-    return await (await job_queue(request)).submit(uuid.uuid4().hex, image, getattr(request.state, "fields", ""))
+    queue = cast(JobQueue, request.app.state.queue)
+    return await queue.submit(uuid.uuid4().hex, image, getattr(request.state, "fields", ""))
 
 
 Image = Annotated[bytes, Depends(read_image)]
