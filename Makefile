@@ -18,6 +18,7 @@ MODELS := $(if $(ROWS),$(IRIS)) $(if $(IMAGES),$(DIGITS))
 LOCKS := $(addsuffix /requirements.txt,local $(PATTERNS) $(if $(IMAGES),serving)) models/requirements$(if $(IMAGES),,-iris).txt
 ALL_LOCKS := $(addsuffix /requirements.txt,local web_single synchronous serving asynchronous batch batch/ray models) requirements-dev.txt
 BATCH := $(filter batch,$(PATTERN))
+PROCESSES := --numprocesses 4 --dist loadfile --no-loadscope-reorder # of the suite
 
 ifneq ($(filter-out web_single synchronous asynchronous batch,$(PATTERN)),)
 $(error PATTERN=$(PATTERN): choose web_single, synchronous, asynchronous or batch)
@@ -26,7 +27,7 @@ endif
 # The arguments of `make lift`, only from the command line: NAME and others may mean something else in the environment.
 given = $(if $(filter command,$(origin $(1))),--$(2) "$($(1))")
 
-.PHONY: help demo up down lift test coverage exhaustive test-tools estimators chaos e2e bench models secrets k8s-secrets lock format clean install install-all
+.PHONY: help demo up down lift test lint coverage exhaustive test-tools estimators chaos e2e bench models secrets k8s-secrets lock format clean install install-all
 
 help: ## list the commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -39,16 +40,16 @@ down: ## stop what `make up` left running
 lift: install ## a tested service of your own: PATTERN=web_single TO=../churn MODEL=... [NAME= WITHOUT="a b" | ONLY="a b"], SERVING=host:port, or UPDATE=../churn
 	@exec $(PY) -m local.lift $(call given,PATTERN,pattern) $(call given,TO,to) $(call given,MODEL,model) $(call given,NAME,name) \
 		$(call given,WITHOUT,without) $(call given,ONLY,only) $(call given,GOLDEN,golden) $(call given,LABELS,labels) $(call given,SERVING,serving) $(call given,UPDATE,update)
-test: test-tools install-all ## lint, types and the whole suite against real servers
+test: install-all ## lint, types and the whole suite against real servers
+	@sh local/prepare_tests.sh $(IRIS) $(DIGITS)
 	@$(PY) -m playwright --version >/dev/null # the browser's driver starts
+	$(PY) -m pytest $(PROCESSES)
+lint: install-all ## lint and types
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	@.venv/bin/mypy . & make $(IRIS) $(DIGITS); built=$$?; wait $$! && exit $$built # both at once; not make's variable, with which this line would run under -n too
-	$(PY) -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+	.venv/bin/mypy .
 coverage: test-tools install-all $(IRIS) $(DIGITS) ## the suite again, measuring the lines of the four patterns in every process; fails below the floor in pyproject.toml
-	@rm -rf .coverage && mkdir .coverage
-	$(PY) -m coverage run -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
-	@$(PY) -m coverage combine --quiet && $(PY) -m coverage report
+	@exec sh local/coverage.sh $(PY) $(PROCESSES)
 exhaustive: test-tools install-all $(IRIS) $(DIGITS) ## what takes too long for `make test`: each optional part removed alone, many choices of parts lifted, killed Ray clusters, all benchmarks, InceptionV3
 	$(PY) -m pytest --numprocesses 2 -m exhaustive
 test-tools: ## install what the tests need from Debian, or name it in one line
@@ -65,12 +66,9 @@ bench: test-tools install-all $(IRIS) $(DIGITS) ## measure all four next to thei
 	@exec $(PY) -m benchmarks $(PATTERN) $(if $(filter-out 0,$(PEERS)),--peers)
 models: install-all $(IRIS) $(DIGITS) ## train the models that do not exist yet
 secrets: ## write random passwords, and a certificate and a key for the gateway, into secrets/, where there are none yet
-	@sh local/passwords.sh 022 secrets redis_password mysql_password mysql_root_password grafana_admin_password callback_secret # containers read them as other users
-	@sh gateway/secrets.sh 022 secrets/gateway
+	@exec sh local/secrets.sh docker
 k8s-secrets: ## the same for Kubernetes, into folders below k8s/
-	@sh local/passwords.sh 077 k8s/secrets redis-password mysql-password mysql-root-password
-	@sh local/passwords.sh 077 k8s/components/callbacks/secrets secret
-	@sh gateway/secrets.sh 077 k8s/components/gateway/secrets
+	@exec sh local/secrets.sh k8s
 lock: $(UV) ## pin the newest releases again, with hashes
 	@UV=$(UV) sh local/lock.sh
 format: install-all ## format the code with ruff

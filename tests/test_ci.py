@@ -53,5 +53,6 @@ def test_what_github_reads_is_valid(schema, files):
 
 def test_the_programs_that_a_commit_is_checked_by_are_those_of_make_test():
     hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
-    test = re.search(r"^test:.*\n(?:\t.*\n)+", MAKEFILE, re.M)[0].replace("$(PY)", ".venv/bin/python")
-    assert all(" ".join(hook["entry"].split()[:2]) in test for hook in hooks)
+    recipes = "".join(re.findall(r"^(?:test|lint):.*\n(?:\t.*\n)+", MAKEFILE, re.M))
+    commands = [" ".join(hook["entry"].split()[:2]) for hook in hooks]
+    assert all(command in recipes.replace("$(PY)", ".venv/bin/python") for command in commands)
