@@ -51,13 +51,13 @@ def test_a_copy_of_web_single_answers(lift, start, free_port, artifacts):
     assert answer.json() == {"prediction": ["setosa", "versicolor", "virginica"]}
 
 
-@pytest.mark.parametrize("protocol", ["grpc", "rest"])
-def test_a_copy_of_synchronous_answers(lift, serving, protocol):
+def test_a_copy_of_synchronous_answers_over_both_protocols(lift, serving):
     copy, image = lift("synchronous"), digit_images(1)[0]
     (copy.place / image.name).write_bytes(image.data)
-    target = ["--format", protocol, "--target", getattr(serving, protocol)]
-    printed = copy.run("my_service.client", *target, "--image-file", image.name)
-    assert json.loads(printed)["label"] == image.label
+    for protocol in ("grpc", "rest"):
+        target = ["--format", protocol, "--target", getattr(serving, protocol)]
+        printed = copy.run("my_service.client", *target, "--image-file", image.name)
+        assert json.loads(printed)["label"] == image.label
 
 
 @pytest.mark.exhaustive  # half a minute of processor time, in which TensorFlow's modules are compiled

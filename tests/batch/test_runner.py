@@ -45,6 +45,7 @@ def test_a_row_that_arrived_bad_fails_alone_and_keeps_its_reason(engine: Engine,
     ]
 
 
+@pytest.mark.exhaustive
 def test_any_number_of_tries_without_a_pause_ends(sqlite: Engine, model: Predictor):
     add(sqlite, BAD)
     assert run(sqlite, model, Policy.RETRY_FAILED, max_attempts=1030, backoff=0.0).failed == {1}

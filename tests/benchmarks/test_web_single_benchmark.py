@@ -18,6 +18,7 @@ def run(module: str, *arguments: str) -> dict:
     return json.loads(done.stdout)
 
 
+@pytest.mark.exhaustive
 def test_each_kind_of_load_is_measured_for_the_baseline_and_for_ours():
     services = run("benchmarks.web_single", "--rounds=1", "--seconds=1", "--only", "baseline", "web_single")["services"]
     assert set(services) == {"baseline", "web_single"}

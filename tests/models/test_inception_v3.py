@@ -46,6 +46,7 @@ def test_classes_of_one_name_get_different_labels():
     assert distinct_labels(classes) == ["crane_n02012849", "limpkin", "crane_n03126707"]
 
 
+@pytest.mark.exhaustive
 def test_without_a_network_imagenet_fails_with_one_clear_line(tmp_path):
     nowhere = {"https_proxy": "http://127.0.0.1:9", "KERAS_HOME": str(tmp_path / "keras")}
     built = build(tmp_path / "models", "imagenet", **nowhere)

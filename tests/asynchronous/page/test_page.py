@@ -18,6 +18,7 @@ from local.stack import PROXY
 from ..conftest import Consumer, launch_proxy, png
 
 SEVEN = Result("7", 0.999)
+MORE = pytest.mark.exhaustive
 DRAWN = {  # strokes on paper of 280 by 280
     "1": [[(140, 45), (140, 235)]],
     "4": [[(150, 45), (75, 160), (205, 160)], [(165, 110), (165, 240)]],
@@ -203,7 +204,7 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("name", ["a.txt", *(pytest.param(name, marks=MORE) for name in REFUSED if name != "a.txt")])
 def test_a_refusal_shows_the_servers_reason(page, name):
     data, kind, reason = REFUSED[name]
     upload(page, file(name, data, kind))
@@ -440,7 +441,7 @@ CONTRAST = """(selector) => {
 }"""
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=MORE)])
 def test_every_text_can_be_read(visit, consumer, scheme):
     page = visit(color_scheme=scheme)
     upload_new(page, 2)
@@ -452,6 +453,7 @@ def test_every_text_can_be_read(visit, consumer, scheme):
     assert min(contrasts) >= 4.5
 
 
+@MORE
 def test_the_picture_in_the_readme(visit, serving, worker, digit_images, tmp_path):
     page = visit(viewport={"width": 1040, "height": 1020})
     running = worker(SERVING_GRPC=serving.grpc)

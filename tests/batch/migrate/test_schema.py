@@ -115,7 +115,9 @@ def test_an_upgrade_is_committed_before_the_next_program_may_begin(database_url:
         opened.dispose()
 
 
-@pytest.mark.parametrize("stopped_by", [signal.SIGTERM, signal.SIGINT, None])
+@pytest.mark.parametrize(
+    "stopped_by", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=[pytest.mark.exhaustive]), None]
+)
 def test_an_interrupted_migration_ends_at_a_signal_and_restarts_after_a_lost_connection(
     mariadb: Engine, start, stopped_by
 ):

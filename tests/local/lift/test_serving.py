@@ -26,6 +26,7 @@ def order(folder, **changed):
     return [word for name, value in given.items() for word in (f"--{name}", str(value))]
 
 
+@pytest.mark.exhaustive
 def test_a_keras_text_model_behind_the_copied_serving_program_answers_as_keras_does(lift_without, start, tmp_path):
     trained, port, rest = keras_models.sentences(), servers.free_port(), servers.free_port()
     project = lift_without("synchronous", (), trained.package(tmp_path).parent)

@@ -44,6 +44,7 @@ def lift(repository, *argv):
     return subprocess.run(argv, cwd=repository, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.exhaustive
 def test_the_patch_brings_a_change_into_a_copy_that_was_changed_itself(repository, tmp_path):
     copy = tmp_path / "churn"
     model = ["--model", str(ROOT / "models" / "artifacts" / "iris")]
