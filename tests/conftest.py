@@ -36,15 +36,17 @@ signal.signal(signal.SIGHUP, lambda *_: None)  # child processes inherit ignored
 
 # Each group of tests runs in one process: its files share what costs seconds of processor time in each process.
 GROUPS = {
-    "servers with TensorFlow": (
+    "serving program with TensorFlow": (
         "tests/serving/",
-        "tests/synchronous/",
         "tests/asynchronous/page/",
         "tests/asynchronous/test_api.py",
         "tests/asynchronous/test_model.py",
         "tests/gateway/test_asynchronous.py",
-        "tests/test_lift_out.py",
         "tests/test_observability.py",
+    ),
+    "clients of a serving program": (
+        "tests/synchronous/",
+        "tests/test_lift_out.py",
         "tests/test_readme_commands.py",
         "tests/test_removal.py",
     ),

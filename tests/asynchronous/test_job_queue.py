@@ -434,7 +434,7 @@ def test_no_caller_starves_however_many_there_are(make):
     job_id, asked = queue.put(), [0] * 200
 
     async def ask(shared, caller):
-        while max(asked) < 40:
+        while max(asked) < 20:
             await shared.read(job_id)
             asked[caller] += 1
 

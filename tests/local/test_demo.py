@@ -55,9 +55,8 @@ def test_the_demo_answers_through_every_pattern_and_leaves_nothing_running(tmp_p
     wait_until(lambda: not demo.running(), what="the last process to end")
 
 
-@pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGHUP, 143, marks=pytest.mark.exhaustive)]
-)
+@pytest.mark.exhaustive
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGHUP, 143)])
 def test_ctrl_c_and_a_closed_terminal_leave_no_process_behind(tmp_path, number, code):
     demo = Demo(tmp_path)
     wait_until(lambda: len(demo.running()) > 5, 120, "the programs to start")

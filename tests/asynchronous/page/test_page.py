@@ -176,6 +176,7 @@ def test_escape_clears_and_an_empty_paper_is_not_sent(page):
     expect(page.get_by_role("listitem")).to_have_count(0)
 
 
+@MORE
 def test_a_notification_goes_away_by_itself(page):
     page.clock.install()
     page.reload()
@@ -321,6 +322,7 @@ def test_a_job_that_is_not_registered_yet_is_asked_for_again(page, consumer):
     expect(rows(page, "done")).to_have_count(1)
 
 
+@MORE
 def test_few_requests_wait_however_many_jobs_are_open(page, consumer):
     waiting, most, asked = set(), [0], set()
 
@@ -358,6 +360,7 @@ def test_a_phone_shows_all_without_scrolling_sideways_and_a_finger_draws(visit, 
     assert min(sizes) >= 44
 
 
+@MORE
 def test_a_finger_that_draws_does_not_scroll_the_page(visit):
     page = visit(viewport={"width": 360, "height": 640}, has_touch=True, is_mobile=True)
     page.evaluate("document.querySelector('canvas').scrollIntoView()")

@@ -39,6 +39,7 @@ def test_seed_adds_rows_of_the_copy_s_own_model_and_the_job_predicts_them(python
     assert json.loads(run("churn.job", "--json"))["done"] == 2500
 
 
+@pytest.mark.exhaustive
 def test_the_row_that_the_readme_of_a_copy_shows_is_predicted(python, tmp_path):
     project, run = python(tabular.lightgbm_regressor(), {"seed"})
     run("churn.job")

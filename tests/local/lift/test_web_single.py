@@ -49,6 +49,7 @@ def test_the_readme_of_a_copy_shows_a_request_and_its_answer(example, serve, tmp
     assert answered == expected if path.endswith("label") else np.allclose(answered, expected, 1e-4)
 
 
+@pytest.mark.exhaustive
 def test_the_command_of_the_readme_tests_the_copy_in_a_fresh_environment(tmp_path, capsys, monkeypatch):
     readme = (ROOT / "README.md").read_text()
     parts = re.search('make lift PATTERN=web_single TO=../churn MODEL=.+ ONLY="(.+)"', readme)[1]

@@ -5,27 +5,30 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from subprocess import PIPE, STDOUT
 
 import pytest
 
-from local.processes import ROOT, Program, wait_until
+from local.processes import Program, wait_until
 
 from ..running import COMMAND, ROW, Service, counters, peak_megabytes
 
+Refused = Callable[..., tuple[int, list[str]]]
 HEAD = b"POST /predict HTTP/1.1\r\nhost: test\r\ncontent-type: application/json\r\n"
 
 
-def refused(env: dict[str, str], *flags: str) -> tuple[int, list[str]]:
+@pytest.fixture
+def refused(start: Callable[..., Program]) -> Refused:
     """Start a service that must refuse; return its exit code and output, without gunicorn's own first line."""
-    argv, both = [*COMMAND, "--bind", "127.0.0.1:0", *flags], os.environ | env
-    with subprocess.Popen(argv, cwd=ROOT, env=both, stdout=PIPE, stderr=STDOUT, text=True) as ended:
-        printed, _ = ended.communicate(timeout=200)
-    assert not counters(ended.pid)
-    return ended.returncode, [line for line in printed.splitlines() if "Starting gunicorn" not in line]
+
+    def refused(env: dict[str, str], *flags: str) -> tuple[int, list[str]]:
+        ended = start("refused", [*COMMAND, "--bind", "127.0.0.1:0", *flags], env=env)
+        code = ended.wait(200)
+        assert not counters(ended.pid)
+        return code, [line for line in ended.log.read_text().splitlines() if "Starting gunicorn" not in line]
+
+    return refused
 
 
 def test_it_answers_and_sigterm_stops_it_cleanly(service: Callable[..., Service]) -> None:
@@ -50,7 +53,7 @@ def test_a_request_in_flight_is_answered_before_the_stop(service: Callable[..., 
     assert running.program.wait() == 0
 
 
-def test_an_altered_artefact_is_refused_in_one_line(artifacts: Path, tmp_path: Path) -> None:
+def test_an_altered_artefact_is_refused_in_one_line(refused: Refused, artifacts: Path, tmp_path: Path) -> None:
     shutil.copytree(artifacts / "iris", tmp_path / "iris")
     (tmp_path / "iris" / "1" / "model.onnx").write_bytes(b"altered")
     code, lines = refused({"MODEL_DIR": str(tmp_path / "iris"), "WEB_CONCURRENCY": "2"})
@@ -69,14 +72,14 @@ def test_an_altered_artefact_is_refused_in_one_line(artifacts: Path, tmp_path: P
         ("WEB_CONCURRENCY", "0", "WEB_CONCURRENCY=0 cannot be used"),
     ],
 )
-def test_an_impossible_setting_is_refused_in_one_line(name: str, value: str, said: str) -> None:
+def test_an_impossible_setting_is_refused_in_one_line(refused: Refused, name: str, value: str, said: str) -> None:
     code, lines = refused({name: value})
     assert code == 1
     assert len(lines) == 1
     assert lines[0].startswith(f"web_single: {said}")
 
 
-def test_preloading_is_refused_in_one_line() -> None:
+def test_preloading_is_refused_in_one_line(refused: Refused) -> None:
     """The application of the master would be served after every SIGHUP, and no worker would count."""
     code, lines = refused({}, "--preload", "--log-level", "error")
     assert code == 1
