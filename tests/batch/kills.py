@@ -40,17 +40,17 @@ HOLDERS = text(
     "WHERE trx_rows_locked > 0"
 )
 MOST_SECONDS = 900  # until all rows must be done
-UPDATE_SECONDS = 0.003  # added to the update of each row
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The size of the run; `every` is the seconds between two kills."""
+    """The size of the run. `every` is the seconds between two kills; the update of each row takes `update` longer."""
 
     rows: int
     runners: int
     chunk_rows: int
     every: float
+    update: float = 0.003
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Fleet:
             connection.cursor().execute("CREATE DATABASE kills CHARACTER SET utf8mb4")
         self.engine = open_engine(self._url("root"))
         self.rows = fill(self.engine, self._plan.rows)
-        audit.install(self.engine, UPDATE_SECONDS)
+        audit.install(self.engine, self._plan.update)
         for name in (f"runner{number}" for number in range(self._plan.runners)):
             with self.engine.begin() as connection:
                 connection.execute(text(f"CREATE USER {name}@localhost"))

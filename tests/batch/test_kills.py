@@ -13,7 +13,7 @@ from .kills import Plan, run
 
 @pytest.mark.timeout(900)
 def test_each_row_has_exactly_one_prediction_whatever_is_killed(tmp_path, preloaded):
-    report = run(Plan(rows=1000, runners=4, chunk_rows=10, every=0.5), tmp_path, preloaded.start)
+    report = run(Plan(rows=1000, runners=4, chunk_rows=10, every=0.5, update=0.02), tmp_path, preloaded.start)
     assert (report.wrong, report.doubled, report.missing, report.crashed) == (0, 0, 0, 0), report
     assert report.server_restarts == 1, report
     assert report.kills_with_claimed_rows > 0, report
