@@ -41,7 +41,7 @@ def test_a_heartbeat_file_that_cannot_be_created_is_refused_in_one_line(worker, 
 @pytest.mark.exhaustive
 def test_children_that_were_frozen_with_their_parent_are_not_replaced(worker, store):
     program = worker(WORKER_PROCESSES=2, PREDICT_TIMEOUT=1, HANG_AFTER=11)
-    wait_until(lambda: len(store.xinfo_consumers("jobs", "workers")) == 2)
+    wait_until(lambda: store.exists("jobs") and len(store.xinfo_consumers("jobs", "workers")) == 2)
     frozen = [*children(program.pid), program.pid]
     for pid in frozen:
         os.kill(pid, signal.SIGSTOP)
