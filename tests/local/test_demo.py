@@ -72,6 +72,7 @@ def test_the_demo_does_not_use_an_http_proxy_from_the_environment(tmp_path):
     assert demo.process.wait(400) == 0, demo.output.read_text()
 
 
+@pytest.mark.exhaustive
 def test_the_output_names_a_pattern_that_fails(tmp_path):
     nowhere = f"mysql+pymysql://nobody@127.0.0.1:{free_port()}/nothing"
     demo = Demo(tmp_path, "batch", DATABASE_URL=nowhere)

@@ -30,6 +30,7 @@ def test_the_required_accuracies_are_those_in_the_readme():
     assert {least for style, least in digits.LEAST_ACCURACY.items() if style != "plain"} == {0.95}
 
 
+@pytest.mark.exhaustive
 def test_some_held_out_digits_are_recognised_in_every_style_of_upload(artifacts):
     _, held_out, _, classes = uploads.split()
     measured = digits.measure(artifacts / "digits" / "1", held_out[:60], classes[:60])

@@ -39,7 +39,9 @@ def test_a_copy_answers_as_the_training_framework_from_several_named_inputs(serv
     assert httpx.post(f"{url}/predict/label", json=body, timeout=60).json()["prediction"] == trained.labels
 
 
-@pytest.mark.parametrize("example", [tabular.lightgbm_regressor, tabular.lightgbm])
+@pytest.mark.parametrize(
+    "example", [tabular.lightgbm_regressor, pytest.param(tabular.lightgbm, marks=pytest.mark.exhaustive)]
+)
 def test_the_readme_of_a_copy_shows_a_request_and_its_answer(example, serve, tmp_path):
     project, url = serve(example(), tmp_path, {"telemetry", "fast"})
     readme = (project / "README.md").read_text()
