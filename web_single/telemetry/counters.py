@@ -37,7 +37,7 @@ def in_folder(open_files: Callable[[], None]) -> None:
 
 @contextmanager
 def locked(operation: int) -> Iterator[None]:
-    """Lock the files: `LOCK_SH` to sum the counts in them, `LOCK_EX` to move these counts."""
+    """Lock the files: `LOCK_SH` to sum the counts in them, `LOCK_EX` to create files or to move these counts."""
     with (open_folder() / "lock").open("w") as file:
         fcntl.flock(file, operation)  # released when the file is closed, however this process ends
         yield
@@ -49,10 +49,10 @@ def merge_dead_worker(pid: int) -> None:
         mark_process_dead(pid)  # type: ignore[no-untyped-call]
         for kind in ("counter", "histogram"):
             own = open_folder() / f"{kind}_{pid}.db"
-            if own.exists() and own.stat().st_size:
+            if own.exists() and own.stat().st_size:  # it is empty if the worker was killed before its first count
                 # A file holds each bucket of a histogram separately, so a sum is all that is needed.
                 dead = MmapedDict(str(open_folder() / f"{kind}_dead.db"))  # type: ignore[no-untyped-call]
                 for key, value, _, _ in MmapedDict.read_all_values_from_file(own):  # type: ignore[no-untyped-call]
                     dead.write_value(key, dead.read_value(key)[0] + value, 0.0)  # type: ignore[no-untyped-call]
                 dead.close()  # type: ignore[no-untyped-call]
-                own.unlink()
+            own.unlink(missing_ok=True)

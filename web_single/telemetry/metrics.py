@@ -25,7 +25,8 @@ class Metrics:
         # By default each counter asks the kernel for the process id at each use: three times in a request.
         pid = os.getpid()
         values.ValueClass = MultiProcessValue(lambda: pid)  # type: ignore[no-untyped-call]
-        self._open(model, version)
+        with locked(fcntl.LOCK_EX):  # a new file is empty for a moment, and the page of another worker would fail
+            self._open(model, version)
 
     def _open(self, model: str, version: int) -> None:
         self._registry = CollectorRegistry()

@@ -1,7 +1,9 @@
 """The counts outlive the workers."""
 
+import fcntl
 import logging
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -39,11 +41,25 @@ def test_the_counts_of_dead_workers_are_added_up(tmp_path: Path, monkeypatch: py
         values.write_value("rows", rows, 0.0)
         values.close()
         files.merge_dead_worker(pid)
-    (tmp_path / "histogram_13.db").touch()  # killed before its first count
+    (tmp_path / "histogram_13.db").touch()  # killed before its first count; no page can read an empty file
     files.merge_dead_worker(13)
-    assert sorted(file.name for file in tmp_path.glob("counter_*")) == ["counter_dead.db"]
+    assert [file.name for file in tmp_path.glob("*.db")] == ["counter_dead.db"]
     (total,) = MmapedDict.read_all_values_from_file(tmp_path / "counter_dead.db")
     assert total[:2] == ("rows", 7.0)
+
+
+def test_a_worker_that_starts_creates_no_file_while_a_page_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(files.FOLDER, str(tmp_path))
+    monkeypatch.setattr("prometheus_client.values.ValueClass", None)  # restored after the test
+    starting = threading.Thread(target=Metrics, args=("iris", 1))
+    with files.locked(fcntl.LOCK_SH):
+        starting.start()
+        starting.join(0.3)
+        assert (starting.is_alive(), list(tmp_path.glob("*.db"))) == (True, [])
+    starting.join(60)
+    assert len(list(tmp_path.glob("*.db"))) == 3
 
 
 @pytest.mark.parametrize("metric", ["Counter", "Gauge", "Histogram"])
