@@ -47,7 +47,7 @@ async def read_image(request: Request) -> bytes:
 
 async def submit(request: Request, image: bytes, _: BackgroundTasks) -> str:
     """Submit a job and return its id."""
-    queue = cast(JobQueue, request.app.state.queue)
+    queue = await job_queue(request)
     return await queue.submit(uuid.uuid4().hex, image, getattr(request.state, "fields", ""))
 
 

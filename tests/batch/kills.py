@@ -44,7 +44,7 @@ MOST_SECONDS = 900  # until all rows must be done
 
 @dataclass(frozen=True)
 class Plan:
-    """The size of the run. `every` is the seconds between two kills; the update of each row takes `update` longer."""
+    """The size of the run, with the seconds between two kills, and those that each row's `update` takes longer."""
 
     rows: int
     runners: int

@@ -8,15 +8,8 @@ from local.processes import ROOT
 
 
 def test_every_answer_is_one_that_the_page_shows() -> None:
-    argv = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        str(Path(__file__).parent / "openapi_cases.py"),
-    ]
+    cases = Path(__file__).with_name("openapi_cases.py")
+    argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", cases]
     done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
     assert " passed" in done.stdout
