@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI, Request, Response
 from starlette.requests import ClientDisconnect
 
-from .stopping import LastAnswers, delay_stop
+from .last_answers import LastAnswers
+from .stopping import delay_stop
 from .unread_body import DiscardUnreadBody
 
 

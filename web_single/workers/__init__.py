@@ -1,7 +1,7 @@
 """What gunicorn's master and workers do beyond their defaults: verify once, swap, drain, stop without a reset.
 
 Protects from: failed requests at a stop or swap, a bad model version that takes the service down, abusive connections.
-Costs: DRAIN_SECONDS and up to a second more at each stop, and one more layer of middleware around each request.
+Costs: DRAIN_SECONDS and up to a second more at each stop.
 Instead: uvicorn behind a load balancer that drains connections, and a new container for each model version.
 Remove: delete this folder and the lines that end with "# optional: workers"
 """

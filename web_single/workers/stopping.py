@@ -1,4 +1,6 @@
-"""Shut down an HTTP server without a reset: the last answer on each connection says `connection: close`.
+"""Delay the stop of an HTTP server, so that each connection can still get an answer with `connection: close`.
+
+uvicorn alone would close idle connections at once, and a request that is on its way would get a reset.
 
 Twin: web_single/workers and asynchronous/server hold this file byte for byte.
 """
@@ -6,34 +8,13 @@ Twin: web_single/workers and asynchronous/server hold this file byte for byte.
 import asyncio
 import signal
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
 from fastapi import FastAPI
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LINGER = 1.0  # seconds in which an idle connection may bring one more request, and learn that it is the last
-
-
-class LastAnswers:
-    """ASGI middleware: while the application is stopping, each answer closes its connection.
-
-    uvicorn alone would close idle connections at once, and a request that is on its way would get a reset.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-
-        def send_last(message: Message) -> Awaitable[None]:
-            if message["type"] == "http.response.start" and scope["app"].state.stopping:
-                message["headers"] = [*message["headers"], (b"connection", b"close")]
-            return send(message)
-
-        await self._app(scope, receive, send_last)
 
 
 def delay_stop(app: FastAPI, before: Callable[[], None] = lambda: None) -> None:

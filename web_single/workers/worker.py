@@ -14,7 +14,7 @@ from uvicorn.server import Server
 from uvicorn_worker import UvicornWorker  # type: ignore[import-untyped]
 
 from .http import Protocol
-from .stopping import LastAnswers, delay_stop
+from .stopping import delay_stop
 
 # uvloop accepts one connection from each listener in an iteration of the event loop, and an iteration of a busy worker
 # takes long. With a single listener, a hundred clients that connect at once would wait for seconds in the kernel's
@@ -36,13 +36,18 @@ class DrainingServer(Server):
         """Start, then take over the signals that stop the server."""
         await super().startup(sockets)
 
-        def close_listeners() -> None:
+        def let_connections_end() -> None:
             for server in self.servers:
                 server.close()
             for listener in sockets or []:
                 listener.close()
+            # The next answer on each connection is its last. A request in progress may hold an older list of headers.
+            self.server_state.default_headers.append((b"connection", b"close"))
+            for connection in self.server_state.connections:
+                if isinstance(connection, Protocol) and connection.cycle and not connection.cycle.response_complete:
+                    connection.shutdown()
 
-        delay_stop(self._app, close_listeners)
+        delay_stop(self._app, let_connections_end)
 
     async def on_tick(self, counter: int) -> bool:
         """Return whether to stop now. uvicorn calls this ten times a second."""
@@ -56,10 +61,11 @@ class DrainingServer(Server):
 class Worker(UvicornWorker):
     """`UvicornWorker` with a `DrainingServer` that speaks our `Protocol`."""
 
-    CONFIG_KWARGS = {"loop": "auto", "http": Protocol}  # noqa: RUF012 - as in the base class
+    # uvicorn would check and write `server: uvicorn` with each answer, which takes a hundredth of the time of one row.
+    CONFIG_KWARGS = {"loop": "auto", "http": Protocol, "server_header": False}  # noqa: RUF012 - as in the base class
 
     async def _serve(self) -> None:
-        self.config.app = LastAnswers(self.wsgi)
+        self.config.app = self.wsgi
         self._install_sigquit_handler()
         listeners = [shared.dup() for shared in self.sockets for _ in range(LISTENERS)]
         for shared in self.sockets:

@@ -49,3 +49,26 @@ def test_the_last_answer_on_a_connection_says_that_it_is_the_last(service: Calla
         assert {answer.status for answer in answers} == {200}
         assert client.recv(1) == b""  # an orderly end, and no reset
     assert running.program.wait() == 0
+
+
+def test_a_request_that_began_long_before_the_stop_is_the_last_on_its_connection_too(
+    service: Callable[..., Service],
+) -> None:
+    running = service("--workers", "1", *PATIENT)
+    address = ("127.0.0.1", running.port)
+    with socket.create_connection(address) as client, socket.create_connection(address) as other:
+
+        def ask(name: str) -> str:
+            other.sendall(LASTING)
+            return answer_on(other).headers.get(name, "")
+
+        client.sendall(LASTING[:-1])
+        first = ask("date")
+        wait_until(lambda: ask("date") != first)  # uvicorn makes a new list of headers each second
+        os.kill(running.program.pid, signal.SIGTERM)
+        wait_until(lambda: ask("connection") == "close")
+        client.sendall(LASTING[-1:])
+        answer = answer_on(client)
+        assert (answer.status, answer.headers.get("connection")) == (200, "close")
+        assert client.recv(1) == b""
+    assert running.program.wait() == 0
