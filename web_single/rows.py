@@ -24,7 +24,7 @@ class RowFormat:
         """Raise `ArtifactRefused` if the graph takes anything else. Only an optional part uses `described`."""
         match inputs:
             case [{"name": name, "dtype": "float32" | "float64" as dtype, "shape": [None, int(width)]}]:
-                self.name, self.dtype, self.width = name, dtype, width
+                self.name, self.dtype, self.width = name, np.dtype(dtype), width
             case _:
                 raise ArtifactRefused(f"model.onnx must take one float tensor of shape [null, width], not {inputs}")
         limit = float(np.finfo(dtype).max)

@@ -65,10 +65,10 @@ class StripPrefix:
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one request. A plain function that returns an awaitable costs less than one more coroutine."""
-        prefix = scope.get("root_path")
-        for _ in range(2 if prefix else 0):  # uvicorn adds the prefix, also where a proxy has kept it
-            if scope["path"].startswith(f"{prefix}/"):
-                scope["path"] = scope["path"].removeprefix(prefix)
+        if prefix := scope.get("root_path"):
+            for _ in range(2):  # uvicorn adds the prefix, also where a proxy has kept it
+                if scope["path"].startswith(f"{prefix}/"):
+                    scope["path"] = scope["path"].removeprefix(prefix)
         return self._app(scope, receive, send)
 
 
@@ -86,7 +86,6 @@ class AnyClient:
             return self._app(scope, receive, send)
         if scope["method"] == "HEAD":
             return self._answer_head(scope, receive, send)
-        encoded = [pair for pair in scope["headers"] if pair[0] in READ and pair[1].lower() not in READ[pair[0]]]
         first = True
 
         async def read() -> Message:
@@ -94,7 +93,8 @@ class AnyClient:
             message = await receive()
             if first and (body := message.get("body")):
                 first = False  # after a refusal, the rest is only read to be discarded
-                _refuse(encoded)
+                if not READ.keys().isdisjoint(dict(scope["headers"])):
+                    _check_encodings(scope)
                 while body[0] >= FIRST_OF_MARKS and len(body) < LONGEST_MARK and message.get("more_body"):
                     message = await receive()
                     body += message.get("body", b"")
@@ -118,11 +118,12 @@ class AnyClient:
         await self._app(as_get, receive, send_headers)
 
 
-def _refuse(encoded: list[tuple[bytes, bytes]]) -> None:
-    """Raise `UnreadableBody` for the first of the headers, if any."""
-    for name, value in encoded:
-        wanted = READ[name][-1].decode()
-        raise UnreadableBody(f"{name.decode()}: must be {wanted}, not {value[:60].decode('latin-1')!r}")
+def _check_encodings(scope: Scope) -> None:
+    """Raise `UnreadableBody` for the first header that announces an encoding which is not read."""
+    for name, value in scope["headers"]:
+        if name in READ and value.lower() not in READ[name]:
+            wanted = READ[name][-1].decode()
+            raise UnreadableBody(f"{name.decode()}: must be {wanted}, not {value[:60].decode('latin-1')!r}")
 
 
 def _unmarked(start: bytes, scope: Scope) -> bytes:

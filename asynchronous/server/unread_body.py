@@ -40,16 +40,12 @@ class DiscardUnreadBody:
 
         def send_answer(message: Message) -> Awaitable[None]:
             nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            elif unread and status != 408 and not message.get("more_body", False):
-                return end_early(message)
+            if unread:
+                if message["type"] == "http.response.start":
+                    status = message["status"]
+                elif status != 408 and not message.get("more_body", False):
+                    return _end_early(message, receive_body, send)
             return send(message)
-
-        async def end_early(message: Message) -> None:
-            await send({**message, "more_body": True})
-            await _discard(receive_body)
-            await send({"type": "http.response.body"})
 
         return self._app(scope, receive_body, send_answer)
 
@@ -58,6 +54,12 @@ def may_have_body(scope: Scope) -> bool:
     """Return whether a request may have a body. GET and HEAD have none, unless a header announces one."""
     announced = scope["method"] not in ("GET", "HEAD")
     return announced or any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"])
+
+
+async def _end_early(message: Message, receive: Receive, send: Send) -> None:
+    await send({**message, "more_body": True})
+    await _discard(receive)
+    await send({"type": "http.response.body"})
 
 
 async def _discard(receive: Receive) -> None:

@@ -39,7 +39,8 @@ class Columns(RowFormat):
         else:
             self.row = Annotated[tuple.__class_getitem__(tuple(columns)), Field(fail_fast=True)]
         fields = {name: types[name] if widths[name] == 1 else _list(types[name], widths[name]) for name in widths}
-        (self.name, self.dtype, sizes, self.width), *others = self._inputs
+        (self.name, dtype, sizes, self.width), *others = self._inputs
+        self.dtype = np.dtype(dtype)
         self._is_table = len(sizes) == 1 and not others
         self.named = typed_dict("NamedRow", fields)
         self.named.__pydantic_config__ = STRICT

@@ -21,25 +21,25 @@ class EitherRequest:
         self._listed, self._named = listed, named
         self._validate_listed = listed.__pydantic_validator__.validate_json
 
-    def model_validate_json(self, body: bytes | bytearray) -> BaseModel:
+    def model_validate_json(self, body: bytes | bytearray) -> Any:
         """Return the request, or raise `ValidationError` or `InvalidRows`."""
-        request = self._validate(body)
-        rows: list[Any] = request.data  # type: ignore[attr-defined]
+        try:
+            request = self._validate_listed(body)
+        except ValidationError as error:
+            request = self._validate_named(body, error)
+        rows = request.data
         names = 1 + len(rows) * len(rows[0]) if isinstance(rows[0], dict) else 1
         if name := repeated_name(body, names):
             raise InvalidRows(f"body: the name {name[:60]!r} comes twice in one object")
         return request
 
-    def _validate(self, body: bytes | bytearray) -> BaseModel:
-        try:
-            listed: BaseModel = self._validate_listed(body)
-            return listed
-        except ValidationError as error:
-            if error.error_count() > 2:
-                raise
-            first = error.errors(include_url=False)[0]
-            if first["loc"] != ("data", 0) or not isinstance(first["input"], dict):
-                raise
+    def _validate_named(self, body: bytes | bytearray, refusal: ValidationError) -> Any:
+        """Read the rows as objects if `refusal` says that the first row is one, and not a list; else raise it."""
+        if refusal.error_count() > 2:
+            raise refusal
+        first = refusal.errors(include_url=False)[0]
+        if first["loc"] != ("data", 0) or not isinstance(first["input"], dict):
+            raise refusal
         try:
             return self._named.model_validate_json(body)
         except ValidationError as error:

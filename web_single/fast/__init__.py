@@ -21,5 +21,5 @@ def add_fast(app: FastAPI) -> None:
     routers = [router, label_router] if app.state.model.task == "classification" else [router]
     routes = [route for each in routers for route in each.routes if isinstance(route, APIRoute)]
     fast = [route for route in routes if route.endpoint in (predict, predict_label)]
-    app.add_middleware(FastPath, routes=fast, model=app.state.model)
+    app.add_middleware(FastPath, routes=fast, state=app.state)
     app.build_middleware_stack = partial(build_middleware_stack, app)  # type: ignore[method-assign]

@@ -4,12 +4,12 @@ from collections.abc import Iterable
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
+from starlette.datastructures import State
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..api import parse_rows, require_json
 from ..errors import ServiceError, answer_error
-from ..model import Model
 
 
 class FastPath:
@@ -20,8 +20,10 @@ class FastPath:
 
     depth = 9
 
-    def __init__(self, app: ASGIApp, routes: Iterable[APIRoute], model: Model) -> None:
-        self._app, self._routes, self._model = app, {route.path: route for route in routes}, model
+    def __init__(self, app: ASGIApp, routes: Iterable[APIRoute], state: State) -> None:
+        """Starlette calls this after all parts were added. Look-ups in `state` are slow, so these are made once."""
+        self._app, self._routes = app, {route.path: route for route in routes}
+        self._schema, self._model = state.request_schema, state.model
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -29,13 +31,21 @@ class FastPath:
         if route is None or scope["type"] != "http" or scope["method"] != "POST":
             return await self._app(scope, receive, send)
         scope["route"] = route
-        content_type = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
         try:
-            require_json(content_type.decode("latin-1"))
-            response: Response = await route.endpoint(parse_rows(scope, await read_body(receive)), self._model)
+            require_json(content_type(scope))
+            rows = parse_rows(scope, await read_body(receive), self._schema, self._model)
+            response: Response = await route.endpoint(rows, self._model)
         except (ServiceError, ClientDisconnect) as error:
             response = await answer_error(Request(scope), error)
         await response(scope, receive, send)
+
+
+def content_type(scope: Scope) -> str:
+    """Return the header content-type, or nothing."""
+    for name, value in scope["headers"]:
+        if name == b"content-type":
+            return str(value, "latin-1")
+    return ""
 
 
 async def read_body(receive: Receive) -> bytearray:

@@ -14,5 +14,5 @@ def build_middleware_stack(app: FastAPI) -> ASGIApp:
     stack = FastAPI.build_middleware_stack(app)
     app.user_middleware = added
     for middleware, args, kwargs in reversed(added):
-        stack = middleware(stack, *args, **kwargs)
+        stack = middleware(stack, *args, **kwargs).__call__  # a bound method, which is called faster than an object
     return stack

@@ -18,6 +18,9 @@ class BodyTooLarge(ServiceError):
 
     status, reason = 413, "too_large"
 
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"body: larger than the limit of {limit} bytes")
+
 
 class BodyTooSlow(ServiceError):
     """The body did not arrive in time. Nothing more is read from its connection."""
@@ -53,7 +56,8 @@ class BodyLimits:
             task = asyncio.current_task()
             assert task is not None, "there is no task to cancel"
             if not deadline:
-                self._check_size(_content_length(scope))
+                if _content_length(scope) > self._max_bytes:
+                    raise BodyTooLarge(self._max_bytes)
                 deadline = monotonic() + self._seconds
             self._waiting[task] = deadline
             if self._timer is None:
@@ -66,7 +70,8 @@ class BodyLimits:
             finally:
                 self._waiting.pop(task, None)
             size += len(message.get("body", b""))
-            self._check_size(size)  # a chunked body has no content-length
+            if size > self._max_bytes:  # a chunked body has no content-length
+                raise BodyTooLarge(self._max_bytes)
             complete = not message.get("more_body", False)
             return message
 
@@ -91,10 +96,6 @@ class BodyLimits:
         self._timer = None
         if self._waiting:
             self._start_timer()
-
-    def _check_size(self, size: int) -> None:
-        if size > self._max_bytes:
-            raise BodyTooLarge(f"body: larger than the limit of {self._max_bytes} bytes")
 
 
 def _content_length(scope: Scope) -> int:

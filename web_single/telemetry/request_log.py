@@ -42,9 +42,6 @@ class RequestLog:
         start, status, size, counted = perf_counter(), 0, 0, False
         request_id = self._request_id(scope["headers"])
 
-        def count() -> None:
-            self._count(scope, status or 500, perf_counter() - start, size, request_id)
-
         def send_counted(message: Message) -> Awaitable[None]:
             nonlocal status, size, counted
             if message["type"] == "http.response.start":
@@ -53,7 +50,8 @@ class RequestLog:
             else:
                 size += len(message.get("body", b""))
                 if not message.get("more_body"):
-                    count()  # before the end is sent, so that a client with an answer finds it counted
+                    # Before the end is sent, so that a client with an answer finds it counted.
+                    self._count(scope, status, start, size, request_id)
                     counted = True
             return send(message)
 
@@ -66,7 +64,7 @@ class RequestLog:
             raise
         finally:
             if not counted:
-                count()
+                self._count(scope, status or 500, start, size, request_id)
 
     def _request_id(self, headers: list[tuple[bytes, bytes]]) -> bytes:
         for name, value in headers:
@@ -74,7 +72,8 @@ class RequestLog:
                 return value
         return b"%s-%d" % (self._prefix, next(self._numbers))
 
-    def _count(self, scope: Scope, status: int, seconds: float, size: int, request_id: bytes) -> None:
+    def _count(self, scope: Scope, status: int, start: float, size: int, request_id: bytes) -> None:
+        seconds = perf_counter() - start
         route = scope.get("route")
         path = route.path if route else "unknown"  # one series, so that a client cannot add any
         series = self._series.get((path, status))
