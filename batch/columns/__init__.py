@@ -22,8 +22,9 @@ def column_reader(rows: Columns) -> Callable[[Any], list[Any]]:
     """Return a function that reads a row, a list or an object, from JSON text and raises `ValidationError`."""
     listed, named = TypeAdapter(rows.row, config=STRICT), TypeAdapter(rows.named)
 
-    def read(text: Any) -> list[Any]:
-        is_object = isinstance(text, str | bytes) and text.lstrip()[:1] in ("{", b"{")
-        return rows.listed(named.validate_json(text) if is_object else listed.validate_json(text))
+    def read(text: Any) -> Any:
+        if isinstance(text, (str, bytes)) and text.lstrip()[:1] in ("{", b"{"):
+            return rows.listed(named.validate_json(text))
+        return listed.validate_json(text)
 
     return read
