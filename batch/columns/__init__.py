@@ -22,9 +22,10 @@ def column_reader(rows: Columns) -> Callable[[Any], list[Any]]:
     """Return a function that reads a row, a list or an object, from JSON text and raises `ValidationError`."""
     listed, named = TypeAdapter(rows.row, config=STRICT), TypeAdapter(rows.named)
 
-    def read(text: Any) -> Any:
+    def read(text: Any) -> list[Any]:
         if isinstance(text, (str, bytes)) and text.lstrip()[:1] in ("{", b"{"):
             return rows.listed(named.validate_json(text))
-        return listed.validate_json(text)
+        row = listed.validate_json(text)
+        return row if isinstance(row, list) else list(row)
 
     return read
