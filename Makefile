@@ -3,7 +3,6 @@ PATTERN ?=
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name))))
 PY := .venv/bin/python
 UV := .venv/bin/uv
-.DEFAULT_GOAL := help
 .NOTPARALLEL: # each step uses what the one before it has installed, whatever MAKEFLAGS says
 MAKEFLAGS += --no-print-directory
 unexport PYTHONDONTWRITEBYTECODE # compiled modules halve the time that a program takes to start
@@ -16,13 +15,11 @@ IRIS := models/artifacts/iris/1/manifest.json
 DIGITS := models/artifacts/digits/1/manifest.json
 MODELS := $(if $(ROWS),$(IRIS)) $(if $(IMAGES),$(DIGITS))
 LOCKS := $(addsuffix /requirements.txt,local $(PATTERNS) $(if $(IMAGES),serving)) models/requirements$(if $(IMAGES),,-iris).txt
-ALL_LOCKS := $(addsuffix /requirements.txt,local web_single synchronous serving asynchronous batch batch/ray models) requirements-dev.txt
 BATCH := $(filter batch,$(PATTERN))
 PROCESSES := --numprocesses 4 --dist loadfile --no-loadscope-reorder # of the suite
 
-ifneq ($(filter-out web_single synchronous asynchronous batch,$(PATTERN)),)
-$(error PATTERN=$(PATTERN): choose web_single, synchronous, asynchronous or batch)
-endif
+wrong = $(error PATTERN=$(PATTERN): choose web_single, synchronous, asynchronous or batch)
+$(if $(filter-out web_single synchronous asynchronous batch,$(PATTERN)),$(wrong))
 
 # The arguments of `make lift`, only from the command line: NAME and others may mean something else in the environment.
 given = $(if $(filter command,$(origin $(1))),--$(2) "$($(1))")
@@ -42,12 +39,9 @@ lift: install ## a tested service of your own: PATTERN=web_single TO=../churn MO
 		$(call given,WITHOUT,without) $(call given,ONLY,only) $(call given,GOLDEN,golden) $(call given,LABELS,labels) $(call given,SERVING,serving) $(call given,UPDATE,update)
 test: install-all ## lint, types and the whole suite against real servers
 	@sh local/prepare_tests.sh $(IRIS) $(DIGITS)
-	@$(PY) -m playwright --version >/dev/null # the browser's driver starts
 	$(PY) -m pytest $(PROCESSES)
 lint: install-all ## lint and types
-	.venv/bin/ruff check .
-	.venv/bin/ruff format --check .
-	.venv/bin/mypy .
+	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy .
 coverage: test-tools install-all $(IRIS) $(DIGITS) ## the suite again, measuring the lines of the four patterns in every process; fails below the floor in pyproject.toml
 	@exec sh local/coverage.sh $(PY) $(PROCESSES)
 exhaustive: test-tools install-all $(IRIS) $(DIGITS) ## what takes too long for `make test`: each optional part removed alone, many choices of parts lifted, killed Ray clusters, all benchmarks, InceptionV3
@@ -72,21 +66,16 @@ k8s-secrets: ## the same for Kubernetes, into folders below k8s/
 lock: $(UV) ## pin the newest releases again, with hashes
 	@UV=$(UV) sh local/lock.sh
 format: install-all ## format the code with ruff
-	.venv/bin/ruff check --fix .
-	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix . && .venv/bin/ruff format .
 clean: down ## remove the environment, the models and the logs
-	@rm -rf .venv .run .coverage models/artifacts .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	@find . -name __pycache__ -prune -exec rm -rf {} +
+	@exec sh local/clean.sh
 
-install: $(UV) # uv compares what is installed with the locks, so nothing is downloaded twice
+install-all: LOCKS := $(addsuffix /requirements.txt,local web_single synchronous serving asynchronous batch batch/ray models) requirements-dev.txt
+install install-all: $(UV) # uv compares what is installed with the locks, so nothing is downloaded twice
 	@$(UV) pip install --python $(PY) --no-deps --require-hashes $(addprefix -r ,$(LOCKS))
-install-all: $(UV)
-	@$(UV) pip install --python $(PY) --no-deps --require-hashes $(addprefix -r ,$(ALL_LOCKS))
 $(UV):
 	@sh local/venv.sh "$(PYTHON)" 0.13.9
 $(IRIS): models/iris.py models/golden.py models/manifest.py models/requirements-iris.txt
-	@echo "building models/artifacts/iris"
-	@$(PY) -m models.iris
+	@echo "building models/artifacts/iris" && $(PY) -m models.iris
 $(DIGITS): models/digits.py models/digit_files.py models/golden.py models/image_serving.py $(wildcard models/image_files/*.py) models/uploads.py models/manifest.py models/requirements.txt
-	@echo "building models/artifacts/digits (about a minute)"
-	@$(PY) -m models.digits
+	@echo "building models/artifacts/digits (about a minute)" && $(PY) -m models.digits

@@ -1,8 +1,12 @@
 #!/bin/sh
-# Install the tests' tools, check the code and build models, all three at once: local/prepare_tests.sh MODEL...
+# Install the tests' tools, check the code and build models, all at once: local/prepare_tests.sh MODEL...
 make test-tools & tools=$!
 make lint & lint=$!
+# The processes of the suite begin at once: without compiled modules, each of them would compile all of them.
+.venv/bin/python -m pytest --collect-only --quiet >/dev/null 2>&1 & collected=$!
 make "$@"; built=$?
+wait $collected # a fault that it finds is reported by the suite
 wait $lint || exit
 wait $tools || make test-tools || exit # again, so that the last line says what is missing
+.venv/bin/python -m playwright --version >/dev/null || exit # the browser's driver starts
 exit $built

@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -131,7 +132,9 @@ def accepts(port: int) -> bool:
         return client.connect_ex(("127.0.0.1", port)) == 0
 
 
-def serving(grpc_port: int, rest_port: int, base_path: Path, log: Path) -> Program:
+def serving(
+    grpc_port: int, rest_port: int, base_path: Path, log: Path, start: Callable[..., Program] = Program
+) -> Program:
     """Start the stand-in for TensorFlow Serving on the model folder `base_path`, which gives the model its name."""
     name = base_path.name
     flags = [f"--port={grpc_port}", f"--rest_api_port={rest_port}", f"--model_name={name}"]
@@ -140,4 +143,4 @@ def serving(grpc_port: int, rest_port: int, base_path: Path, log: Path) -> Progr
         f"--monitoring_config_file={ROOT / 'synchronous' / 'monitoring.config'}",
     ]
     argv = [sys.executable, "-m", "serving", *flags]
-    return Program("serving", argv, lambda: answers(f"http://127.0.0.1:{rest_port}/v1/models/{name}"), log)
+    return start("serving", argv, lambda: answers(f"http://127.0.0.1:{rest_port}/v1/models/{name}"), log)

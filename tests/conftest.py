@@ -176,10 +176,11 @@ class Serving:
 
 
 @pytest.fixture(scope="session")
-def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+def serving(tensorflow: Preloaded, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     """The stand-in for TensorFlow Serving with the digits model."""
     grpc, rest = servers.free_port(), servers.free_port()
-    program = servers.serving(grpc, rest, ARTIFACTS / "digits", tmp_path_factory.mktemp("serving") / "log")
+    log = tmp_path_factory.mktemp("serving") / "log"
+    program = servers.serving(grpc, rest, ARTIFACTS / "digits", log, tensorflow.start)
     program.wait_ready()
     yield Serving(f"127.0.0.1:{grpc}", f"http://127.0.0.1:{rest}")
     program.stop()

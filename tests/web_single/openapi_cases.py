@@ -1,9 +1,10 @@
 """The OpenAPI document is accurate: requests made from it, right and wrong, get the answers that it shows.
 
-Run by test_schemathesis.py.
+Run by test_schemathesis.py, with EXAMPLES requests to each endpoint.
 """
 
 import json
+import os
 
 import numpy as np
 import schemathesis
@@ -36,7 +37,7 @@ page = schemathesis.openapi.from_asgi("/openapi.json", build_app(service, load_m
 
 
 @page.parametrize()
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=int(os.environ["EXAMPLES"]), deadline=None)
 def test_every_answer_is_one_that_the_page_shows(case: schemathesis.Case) -> None:
     if case.meta.generation.mode.is_positive and case.path.endswith("/infer"):
         agree(case)

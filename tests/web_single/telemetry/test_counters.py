@@ -23,12 +23,12 @@ from ..running import Service, counters
 
 
 def test_thousands_of_requests_over_recycled_workers_are_counted_exactly(service: Callable[..., Service]) -> None:
-    running = service("--workers", "4", "--max-requests", "200", "--max-requests-jitter", "40")
-    with Load(running.port, lasting=8, fresh=0, total=4_000) as load:
+    running = service("--workers", "4", "--max-requests", "100", "--max-requests-jitter", "20")
+    with Load(running.port, lasting=8, fresh=0, total=2_000) as load:
         load.wait()
-    assert (load.failures, load.statuses) == ([], {200: 4_000})
-    running.wait_for_metric('http_request_duration_seconds_count{path="/predict",status="200"}', 4_000)
-    running.wait_for_metric("predicted_rows_total", 4_000)
+    assert (load.failures, load.statuses) == ([], {200: 2_000})
+    running.wait_for_metric('http_request_duration_seconds_count{path="/predict",status="200"}', 2_000)
+    running.wait_for_metric("predicted_rows_total", 2_000)
     (folder,), booted = counters(running.program.pid), running.program.log.read_text().count("Booting worker")
     assert booted > 6  # workers were recycled, and all of them left one file of each kind
     wait_until(lambda: len(list(folder.glob("counter_*.db"))) == 5)

@@ -14,7 +14,7 @@ PATIENT = ("-c", "tests/web_single/workers/patient.py")
 
 
 def test_an_announced_stop_drops_no_request(service: Callable[..., Service]) -> None:
-    running = service("--workers", "2", DRAIN_SECONDS="12")
+    running = service("--workers", "2", DRAIN_SECONDS="6")
     with Load(running.port) as load:
         wait_until(lambda: min(map(len, load.versions)) > 20)
         os.kill(running.program.pid, signal.SIGTERM)
