@@ -1,7 +1,7 @@
 """The last answer on each connection says `connection: close`.
 
-The `uvicorn` command owns the server here. Where the program owns it, as in web_single, the server's default headers
-say the same and cost less.
+The `uvicorn` command owns the server here. In a program that owns its server, the server's default headers say the same
+and cost less.
 """
 
 from collections.abc import Awaitable
