@@ -27,7 +27,7 @@ def digits(request: pytest.FixtureRequest) -> Iterator[Server]:
         yield from connected(serving.grpc, serving.rest)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # it looks for files all the time, so it ends with the tests that use it
 def fleet(saved_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """The server with a configuration file and folders that tests change; see `Fleet`."""
     fleet = launch(tmp_path_factory.mktemp("fleet"), saved_models)
