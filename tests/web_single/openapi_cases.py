@@ -11,6 +11,7 @@ import schemathesis
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
+from schemathesis.specs.openapi.checks import negative_data_rejection
 
 from local.processes import ROOT
 from web_single.app import build_app, load_model
@@ -41,7 +42,9 @@ page = schemathesis.openapi.from_asgi("/openapi.json", build_app(service, load_m
 def test_every_answer_is_one_that_the_page_shows(case: schemathesis.Case) -> None:
     if case.meta.generation.mode.is_positive and case.path.endswith("/infer"):
         agree(case)
-    case.call_and_validate()
+    answer = case.call()
+    # Too many rows may also be too large a body. Schemathesis does not expect 413 for a body that breaks the schema.
+    case.validate_response(answer, excluded_checks=[negative_data_rejection] if answer.status_code == 413 else [])
 
 
 def agree(case: schemathesis.Case) -> None:
