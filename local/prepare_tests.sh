@@ -2,7 +2,7 @@
 # Install the tests' tools, check the code and build models, all at once: local/prepare_tests.sh MODEL...
 make test-tools & tools=$!
 make lint & lint=$!
-# The processes of the suite begin at once: without compiled modules, each of them would compile all of them.
+# The processes of the suite start together. Without this, each of them would compile all modules.
 .venv/bin/python -m pytest --collect-only --quiet >/dev/null 2>&1 & collected=$!
 make "$@"; built=$?
 wait $collected # a fault that it finds is reported by the suite

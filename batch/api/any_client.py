@@ -93,8 +93,7 @@ class AnyClient:
             message = await receive()
             if first and (body := message.get("body")):
                 first = False  # after a refusal, the rest is only read to be discarded
-                if not READ.keys().isdisjoint(dict(scope["headers"])):
-                    _check_encodings(scope)
+                _check_encodings(scope)
                 while body[0] >= FIRST_OF_MARKS and len(body) < LONGEST_MARK and message.get("more_body"):
                     message = await receive()
                     body += message.get("body", b"")

@@ -23,9 +23,7 @@ def column_reader(rows: Columns) -> Callable[[Any], list[Any]]:
     listed, named = TypeAdapter(rows.row, config=STRICT), TypeAdapter(rows.named)
 
     def read(text: Any) -> list[Any]:
-        if isinstance(text, (str, bytes)) and text.lstrip()[:1] in ("{", b"{"):
-            return rows.listed(named.validate_json(text))
-        row = listed.validate_json(text)
-        return row if isinstance(row, list) else list(row)
+        is_object = isinstance(text, (str, bytes)) and text.lstrip()[:1] in ("{", b"{")
+        return rows.listed(named.validate_json(text) if is_object else listed.validate_json(text))
 
     return read

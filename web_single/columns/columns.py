@@ -63,7 +63,9 @@ class Columns(RowFormat):
 
     def listed(self, row: Any) -> list[Any]:
         """Return a row that was validated, a list or an object, as a list."""
-        if not isinstance(row, dict):
+        if isinstance(row, list):
+            return row
+        if isinstance(row, tuple):
             return list(row)
         columns = [row[name] for name, *_ in self._inputs]
         return [value for each in columns for value in (each if isinstance(each, list) else [each])]
