@@ -9,7 +9,7 @@ import socket
 import sys
 import uuid
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
@@ -63,8 +63,11 @@ def run_child(settings: Settings, burst: bool, name: str, starts: int = 0) -> No
 def run_all(settings: Settings, burst: bool, names: Sequence[str], stopping: ctypes.c_bool) -> None:
     """Run one child for each name in one pool, which ends with the first child that dies; leases return its jobs."""
     with ProcessPoolExecutor(len(names), SPAWN, prepare_child, (stopping,)) as pool:
-        for work in [pool.submit(run_child, settings, burst, name) for name in names]:
-            work.result()
+        running = {pool.submit(run_child, settings, burst, name) for name in names}
+        while running:  # not one long wait: Python would not notice a signal that arrives just before it
+            ended, running = wait(running, timeout=0.5, return_when=FIRST_EXCEPTION)
+            for work in ended:
+                work.result()
 
 
 def main() -> None:

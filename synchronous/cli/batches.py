@@ -4,12 +4,14 @@ import codecs
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from pathlib import Path
-from queue import Queue
+from queue import Empty, Queue
 from typing import TypeVar
 
 T = TypeVar("T")
+SECONDS = 0.2  # the longest wait: Python does not notice a signal that arrives just before a wait until that one ends
 
 
 def paths_on_stdin() -> Iterator[list[Path]]:
@@ -64,5 +66,13 @@ def in_order(ask: Callable[[list[Path]], T], batches: Iterable[list[Path]], conc
 
     # Not a thread of the pool: Python waits for those at the end, and the next line on stdin may never arrive.
     threading.Thread(target=feed, daemon=True).start()
-    while answer := asked.get():
+    while answer := _next(asked):
+        while not answer.done():
+            wait([answer], SECONDS)
         yield answer.result()
+
+
+def _next(asked: Queue[T]) -> T:
+    while True:
+        with suppress(Empty):
+            return asked.get(timeout=SECONDS)

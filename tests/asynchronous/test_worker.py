@@ -5,12 +5,17 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 import redis
 
 from asynchronous.settings import Settings
+from asynchronous.worker import run_all
 from local import servers
 from local.processes import wait_until
 
@@ -162,6 +167,27 @@ def test_a_worker_that_is_told_to_stop_finishes_its_batch_and_claims_no_more(wor
     fake.held.unlink()
     assert program.wait() == 0
     assert [record(job_id)["status"] for job_id in (held, *others)] == ["done"] + ["pending"] * 3
+
+
+def test_a_signal_that_does_not_interrupt_the_wait_for_the_children_is_noticed_during_it(monkeypatch):
+    stopping, waiting = SimpleNamespace(value=False), threading.get_ident()
+
+    def waits_for_the_children():
+        names = [frame.name for frame in traceback.extract_stack(sys._current_frames()[waiting])]
+        return names[-1] == "wait" and "submit" not in names
+
+    def child(*_):
+        wait_until(waits_for_the_children)
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)  # not to the thread that waits
+        wait_until(lambda: stopping.value)
+
+    monkeypatch.setattr("asynchronous.worker.run_child", child)
+    monkeypatch.setattr("asynchronous.worker.ProcessPoolExecutor", lambda count, *_: ThreadPoolExecutor(count))
+    before = signal.signal(signal.SIGTERM, lambda *_: setattr(stopping, "value", True))
+    try:
+        run_all(Settings(), burst=False, names=["a"], stopping=stopping)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_a_child_that_hangs_is_replaced(worker, put, settle):

@@ -1,9 +1,14 @@
 """Batches: how many are in memory, and what ends them."""
 
+import signal
+import sys
+import threading
 import time
+import traceback
 
 import pytest
 
+from local.processes import wait_until
 from synchronous.cli.batches import in_order, paths_on_stdin
 
 
@@ -34,6 +39,24 @@ def test_an_error_in_the_batches_follows_the_answers_before_it():
     assert [next(answers), next(answers)] == [[1], [2]]
     with pytest.raises(OSError, match="cannot be read"):
         next(answers)
+
+
+def test_a_signal_that_does_not_interrupt_the_wait_for_an_answer_is_noticed_during_it():
+    answered, released, waiting = [], threading.Event(), threading.get_ident()
+
+    def waits_for_an_answer():
+        names = [frame.name for frame in traceback.extract_stack(sys._current_frames()[waiting])]
+        return names[-1] == "wait" and not {"start", "get"} & set(names[names.index("in_order") :])
+
+    def ask(batch):
+        wait_until(waits_for_an_answer)
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)  # not to the thread that waits
+        answered.append(released.wait(60))
+
+    with pytest.raises(KeyboardInterrupt):
+        next(in_order(ask, [[1]], 1))
+    assert not answered
+    released.set()
 
 
 def paths(monkeypatch, *chunks):
