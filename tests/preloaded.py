@@ -29,7 +29,7 @@ from local.processes import ROOT, Program
 # memory with what is forked, as web_single.workers does.
 LIBRARIES = ["alembic.command", "fastapi", "httpx", "numpy", "onnxruntime", "PIL.Image", "pydantic_settings", "pymysql"]
 LIBRARIES += ["redis.asyncio", "rich.console", "sqlalchemy.dialects.mysql.pymysql", "typer", "uvicorn"]
-LIBRARIES += ["google.protobuf.json_format", "grpc", "tenacity", "tensorflow_serving.apis.predict_pb2"]
+LIBRARIES += ["google.protobuf.json_format", "grpc", "tenacity"]
 LIBRARIES += ["asynchronous.app", "asynchronous.worker", "batch.job", "batch.api.app", "web_single.open_inference"]
 TENSORFLOW = ["tensorflow", *(f"serving.{name}" for name in ("grpc_service", "health", "loading", "manager", "rest"))]
 # The libraries read these when they are imported: serving/__main__.py sets them, too.
