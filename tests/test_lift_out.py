@@ -14,7 +14,7 @@ from local.processes import ROOT, wait_until
 from local.servers import answers
 from synchronous.client import connect
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.timeout(900), pytest.mark.usefixtures("system_authorities")]
 
 
 class Copy:

@@ -17,6 +17,8 @@ from local.processes import ROOT
 from local.servers import answers
 from tests.models.graphs import network
 
+pytestmark = pytest.mark.usefixtures("system_authorities")
+
 BIN = Path(sys.executable).parent
 PROGRAMS = r"(?:\w+=\S+ )*(?:pip|python|\.venv/bin/python|gunicorn|uvicorn|curl) "
 SERVES = r"(?:\w+=\S+ )*(?:gunicorn|uvicorn|\S*python -m (?:gunicorn|asynchronous\.worker))\b"

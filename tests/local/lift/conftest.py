@@ -15,6 +15,11 @@ from local.lift.project import write_project
 from local.processes import ROOT
 
 
+@pytest.fixture(autouse=True)
+def downloading(system_authorities):
+    """A copy's environment is downloaded."""
+
+
 @pytest.fixture(scope="session")
 def lift_without(tmp_path_factory):
     """Write a copy of a pattern without some parts, and without running its smoke test."""
