@@ -1,9 +1,10 @@
 #!/bin/sh
 # Install the tests' tools, check the code and build models, all at once: local/prepare_tests.sh MODEL...
+# The build takes longest, and the rest gives way to it.
 make test-tools & tools=$!
-make lint & lint=$!
+nice make lint & lint=$!
 # The processes of the suite start together. Without this, each of them would compile all modules.
-.venv/bin/python -m pytest --collect-only --quiet >/dev/null 2>&1 & collected=$!
+nice .venv/bin/python -m pytest --collect-only --quiet >/dev/null 2>&1 & collected=$!
 make "$@"; built=$?
 wait $collected # a fault that it finds is reported by the suite
 wait $lint || exit
