@@ -18,8 +18,7 @@ LOCKS := $(addsuffix /requirements.txt,local $(PATTERNS) $(if $(IMAGES),serving)
 BATCH := $(filter batch,$(PATTERN))
 PROCESSES := --numprocesses 4 --dist loadfile --no-loadscope-reorder # of the suite
 
-wrong = $(error PATTERN=$(PATTERN): choose web_single, synchronous, asynchronous or batch)
-$(if $(filter-out web_single synchronous asynchronous batch,$(PATTERN)),$(wrong))
+$(if $(filter-out web_single synchronous asynchronous batch,$(PATTERN)),$(error PATTERN=$(PATTERN): choose web_single, synchronous, asynchronous or batch))
 
 # The arguments of `make lift`, only from the command line: NAME and others may mean something else in the environment.
 given = $(if $(filter command,$(origin $(1))),--$(2) "$($(1))")
