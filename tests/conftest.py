@@ -42,6 +42,7 @@ GROUPS = {
         "tests/serving/",
         "tests/asynchronous/page/",
         "tests/asynchronous/test_api.py",
+        "tests/asynchronous/test_chaos.py",
         "tests/asynchronous/test_model.py",
         "tests/gateway/test_asynchronous.py",
         "tests/test_observability.py",

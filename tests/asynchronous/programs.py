@@ -79,7 +79,7 @@ class Programs:
             return servers.redis_server(self.redis_port, self._folder / "redis", *DURABLE, *self._acl)
         log = self._folder / f"{kind}.log"
         if kind == "serving":
-            return servers.serving(self._grpc_port, self._rest_port, ARTIFACTS / "digits", log)
+            return servers.serving(self._grpc_port, self._rest_port, ARTIFACTS / "digits", log, self._start_program)
         ready, argv = (lambda: True), [f"asynchronous.{kind}"]
         if kind == "proxy":
             ready, argv = (lambda: servers.answers(f"{self.proxy_url}/ready")), self._proxy_argv

@@ -20,8 +20,11 @@ def test_no_job_is_lost_changed_or_wrong_in_a_failover_or_with_few_permissions(t
 
 
 @pytest.mark.timeout(900)
-def test_no_job_is_lost_changed_or_wrong_whatever_is_killed(tmp_path, preloaded):
-    report = run(jobs=60, kills=6, seed=random.randrange(10**6), folder=tmp_path, start=preloaded.start)
+def test_no_job_is_lost_changed_or_wrong_whatever_is_killed(tmp_path, preloaded, tensorflow):
+    def start(name, *order):
+        return (tensorflow if name == "serving" else preloaded).start(name, *order)
+
+    report = run(jobs=60, kills=6, seed=random.randrange(10**6), folder=tmp_path, start=start)
     assert (report.lost, report.changed, report.wrong, report.expired, report.never) == (0, 0, 0, 0, 0), report
     assert (report.jobs, report.done + report.failed + report.cancelled, report.delivered) == (60, 60, 60), report
     assert sum(report.kills_by_kind.values()) == report.kills == 6
