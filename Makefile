@@ -15,7 +15,6 @@ IRIS := models/artifacts/iris/1/manifest.json
 DIGITS := models/artifacts/digits/1/manifest.json
 MODELS := $(if $(ROWS),$(IRIS)) $(if $(IMAGES),$(DIGITS))
 LOCKS := $(addsuffix /requirements.txt,local $(PATTERNS) $(if $(IMAGES),serving)) models/requirements$(if $(IMAGES),,-iris).txt
-BATCH := $(filter batch,$(PATTERN))
 PROCESSES := --numprocesses 4 --dist loadfile --no-loadscope-reorder # of the suite
 
 $(if $(filter-out web_single synchronous asynchronous batch,$(PATTERN)),$(error PATTERN=$(PATTERN): choose web_single, synchronous, asynchronous or batch))
@@ -23,10 +22,10 @@ $(if $(filter-out web_single synchronous asynchronous batch,$(PATTERN)),$(error 
 # The arguments of `make lift`, only from the command line: NAME and others may mean something else in the environment.
 given = $(if $(filter command,$(origin $(1))),--$(2) "$($(1))")
 
-.PHONY: help demo up down lift test lint coverage exhaustive test-tools estimators chaos e2e bench models secrets k8s-secrets lock format clean install install-all
+.PHONY: help demo up down lift test models secrets k8s-secrets clean install install-all
 
 help: ## list the commands
-	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 demo: install $(MODELS) ## real requests through every pattern (or PATTERN=x), one table, everything stopped again
 	@exec $(PY) -m local.demo $(PATTERNS)
 up: install $(MODELS) ## run all four in the background, or PATTERN=x in the foreground
@@ -39,33 +38,11 @@ lift: install ## a tested service of your own: PATTERN=web_single TO=../churn MO
 test: install-all ## lint, types and the whole suite against real servers
 	@sh local/prepare_tests.sh $(IRIS) $(DIGITS)
 	$(PY) -m pytest $(PROCESSES)
-lint: install-all ## lint and types
-	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy .
-coverage: test-tools install-all $(IRIS) $(DIGITS) ## the suite again, measuring the lines of the four patterns in every process; fails below the floor in pyproject.toml
-	@exec sh local/coverage.sh $(PY) $(PROCESSES)
-exhaustive: test-tools install-all $(IRIS) $(DIGITS) ## what takes too long for `make test`: each optional part removed alone, many choices of parts lifted, killed Ray clusters, all benchmarks, InceptionV3
-	$(PY) -m pytest --numprocesses 2 -m exhaustive
-test-tools: ## install what the tests need from Debian, or name it in one line
-	@sh local/python_version.sh "$(PYTHON)"
-	@sh local/test_tools.sh "$(PYTHON)"
-estimators: install-all ## package every classifier and regressor of scikit-learn: served right, or refused
-	@exec $(PY) -m models.gallery.estimators
-chaos: $(if $(BATCH),test-tools) install-all $(if $(BATCH),$(IRIS),$(DIGITS)) ## 50 SIGKILLs among 1,000 jobs of asynchronous, SEED=n repeats a run, REDIS=cluster or acl; PATTERN=batch: one a second among 100,000 rows
-	@exec $(PY) -m $(if $(BATCH),tests.batch.kills,tests.asynchronous.chaos --jobs 1000 --kills 50 $(if $(SEED),--seed $(SEED)) $(if $(REDIS),--redis $(REDIS)))
-e2e: install-all $(IRIS) $(DIGITS) ## all four in containers, with requests while containers are killed (needs Docker)
-	@docker compose version >/dev/null || { echo "Docker with Compose v2 is needed" >&2; exit 1; }
-	$(PY) -m pytest tests/e2e/end_to_end.py
-bench: test-tools install-all $(IRIS) $(DIGITS) ## measure all four next to their limits and write benchmarks/RESULTS.md, PEERS=1 adds other programs; PATTERN=x prints one
-	@exec $(PY) -m benchmarks $(PATTERN) $(if $(filter-out 0,$(PEERS)),--peers)
 models: install-all $(IRIS) $(DIGITS) ## train the models that do not exist yet
 secrets: ## write random passwords, and a certificate and a key for the gateway, into secrets/, where there are none yet
 	@exec sh local/secrets.sh docker
 k8s-secrets: ## the same for Kubernetes, into folders below k8s/
 	@exec sh local/secrets.sh k8s
-lock: $(UV) ## pin the newest releases again, with hashes
-	@UV=$(UV) sh local/lock.sh
-format: install-all ## format the code with ruff
-	.venv/bin/ruff check --fix . && .venv/bin/ruff format .
 clean: down ## remove the environment, the models and the logs
 	@exec sh local/clean.sh
 
@@ -78,3 +55,5 @@ $(IRIS): models/iris.py models/golden.py models/manifest.py models/requirements-
 	@echo "building models/artifacts/iris" && $(PY) -m models.iris
 $(DIGITS): models/digits.py models/digit_files.py models/golden.py models/image_serving.py $(wildcard models/image_files/*.py) models/uploads.py models/manifest.py models/requirements.txt
 	@echo "building models/artifacts/digits (about a minute)" && $(PY) -m models.digits
+
+include local/development.mk

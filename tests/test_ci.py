@@ -11,7 +11,7 @@ from local.processes import ROOT
 
 WORKFLOW = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
 JOB = WORKFLOW["jobs"]["readme"]
-MAKEFILE = (ROOT / "Makefile").read_text()
+MAKEFILE = (ROOT / "Makefile").read_text() + (ROOT / "local" / "development.mk").read_text()
 
 
 def test_ci_runs_the_commands_of_the_readme_on_both_architectures():

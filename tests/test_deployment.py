@@ -153,7 +153,8 @@ def test_the_example_environment_lists_every_variable_with_its_default():
 
 
 def test_make_secrets_writes_each_password_once_and_makes_it_readable_for_the_containers(tmp_path):
-    for name in ("Makefile", "local/secrets.sh", "local/passwords.sh", "gateway/secrets.sh", "gateway/key.sh"):
+    scripts = ("local/secrets.sh", "local/passwords.sh", "gateway/secrets.sh", "gateway/key.sh")
+    for name in ("Makefile", "local/development.mk", *scripts):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
     written, folder = [], tmp_path / "secrets"

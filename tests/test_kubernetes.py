@@ -412,7 +412,8 @@ def test_every_secret_in_a_manifest_is_generated():
 
 
 def test_make_k8s_secrets_writes_the_passwords_once_and_only_their_owner_can_read_them(tmp_path):
-    for name in ("Makefile", "local/secrets.sh", "local/passwords.sh", "gateway/secrets.sh", "gateway/key.sh"):
+    scripts = ("local/secrets.sh", "local/passwords.sh", "gateway/secrets.sh", "gateway/key.sh")
+    for name in ("Makefile", "local/development.mk", *scripts):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
     written = []

@@ -21,6 +21,7 @@ def make(tmp_path):
     """Run make in a new folder, where nothing is installed or built, with a script that replaces Python."""
     for name in (
         "Makefile",
+        "local/development.mk",
         "models/iris.py",
         "models/golden.py",
         "models/manifest.py",
@@ -65,7 +66,10 @@ def test_tools(tmp_path):
     for name in ("sh", "env", "grep", "sort", "uname", "make"):
         (programs / name).symlink_to(shutil.which(name))
     (tmp_path / "local").mkdir()
-    for name in ("Makefile", "local/test_tools.sh", "local/debian.sh", "local/python_version.sh"):
+    for name in (
+        "Makefile",
+        *(f"local/{name}" for name in ("development.mk", "test_tools.sh", "debian.sh", "python_version.sh")),
+    ):
         shutil.copy(ROOT / name, tmp_path / name)
 
     tools = tmp_path / "local" / "test_tools.sh"
