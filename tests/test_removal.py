@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from local.lift.parts import COPYABLE, copy_without, optional_folders
+from local.lift.parts import COPYABLE, EXTRAS, copy_without, optional_folders
 from local.processes import ROOT
 
 EACH = [(folder, (part,)) for folder in COPYABLE for part in optional_folders(folder)]
+EACH += [(folder, (EXTRAS,)) for folder in COPYABLE if (ROOT / folder / EXTRAS).exists()]
 SLOW = ("synchronous", "serving")  # TensorFlow must be loaded
 ALL = [
     pytest.param(folder, tuple(optional_folders(folder)), marks=[pytest.mark.exhaustive] if folder in SLOW else [])

@@ -10,12 +10,20 @@ from ..processes import ROOT
 
 COPYABLE = ("web_single", "synchronous", "serving", "asynchronous", "batch")
 MARK = "optional:"  # a line that ends with "# optional: limits" is deleted with limits/
-KEPT = {"tests", "migrate"}  # the copy's own tests, and the table's history
+EXTRAS = "extras"  # the folder that adds the others
+KEPT = {"tests", "migrate", EXTRAS}  # the copy's own tests, the table's history, and what goes with the last part
 
 
 def optional_folders(folder: str) -> list[str]:
-    """Return the names of the packages in a folder that can be deleted."""
+    """Return the names of the packages in a folder that can be deleted one by one."""
     return sorted(path.parent.name for path in (ROOT / folder).glob("*/__init__.py") if path.parent.name not in KEPT)
+
+
+def with_extras(folder: str, parts: Iterable[str]) -> tuple[str, ...]:
+    """Return the parts that are deleted, and `extras` with the last of them."""
+    parts = tuple(parts)
+    nothing_left = (ROOT / folder / EXTRAS).exists() and {*parts} >= {*optional_folders(folder)}
+    return (*parts, EXTRAS) if nothing_left and EXTRAS not in parts else parts
 
 
 def describe(part: Path) -> dict[str, str]:
@@ -33,7 +41,7 @@ def without_marked_lines(text: str, parts: Iterable[str]) -> str:
 
 def copy_without(folder: str, parts: Iterable[str], place: Path, name: str = "my_service") -> Path:
     """Copy a folder to `place/name`; delete `parts` and the lines that are marked with their names."""
-    copy, parts = place / name, tuple(parts)
+    copy, parts = place / name, with_extras(folder, parts)
     shutil.copytree(ROOT / folder, copy, ignore=shutil.ignore_patterns("__pycache__"))
     for part in parts:
         shutil.rmtree(copy / part)

@@ -11,7 +11,7 @@ import numpy as np
 
 from .lines import chosen_lines
 from .order import Order
-from .parts import describe
+from .parts import EXTRAS, describe
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -71,6 +71,8 @@ def parts_table(order: Order, project: Path) -> str:
         return "None."
     rows = [f"| `{part}/` | {each['Protects from']} | {each['Costs']} |" for part, each in said.items()]
     remove = "To remove one, delete its folder and the lines that end with `# optional: <folder>`."
+    if (project / order.name / EXTRAS).exists():
+        remove += f" Most of these lines are in `{EXTRAS}/`."
     return "\n".join(["| folder | protects from | costs |", "|---|---|---|", *rows, "", remove])
 
 

@@ -10,6 +10,13 @@ from .counters import FOLDER, merge_dead_worker, open_folder
 from .settings import TelemetrySettings
 
 
+def gunicorn_telemetry() -> dict[str, Any]:
+    """Return gunicorn's settings for the log and the counters."""
+    loglevel, logconfig_dict = logging_config()
+    hooks = {"pre_fork": pre_fork, "child_exit": child_exit, "on_exit": on_exit}
+    return {"loglevel": loglevel, "logconfig_dict": logconfig_dict} | hooks
+
+
 def logging_config() -> tuple[str, dict[str, Any]]:
     """Return gunicorn's `loglevel`, and its `logconfig_dict` for the format that the environment names."""
     settings = TelemetrySettings()

@@ -18,6 +18,12 @@ Hook = Callable[[Any], None]
 SHARED_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - heartbeats need no disk
 
 
+def gunicorn_workers(app: Any) -> dict[str, Any]:
+    """Return gunicorn's settings for the workers; `app` is the module that loads a model."""
+    worker_class = f"{PACKAGE}.workers.worker.Worker"
+    return {"worker_class": worker_class, "worker_tmp_dir": SHARED_MEMORY, "workers": worker_count()} | hooks(app)
+
+
 def worker_count() -> str | int:
     """Return the number of workers: WEB_CONCURRENCY, or the CPUs that this container may use."""
     WorkersSettings()  # a wrong setting ends the start
@@ -27,7 +33,7 @@ def worker_count() -> str | int:
     return count
 
 
-def hooks(app: Any) -> tuple[Hook, Hook, Hook]:
+def hooks(app: Any) -> dict[str, Hook]:
     """Return gunicorn's hooks `on_starting`, `on_reload` and `when_ready`; `app` is the module that loads a model."""
 
     def load(server: Any) -> None:
@@ -52,7 +58,7 @@ def hooks(app: Any) -> tuple[Hook, Hook, Hook]:
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             server.log.error("Refused a new version and still serving the old one: %s", reason)
 
-    return start, reload, when_ready
+    return {"on_starting": start, "on_reload": reload, "when_ready": when_ready}
 
 
 def when_ready(server: Any) -> None:

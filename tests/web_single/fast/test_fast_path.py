@@ -6,6 +6,7 @@ from unittest.mock import patch
 import pytest
 
 from web_single import app as root
+from web_single.extras import app as extras
 from web_single.model import Model
 from web_single.settings import Settings
 
@@ -22,7 +23,7 @@ BODIES = [
 @pytest.fixture
 def plain(settings: Settings, model: Model) -> Client:
     """The application without the fast path."""
-    with patch.object(root, "add_fast"):
+    with patch.object(extras, "add_fast"):
         return Client(root.build_app(settings, model))
 
 
@@ -67,10 +68,10 @@ ROTATED = [order[n:] + order[:n] for order in (PARTS, PARTS[::-1]) for n in rang
 def test_the_order_in_which_the_parts_are_added_does_not_matter(
     settings: Settings, model: Model, permutations: list[list[str]]
 ) -> None:
-    adders = {name: getattr(root, name) for name in PARTS}
+    adders = {name: getattr(extras, name) for name in PARTS}
     orders = set()
     for permutation in permutations:
-        with patch.multiple(root, **dict(zip(PARTS, map(adders.get, permutation), strict=True))):
+        with patch.multiple(extras, **dict(zip(PARTS, map(adders.get, permutation), strict=True))):
             app = root.build_app(settings, model)
         orders.add(tuple(middleware.cls.__name__ for middleware in app.user_middleware))
     layers = ["DiscardUnreadBody", "RequestLog", "InFlightLimit", "BodyLimits", "AnyClient", "FastPath"]
