@@ -13,12 +13,10 @@ from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-from .checks.dangers import look_at_redis  # optional: checks
 from .errors import RedisAway
+from .extras import worker as extras  # optional: extras
 from .keys import Script
 from .settings import Settings, load_settings
-from .supervision.slots import watched  # optional: supervision
-from .tls import check_security, secure  # optional: tls
 
 log = logging.getLogger(__name__)
 
@@ -37,26 +35,15 @@ def prepare_child(stopping: ctypes.c_bool) -> None:
 
 def run_child(settings: Settings, burst: bool, name: str, starts: int = 0) -> None:
     """Work in the child process as consumer `name`, a name that `starts` processes had before; see `Loop.run`."""
+    from .extras import child  # optional: extras
     from .loop import Loop  # these are imported here, because the parent does not need gRPC
-    from .model import CHANNEL_OPTIONS, Model, open_channel
-    from .outages.patient import wait_for_model  # optional: outages
-    from .renewing.renewal import renew_leases  # optional: renewing
-    from .sharing.claims import share_claims  # optional: sharing
-    from .spread import spread  # optional: spread
-    from .supervision.child import show_life  # optional: supervision
-    from .throughput.quick_batches import skip_records  # optional: throughput
+    from .model import Model, open_channel
 
     load_settings()  # to set up this process's logging
     connect: Callable[..., Any] = open_channel
-    connect = secure(connect, CHANNEL_OPTIONS)  # optional: tls
-    connect = spread(connect)  # optional: spread
+    connect = child.choose_connect(connect)  # optional: extras
     loop = Loop(settings, name, _inherited[0], Model(settings, connect))
-    # In this order: some of them replace a part of the loop, and the following ones may wrap it.
-    wait_for_model(loop, settings, connect)  # optional: outages
-    renew_leases(loop, settings)  # optional: renewing
-    share_claims(loop, settings)  # optional: sharing
-    show_life(loop)  # optional: supervision
-    skip_records(loop, settings)  # optional: throughput
+    child.add_to(loop, settings, connect)  # optional: extras
     loop.run(starts, burst)
 
 
@@ -75,9 +62,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m asynchronous.worker", description=__doc__)
     parser.add_argument("--burst", action="store_true", help="end when no job is queued or in flight")
     burst, settings = parser.parse_args().burst, load_settings()
-    check_security()  # optional: tls
     Script(settings)  # a wrong setting of an optional folder ends the program here, not its children one by one
-    look_at_redis(settings)  # optional: checks
+    extras.check(settings)  # optional: extras
     names = [f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}" for _ in range(settings.worker_processes)]
     stopping = SPAWN.RawValue(ctypes.c_bool)  # without a lock, which a killed process could leave locked
 
@@ -88,7 +74,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, stop)
     log.info("%d processes start as %s", len(names), ", ".join(names))
     run = run_all
-    run = watched(SPAWN, prepare_child, run_child)  # optional: supervision
+    run = extras.choose_run(run, SPAWN, prepare_child, run_child)  # optional: extras
     try:
         run(settings, burst, names, stopping)
     except (BrokenProcessPool, RedisAway) as error:
