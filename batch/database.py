@@ -6,8 +6,7 @@ from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine, make_url
 
-from .connections import heal, read_address  # optional: connections
-from .embedded import readers, share_file  # optional: embedded
+from .extras import database as extras  # optional: extras
 from .settings import Settings
 
 Call = Callable[..., Any]
@@ -17,23 +16,21 @@ def connect(settings: Settings, read_timeout: int | None = 60) -> Engine:
     """Return an engine for `DATABASE_URL`; nothing is connected yet. A statement may take `read_timeout` seconds."""
     arguments: dict[str, Any] = {"connect_timeout": 5, "read_timeout": read_timeout, "write_timeout": 60}
     address: str | URL = settings.database_url
-    address, arguments = read_address(settings.database_url, arguments)  # optional: connections
-    url = make_url(address)
+    address, arguments = extras.change_address(address, arguments)  # optional: extras
+    url, options = make_url(address), dict[str, Any]()
     if url.get_backend_name() == "sqlite":
         Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(url, hide_parameters=True)
-        share_file(engine)  # optional: embedded
-        return engine
-    arguments["init_command"] = "SET time_zone = '+00:00'"
-    # Without the gap locks of REPEATABLE READ, a claim does not block inserts or the claims of others.
-    options: dict[str, Any] = {"isolation_level": "READ COMMITTED", "pool_pre_ping": True, "hide_parameters": True}
-    engine = create_engine(url, connect_args=arguments, **options)
-    heal(engine)  # optional: connections
+    else:
+        arguments["init_command"] = "SET time_zone = '+00:00'"
+        # Without the gap locks of REPEATABLE READ, a claim does not block inserts or the claims of others.
+        options = {"isolation_level": "READ COMMITTED", "pool_pre_ping": True, "connect_args": arguments}
+    engine = create_engine(url, hide_parameters=True, **options)
+    extras.set_up(engine)  # optional: extras
     return engine
 
 
 def read(engine: Engine, query: Call, *arguments: Any) -> Any:
     """Return what `query` returns on a connection for reading."""
-    engine = readers(engine)  # optional: embedded
+    engine = extras.choose_readers(engine)  # optional: extras
     with engine.connect() as connection:
         return query(connection, *arguments)

@@ -32,21 +32,17 @@ class ServiceError(Exception):
 
 def as_service_error(error: BaseException) -> ServiceError | None:
     """Return `error` as a `ServiceError`; None for a bug, which needs its traceback."""
-    known = error if isinstance(error, ServiceError) else None
     from .causes import find_cause  # optional: causes
 
-    known = find_cause(error) or known  # optional: causes
-    return known
-
-
-def end_on_sigterm() -> None:
-    """Let SIGTERM end this program at once, also as process 1 of a container; the open transaction is rolled back."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(Exit.TERMINATED))
+    error = find_cause(error) or error  # optional: causes
+    return error if isinstance(error, ServiceError) else None
 
 
 @contextmanager
-def exit_in_one_line() -> Iterator[None]:
+def exit_in_one_line(end_on_sigterm: bool = True) -> Iterator[None]:
     """End the program with one line on stderr and an exit code, unless the error is a bug."""
+    if end_on_sigterm:  # at once, also as process 1 of a container; the open transaction is rolled back
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(Exit.TERMINATED))
     from .logs import set_up_logs  # optional: logs
 
     try:

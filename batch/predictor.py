@@ -8,9 +8,8 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from .artifact import Artifact
-from .columns import Columns, column_reader, run_texts_in_parts  # optional: columns
 from .errors import first_error
-from .golden import check_golden  # optional: golden
+from .extras import model as extras  # optional: extras
 from .model import Model, NoAnswer
 from .rows import STRICT, RowFormat
 from .schemas import Predicted, Predictions
@@ -59,18 +58,15 @@ class Predictor:
 
 def load(artifact: Artifact) -> Predictor:
     """Return the predictor of an artefact; raise `ArtifactRefused` unless its model loads and passes its checks."""
-    row_format, reader = ROWS
-    model = Model(artifact, 1, row_format)  # one thread: runners are processes, and share the cores
-    run_texts_in_parts(model)  # optional: columns
-    check_golden(model, artifact)  # optional: golden
+    make_model: Callable[[Artifact], Model] = Model
+    make_model = extras.make_model  # optional: extras
+    model = make_model(artifact)  # it runs with one thread: runners are processes, and share the cores
     model.check()
-    return Predictor(model, reader(model.row_format), model.version)
+    return Predictor(model, row_reader(model.row_format), model.version)
 
 
-def list_reader(rows: RowFormat) -> Read:
-    """Return a function that reads a list of numbers from JSON text and raises `ValidationError`."""
-    return TypeAdapter(rows.row, config=STRICT).validate_json
-
-
-ROWS: tuple[type[RowFormat], Callable[[Any], Read]] = RowFormat, list_reader
-ROWS = Columns, column_reader  # optional: columns
+def row_reader(rows: RowFormat) -> Read:
+    """Return a function that reads a row from JSON text and raises `ValidationError`."""
+    read: Read = TypeAdapter(rows.row, config=STRICT).validate_json
+    read = extras.choose_reader(read, rows)  # optional: extras
+    return read

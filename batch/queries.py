@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement, Connection, Row, func
 
 from .schemas import Predicted
 from .tables import REASON_LENGTH, Item, State
@@ -16,9 +15,9 @@ class Part:
     """Rows of one state, which a run claims chunk by chunk, by rising id; `where` leaves some of them out."""
 
     state: State
-    where: tuple[ColumnElement[bool], ...] = ()
+    where: tuple[sa.ColumnElement[bool], ...] = ()
 
-    def select(self, last: Row[Any] | None = None) -> sa.Select[*tuple[Any, ...]]:
+    def select(self, last: sa.Row[Any] | None = None) -> sa.Select[*tuple[Any, ...]]:
         """Return the query for the `id` of the rows after `last`, and their values as the stored `text`."""
         columns = Item.id, sa.type_coerce(Item.values, sa.Text).label("text")
         query = sa.select(*columns).where(Item.state == self.state, *self.where).order_by(Item.id)
@@ -26,19 +25,19 @@ class Part:
         query = query.with_hint(Item, "FORCE INDEX (items_state_id)")
         return query.where(Item.id > last.id) if last else query
 
-    def claim(self, connection: Connection, last: Row[Any] | None, limit: int) -> Sequence[Row[Any]]:
+    def claim(self, connection: sa.Connection, last: sa.Row[Any] | None, limit: int) -> Sequence[sa.Row[Any]]:
         """Lock up to `limit` unlocked rows after `last` until the transaction ends; SQLite locks the whole file."""
         return connection.execute(self.select(last).limit(limit).with_for_update(skip_locked=True)).all()
 
 
-def count(connection: Connection, parts: Sequence[Part]) -> int:
+def count(connection: sa.Connection, parts: Sequence[Part]) -> int:
     """Count the rows of all parts in one query."""
     ids = [part.select().with_only_columns(Item.id).order_by(None).subquery() for part in parts]
-    counts = [sa.select(func.count(rows.c.id)).scalar_subquery() for rows in ids]
+    counts = [sa.select(sa.func.count(rows.c.id)).scalar_subquery() for rows in ids]
     return sum(connection.execute(sa.select(*counts)).one())
 
 
-def write_done(connection: Connection, rows: Sequence[Predicted], model_version: int) -> None:
+def write_done(connection: sa.Connection, rows: Sequence[Predicted], model_version: int) -> None:
     """Write predictions, labels, model version and state of many rows in one statement."""
     values = {
         "prediction": sa.case({row.id: row.prediction for row in rows}, value=Item.id),
@@ -47,17 +46,17 @@ def write_done(connection: Connection, rows: Sequence[Predicted], model_version:
         "model_version": model_version,
         "attempts": Item.attempts + 1,
         "reason": None,
-        "updated_at": func.now(),
+        "updated_at": sa.func.now(),
     }
     connection.execute(sa.update(Item).where(Item.id.in_([row.id for row in rows])).values(values))
 
 
-def write_failed(connection: Connection, reasons: Mapping[int, str]) -> None:
+def write_failed(connection: sa.Connection, reasons: Mapping[int, str]) -> None:
     """Write why rows failed, one statement for each reason; a row with an older model's prediction keeps it."""
     by_reason: dict[str, list[int]] = {}
     for row_id, reason in reasons.items():
         by_reason.setdefault(reason[:REASON_LENGTH], []).append(row_id)
     state = sa.case((Item.state == State.DONE, State.DONE.value), else_=State.FAILED.value)
     for reason, ids in by_reason.items():
-        values = {"state": state, "reason": reason, "attempts": Item.attempts + 1, "updated_at": func.now()}
+        values = {"state": state, "reason": reason, "attempts": Item.attempts + 1, "updated_at": sa.func.now()}
         connection.execute(sa.update(Item).where(Item.id.in_(ids)).values(values))

@@ -1,6 +1,5 @@
 """A run: chunk after chunk is claimed, predicted and written, each in one transaction."""
 
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from operator import call
@@ -9,10 +8,9 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row
 
 from . import queries
-from .database import Call, read
+from .database import Call
 from .migrate import schema
 from .predictor import Predictor
-from .queries import Part
 from .schemas import Predictions, Result
 from .tables import State
 
@@ -23,32 +21,30 @@ class Runner:
 
     engine: Engine
     model: Predictor
-    parts: Sequence[Part] = (Part(State.PENDING),)  # the rows that the run is for
+    parts: Sequence[queries.Part] = (queries.Part(State.PENDING),)  # the rows that the run is for
     chunk_rows: int = 1_000
     # Called before each chunk with the number of rows tried. A hook that raises ends the run.
     hooks: list[Callable[[int], None]] = field(default_factory=list)
     result: Result = field(default_factory=Result)
     policy: Callable[["Runner"], None] = lambda runner: runner.sweep(runner.parts)
     policy_name: str = "leave"  # each row is tried once
-    pause: Callable[[float], None] = time.sleep
     retry: Call = call  # runs each transaction
-    count: Call = queries.count
+    count: Call = queries.count  # of the rows that wait, for optional parts
     write_done: Call = queries.write_done
 
-    def count_waiting(self) -> int:
-        """Return how many rows the run can claim; raise `SchemaTooOld` if the table is not what this code needs."""
+    def run(self) -> None:
+        """Predict the rows that wait; raise `SchemaTooOld` if the table is not what this code needs."""
         self.retry(schema.prepare, self.engine)
-        self.result.waiting = self.retry(read, self.engine, self.count, self.parts)
-        return self.result.waiting
+        self.policy(self)
 
-    def sweep(self, parts: Iterable[Part]) -> None:
+    def sweep(self, parts: Iterable[queries.Part]) -> None:
         """Predict every row that can be claimed, chunk by chunk."""
         for part in parts:
             last: Row[Any] | None = None
             while (row := self.retry(self._commit_chunk, part, last)) or (last and part.state is State.PENDING):
                 last = row  # None: from the start again, for rows that were added, or that a killed runner released
 
-    def _commit_chunk(self, part: Part, last: Row[Any] | None) -> Row[Any] | None:
+    def _commit_chunk(self, part: queries.Part, last: Row[Any] | None) -> Row[Any] | None:
         for hook in self.hooks:
             hook(self.result.rows)
         with self.engine.begin() as connection:

@@ -27,7 +27,7 @@ class Result:
     """What a run has committed so far; `failed` holds the ids of the rows that it tried and that are failed now."""
 
     scope: str = ""
-    waiting: int = 0
+    waiting: int = 0  # rows that waited at the start, if they were counted
     done: int = 0
     failed: set[int] = field(default_factory=set)
     held: int = 0  # rows that wait, and that others have locked
@@ -49,6 +49,6 @@ class Result:
         self.failed.difference_update(row.id for row in predictions.done)
 
     def __str__(self) -> str:
-        if not self.waiting:
+        if not self.rows:
             return "nothing to do: no row waits for a prediction"
         return f"{self.done:,} rows predicted, {len(self.failed):,} failed"

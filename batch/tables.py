@@ -23,12 +23,9 @@ class State(StrEnum):
 
 
 class Base(DeclarativeBase):
-    """The schema as the newest of the `migrate/versions` leaves it."""
+    """The schema as the newest of the `migrate/versions` leaves it. An enumeration is stored as its words."""
 
-
-def one_of(words: type[StrEnum]) -> Enum:
-    """Return the type of a column that holds one of `words`."""
-    return Enum(words, values_callable=lambda members: [member.value for member in members], create_constraint=True)
+    type_annotation_map = {StrEnum: Enum(StrEnum, values_callable=list, create_constraint=True)}  # noqa: RUF012
 
 
 class Item(Base):
@@ -50,7 +47,7 @@ class Item(Base):
     id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
     key: Mapped[str | None] = mapped_column(KEY)  # of the row's owner
     values: Mapped[Any] = mapped_column(JSON)
-    state: Mapped[State] = mapped_column(one_of(State), server_default=State.PENDING.value)
+    state: Mapped[State] = mapped_column(server_default=State.PENDING.value)
     prediction: Mapped[list[float] | float | None] = mapped_column(JSON(none_as_null=True))
     label: Mapped[str | None] = mapped_column(String(LABEL_LENGTH))
     model_version: Mapped[int | None]

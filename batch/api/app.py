@@ -23,7 +23,7 @@ from ..wide import fit_inserts  # optional: wide
 from . import queries
 from .any_client import add_any_client
 from .api import router
-from .body import row_reader
+from .body import manifest_reader
 from .errors import add_error_handler
 from .metrics import CountRequests, Table
 from .pages import front, replace_docs
@@ -32,7 +32,7 @@ from .unread_body import DiscardUnreadBody
 
 def create_app() -> FastAPI:
     """Return the service that the environment describes; the database need not be reachable yet."""
-    with exit_in_one_line():
+    with exit_in_one_line(end_on_sigterm=False):  # the server handles it
         settings = Settings()
         for name in ("uvicorn", "uvicorn.access"):  # their lines go where all lines go, in the same format
             logger = logging.getLogger(name)
@@ -65,7 +65,7 @@ def build_app(manifest: dict[str, Any], engine: Engine) -> FastAPI:
         middleware=outermost_first,
     )
     app.state.manifest, app.state.registry = manifest, registry
-    app.state.read_row = row_reader(manifest)
+    app.state.read_row = manifest_reader(manifest)
     app.state.engine, app.state.readers = engine, reading
     app.state.schema_checked, app.state.add = False, queries.add
     app.state.add = add_post  # optional: keys

@@ -13,7 +13,9 @@ from starlette.requests import ClientDisconnect
 
 from ..artifact import ArtifactRefused
 from ..errors import first_error
-from ..predictor import ROWS, Read
+from ..extras.model import ROW_FORMAT  # optional: extras
+from ..predictor import Read, row_reader
+from ..rows import RowFormat
 from .errors import BodyIncomplete, BodyTooLarge, InvalidRows
 from .repeated_names import repeated_name
 from .schemas import MAX_BODY_BYTES, NewRows
@@ -40,13 +42,14 @@ async def read_rows(request: Request) -> NewRows:
     return rows.model_copy(update={"data": from_json(to_json(rows.data, inf_nan_mode="null"))})
 
 
-def row_reader(manifest: dict[str, Any]) -> Read:
+def manifest_reader(manifest: dict[str, Any]) -> Read:
     """Return a function that reads a row of the model that a manifest describes. The model is not loaded."""
-    row_format, reader = ROWS
+    row_format = RowFormat
+    row_format = ROW_FORMAT  # optional: extras
     try:
         described = manifest["inputs"]
         inputs = [{name: each[name] for name in ("name", "dtype", "shape")} for each in described]
-        return reader(row_format(inputs, described))
+        return row_reader(row_format(inputs, described))
     except (KeyError, TypeError) as error:
         raise ArtifactRefused(f"manifest.json: inputs: {error!r}") from error
 

@@ -13,7 +13,7 @@ import typer
 
 from ..database import Call, connect
 from ..embedded import readers  # optional: embedded
-from ..errors import end_on_sigterm, exit_in_one_line
+from ..errors import exit_in_one_line
 from ..feed import Since, SinceCursor  # optional: feed
 from ..progress import progress  # optional: progress
 from ..retry import retrying  # optional: retry
@@ -33,7 +33,6 @@ def main(
     since_cursor: SinceCursor = None,  # optional: feed
 ) -> None:
     """Parse, read, write, print how much."""
-    end_on_sigterm()
     with exit_in_one_line(), ExitStack() as stack:
         kind, settings = kind or format_of(output), Settings()
         again: Call = call

@@ -1,7 +1,7 @@
 """Wait for rows that other transactions have locked, and count those that stay locked."""
 
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -42,7 +42,7 @@ class Untried(Part):
 
 
 @contextmanager
-def wait_for_held_rows(runner: Runner) -> Iterator[None]:
+def wait_for_held_rows(runner: Runner, pause: Callable[[float], None] = time.sleep) -> Iterator[None]:
     """After a run, wait until no row is held, or until the time is over; try the rows that are released meanwhile.
 
     With retry-all, whose rows are published together, rows that are held are only counted.
@@ -53,10 +53,10 @@ def wait_for_held_rows(runner: Runner) -> Iterator[None]:
     if runner.policy_name == "retry-all":
         count_held(runner)
         return
-    end, pause = time.monotonic() + seconds, 0.05
+    end, step = time.monotonic() + seconds, 0.05
     while count_held(runner) and time.monotonic() < end:
-        runner.pause(min(pause, max(end - time.monotonic(), 0)))
-        pause = min(2 * pause, LONGEST_PAUSE)
+        pause(min(step, max(end - time.monotonic(), 0)))
+        step = min(2 * step, LONGEST_PAUSE)
         _try_released(runner)
     _try_released(runner)  # those that were released after the last try and before the count
 

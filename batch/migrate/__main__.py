@@ -10,7 +10,7 @@ import typer
 from sqlalchemy import Connection
 
 from ..database import Call, connect, read
-from ..errors import end_on_sigterm, exit_in_one_line
+from ..errors import exit_in_one_line
 from ..retry import retrying  # optional: retry
 from ..settings import Settings
 from . import schema
@@ -22,7 +22,6 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.command(help=__doc__)
 def main(check: Annotated[bool, typer.Option("--check", help="Change nothing.")] = False) -> None:
     """Parse, upgrade, print the schema."""
-    end_on_sigterm()
     with exit_in_one_line():
         engine = connect(Settings(), read_timeout=None)  # an index on a large table takes its time
         again: Call = call

@@ -6,6 +6,6 @@ Instead: an UPDATE that sets failed rows back to pending. Without this folder a 
 Remove: delete this folder and the lines that end with "# optional: policies"
 """
 
-from .options import AllowFailed, Backoff, MaxAttempts, OnFailure, Policy, choose, tolerate
+from .options import POLICY_OPTIONS, Policy, choose, tolerate
 
-__all__ = ["AllowFailed", "Backoff", "MaxAttempts", "OnFailure", "Policy", "choose", "tolerate"]
+__all__ = ["POLICY_OPTIONS", "Policy", "choose", "tolerate"]

@@ -1,5 +1,6 @@
 """The options of the job that choose a policy."""
 
+import time
 from collections.abc import Sequence
 from enum import StrEnum
 from functools import partial
@@ -13,7 +14,7 @@ from ..runner import Runner
 from ..schemas import Result
 from ..tables import Item, State
 from .retry_all import retry_all
-from .retry_failed import retry_failed
+from .retry_failed import Pause, retry_failed
 
 
 class Policy(StrEnum):
@@ -29,14 +30,21 @@ MaxAttempts = Annotated[int, typer.Option(min=1, help="Tries of a row; with retr
 AllowFailed = Annotated[bool, typer.Option("--allow-failed", help="End with exit code 0 although rows failed.")]
 Backoff = Annotated[float, typer.Option(min=0, help="Seconds before the second try, doubled each time.")]
 
+POLICY_OPTIONS = {
+    "on_failure": (OnFailure, Policy.LEAVE),
+    "max_attempts": (MaxAttempts, 3),
+    "backoff": (Backoff, 1),
+    "allow_failed": (AllowFailed, False),
+}
 
-def choose(runner: Runner, policy: Policy, max_attempts: int, backoff: float) -> None:
+
+def choose(runner: Runner, policy: Policy, max_attempts: int, backoff: float, pause: Pause = time.sleep) -> None:
     """Make a run follow a policy. `max_attempts` limits the tries of each row, or with retry-all those of the run."""
     runner.policy_name = policy.value
     runner.parts = with_failed(runner.parts, None if policy is Policy.RETRY_ALL else max_attempts)
     if policy is not Policy.LEAVE:
         function = retry_all if policy is Policy.RETRY_ALL else retry_failed
-        runner.policy = partial(function, max_attempts=max_attempts, backoff=backoff)
+        runner.policy = partial(function, max_attempts=max_attempts, backoff=backoff, pause=pause)
 
 
 def with_failed(parts: Sequence[Part], max_attempts: int | None) -> Sequence[Part]:

@@ -1,5 +1,6 @@
 """Publish all rows or none: one transaction, which starts over if a row fails."""
 
+import time
 from dataclasses import replace
 from math import ldexp
 from typing import Any
@@ -8,17 +9,17 @@ from sqlalchemy import Row
 
 from .. import queries
 from ..runner import Runner
-from .retry_failed import back_off, only
+from .retry_failed import Pause, back_off, only
 
 
-def retry_all(runner: Runner, max_attempts: int = 3, backoff: float = 1) -> None:
+def retry_all(runner: Runner, max_attempts: int = 3, backoff: float = 1, pause: Pause = time.sleep) -> None:
     """Predict all rows in one transaction. If a row fails, start over; after the last try keep only the reasons."""
     for attempt in range(max_attempts):
         reasons = runner.retry(_publish_all, runner)
         if not reasons:
             return
         if attempt + 1 < max_attempts:
-            back_off(runner, ldexp(backoff, attempt), len(reasons))
+            back_off(pause, ldexp(backoff, attempt), len(reasons))
     runner.retry(write_reasons, runner, reasons)
     runner.result.failed = set(reasons)
 

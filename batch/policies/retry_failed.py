@@ -1,7 +1,8 @@
 """Try the rows that failed again in the same run, after a pause that doubles each time."""
 
 import logging
-from collections.abc import Collection
+import time
+from collections.abc import Callable, Collection
 from math import ldexp
 
 from sqlalchemy import Connection, select
@@ -12,16 +13,17 @@ from ..runner import Runner
 from ..tables import Item, State
 
 log = logging.getLogger(__name__)
+Pause = Callable[[float], None]  # waits so many seconds
 
 
-def retry_failed(runner: Runner, max_attempts: int = 3, backoff: float = 1) -> None:
+def retry_failed(runner: Runner, max_attempts: int = 3, backoff: float = 1, pause: Pause = time.sleep) -> None:
     """Try each row once, then those that failed, until each has been tried `max_attempts` times."""
     runner.sweep(runner.parts)
     for attempt in range(max_attempts - 1):
         failed = sorted(runner.result.failed)
         if not failed:
             return
-        back_off(runner, ldexp(backoff, attempt), len(failed))
+        back_off(pause, ldexp(backoff, attempt), len(failed))
         for start in range(0, len(failed), runner.chunk_rows):
             ids = failed[start : start + runner.chunk_rows]
             runner.sweep(only(part, ids) for part in runner.parts)
@@ -39,7 +41,7 @@ def done(connection: Connection, ids: Collection[int]) -> set[int]:
     return set(connection.scalars(query))
 
 
-def back_off(runner: Runner, seconds: float, failed: int) -> None:
+def back_off(pause: Pause, seconds: float, failed: int) -> None:
     """Wait before the next try."""
     log.warning("%d rows failed, trying again in %g s", failed, seconds)
-    runner.pause(seconds)
+    pause(seconds)

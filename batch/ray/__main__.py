@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from ..errors import Exit, end_on_sigterm, exit_in_one_line
+from ..errors import Exit, exit_in_one_line
 from ..progress import progress  # optional: progress
 from ..settings import Settings
 from .environment import check_cluster, protect
@@ -39,7 +39,6 @@ def main(
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Parse, run, print the summary."""
-    end_on_sigterm()
     with exit_in_one_line():
         names = columns.split(",") if columns else []
         kept = None if keep is None else [name for name in keep.split(",") if name]

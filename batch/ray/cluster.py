@@ -2,6 +2,8 @@
 
 import logging
 import os
+import signal
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -11,7 +13,7 @@ import ray
 import ray.data
 import ray.exceptions
 
-from ..errors import Exit, ServiceError, as_service_error, end_on_sigterm
+from ..errors import Exit, ServiceError, as_service_error
 from .plan import Part
 from .score import Job, Scorer
 
@@ -69,7 +71,7 @@ def connected(actors: int | None) -> Iterator[int]:
     except Exception as error:  # Ray raises Exception itself, too
         raise RunFailed(f"Ray cannot start or be reached: {_last_line(error)}") from error
     try:
-        end_on_sigterm()  # Ray has replaced the handler
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(Exit.TERMINATED))  # Ray has replaced the handler
         yield actors or int(ray.cluster_resources().get("CPU", 1))
     except ray.exceptions.RayError as error:
         raise RunFailed(_last_line(error)) from error

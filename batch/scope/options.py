@@ -2,10 +2,8 @@
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import fields
-from functools import wraps
-from inspect import Parameter, signature
 from typing import Annotated, Any
 
 import typer
@@ -37,7 +35,7 @@ To = Annotated[
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print how many rows there are to predict; change nothing.")]
 
 
-OPTIONS = {
+SCOPE_OPTIONS = {
     "since": (Since, None),
     "until": (Until, None),
     "max_rows": (MaxRows, None),
@@ -48,36 +46,20 @@ OPTIONS = {
 }
 
 
-def scope_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add OPTIONS to the parameters that typer sees of a command; `narrow` reads their values from the context."""
-    own = signature(command).parameters
-    added = [
-        Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=kind)
-        for name, (kind, default) in OPTIONS.items()
-    ]
-
-    @wraps(command)
-    def with_options(**values: Any) -> None:
-        command(**{name: values[name] for name in own})
-
-    with_options.__signature__ = signature(command).replace(parameters=[*own.values(), *added])  # type: ignore[attr-defined]
-    return with_options
-
-
-def choose_version(settings: Settings, context: typer.Context) -> Settings:
+def choose_version(settings: Settings, given: Mapping[str, Any]) -> Settings:
     """Return the settings with the model version that --to names."""
-    if context.params["to"] is None:
+    if given["to"] is None:
         return settings
-    if not context.params["rescore"]:
+    if not given["rescore"]:
         raise BadScope("--to: give --rescore, too")
-    return settings.model_copy(update={"model_version": context.params["to"]})
+    return settings.model_copy(update={"model_version": given["to"]})
 
 
-def narrow(runner: Runner, context: typer.Context) -> None:
+def narrow(runner: Runner, given: Mapping[str, Any]) -> None:
     """Restrict a run to the scope that the options give; with --dry-run, print its rows and end the command."""
-    rows = Scope(**{field.name: context.params[field.name] for field in fields(Scope)}).apply(runner)
-    if context.params["dry_run"]:
-        _print_plan(runner, rows, context.params.get("as_json", False))
+    rows = Scope(**{field.name: given[field.name] for field in fields(Scope)}).apply(runner)
+    if given["dry_run"]:
+        _print_plan(runner, rows, given.get("as_json", False))
         raise typer.Exit
 
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from ..database import Call, connect
-from ..errors import end_on_sigterm, exit_in_one_line
+from ..errors import exit_in_one_line
 from ..keys import add_once  # optional: keys
 from ..migrate import schema
 from ..progress import with_progress  # optional: progress
@@ -39,7 +39,6 @@ def main(
     resume: Annotated[str | None, typer.Option(help="The name of a load of the same rows that ended early.")] = None,
 ) -> None:
     """Parse, add; print how much was added, however it ends."""
-    end_on_sigterm()
     with exit_in_one_line():
         check_options(context)
         settings = Settings()

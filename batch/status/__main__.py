@@ -12,7 +12,7 @@ import typer
 from sqlalchemy import Connection, String, func, select, type_coerce
 
 from ..database import Call, connect, read
-from ..errors import ServiceError, end_on_sigterm, exit_in_one_line
+from ..errors import ServiceError, exit_in_one_line
 from ..migrate import schema
 from ..migrate.stored import as_stored
 from ..retry import retrying  # optional: retry
@@ -34,7 +34,6 @@ def main(
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
     """Parse, read, print."""
-    end_on_sigterm()
     with exit_in_one_line():
         engine = connect(Settings())
         again: Call = call

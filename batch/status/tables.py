@@ -6,7 +6,7 @@ from enum import StrEnum
 from sqlalchemy import TIMESTAMP, BigInteger, Double, Integer, String, func
 from sqlalchemy.orm import Mapped, mapped_column
 
-from ..tables import UTF8, Base, one_of
+from ..tables import UTF8, Base
 
 
 class Outcome(StrEnum):
@@ -31,7 +31,7 @@ class Run(Base):
     started_at: Mapped[datetime] = mapped_column(TIMESTAMP, server_default=func.now())
     seen_at: Mapped[datetime] = mapped_column(TIMESTAMP, server_default=func.now())
     finished_at: Mapped[datetime | None] = mapped_column(TIMESTAMP)
-    outcome: Mapped[Outcome] = mapped_column(one_of(Outcome), server_default=Outcome.RUNNING.value)
+    outcome: Mapped[Outcome] = mapped_column(server_default=Outcome.RUNNING.value)
     model_version: Mapped[int]
     rows_done: Mapped[int] = mapped_column(BigInteger, server_default="0")
     rows_failed: Mapped[int] = mapped_column(BigInteger, server_default="0")

@@ -6,6 +6,6 @@ Instead: the line that the root prints, the exit code, and SELECT COUNT(*) ... G
 Remove: delete this folder and the lines that end with "# optional: summary"
 """
 
-from .summary import AsJson, Summary
+from .summary import SUMMARY_OPTIONS, Summary
 
-__all__ = ["AsJson", "Summary"]
+__all__ = ["SUMMARY_OPTIONS", "Summary"]

@@ -9,7 +9,7 @@ import typer
 
 from ..schemas import Result
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")]
+SUMMARY_OPTIONS = {"as_json": (Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")], False)}
 
 
 @dataclass(kw_only=True)

@@ -8,6 +8,6 @@ Remove: delete this folder and the lines that end with "# optional: wide"
 
 from .inserts import fit_inserts
 from .statements import fit_statements
-from .top import Top, keep_top
+from .top import WIDE_OPTIONS, keep_top
 
-__all__ = ["Top", "fit_inserts", "fit_statements", "keep_top"]
+__all__ = ["WIDE_OPTIONS", "fit_inserts", "fit_statements", "keep_top"]

@@ -14,6 +14,7 @@ from ..runner import Runner
 from ..schemas import Predictions
 
 Top = Annotated[int | None, typer.Option(min=1, help="Store the probabilities of only this many likeliest labels.")]
+WIDE_OPTIONS = {"top": (Top, None)}
 
 
 class TopRefused(ServiceError):

@@ -128,13 +128,14 @@ def new_runner(
     max_attempts: int = 3,
     backoff: float = 0,
     retry_seconds: float = 60,
+    pause: Callable[[float], None] | None = None,
     **options: Any,
 ) -> Runner:
     """Return a runner as the job makes it."""
     runner = Runner(engine, model, **options)
-    runner.pause = pausing(runner)
-    runner.retry = retrying(runner.pause, retry_seconds)
-    choose(runner, policy, max_attempts, backoff)
+    pause = pause or pausing(runner)
+    runner.retry = retrying(pause, retry_seconds)
+    choose(runner, policy, max_attempts, backoff, pause)
     return runner
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batch.api.body import row_reader
+from batch.api.body import manifest_reader
 from batch.artifact import Artifact, ArtifactRefused, open_artifact
 from batch.predictor import Predictor, load
 from tests.batch.conftest import running
@@ -116,4 +116,4 @@ def test_a_file_that_is_not_an_onnx_graph_is_refused(tmp_path: Path):
 @pytest.mark.parametrize("manifest", [{}, {"inputs": [{"name": "x"}]}, {"inputs": 7}])
 def test_a_manifest_that_does_not_describe_the_inputs_is_refused_where_the_model_is_not_loaded(manifest):
     with pytest.raises(ArtifactRefused, match=r"manifest.json: inputs: "):
-        row_reader(manifest)
+        manifest_reader(manifest)

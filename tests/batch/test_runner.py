@@ -90,8 +90,7 @@ def test_retry_failed_tries_the_failed_part_again_in_the_same_run(engine: Engine
 def test_a_failed_row_that_another_runner_predicts_is_not_left_failed(engine: Engine, model: Predictor):
     add(engine, GOOD, BAD)
     flaky = running(model, Flaky(model.model.session, failures=2))
-    one = new_runner(engine, flaky, Policy.RETRY_FAILED)
-    one.pause = lambda seconds: run(engine, model)
+    one = new_runner(engine, flaky, Policy.RETRY_FAILED, pause=lambda seconds: run(engine, model))
     assert (finish(one).failed, states(engine)) == ({2}, "df")
 
 

@@ -11,6 +11,7 @@ from batch.held import held, wait_for_held_rows
 from batch.policies import Policy
 from batch.predictor import Predictor
 from batch.scope.scope import Scope
+from batch.stopping.pauses import pausing
 from batch.tables import Item
 from tests.batch.commands import run
 from tests.batch.conftest import add, finish, items, new_runner, states
@@ -38,7 +39,7 @@ def finished(engine: Engine, model: Predictor, scope: Scope | None = None, **opt
     runner = new_runner(engine, model, **options)
     if scope:
         scope.apply(runner)
-    with wait_for_held_rows(runner):
+    with wait_for_held_rows(runner, pausing(runner)):
         finish(runner)
     return runner.result
 

@@ -25,6 +25,7 @@ from batch.runner import Runner
 from batch.scope.rows import ScopedRows
 from batch.scope.scope import BadScope, Deadline, Scope, moment
 from batch.settings import Settings
+from batch.stopping.pauses import pausing
 from batch.tables import Item, State
 from local.processes import wait_until
 from tests.batch import commands
@@ -224,7 +225,7 @@ def test_a_text_that_is_not_a_time_of_whole_seconds_is_refused(wrong):
     ],
 )
 def test_an_impossible_scope_is_bad_usage_and_names_the_option(monkeypatch, flags):
-    monkeypatch.setattr(job, "end_on_sigterm", lambda: None)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
     refused = CliRunner().invoke(job.app, flags.split())
     assert refused.exit_code == 2
     assert flags.split()[-2] in refused.stderr
@@ -257,14 +258,12 @@ def test_the_deadline_ends_a_run_that_waits_for_the_database(model: Predictor, f
 
 def test_a_back_off_does_not_outlast_the_deadline(engine: Engine, model: Predictor):
     add(engine, BAD)
-    runner = new_runner(engine, model, Policy.RETRY_FAILED, backoff=3600)
-    pause = runner.pause
 
     def pause_until_the_deadline(seconds: float) -> None:
         runner.hooks.append(Deadline(1))
-        pause(seconds)
+        pausing(runner)(seconds)
 
-    runner.pause = pause_until_the_deadline
+    runner = new_runner(engine, model, Policy.RETRY_FAILED, backoff=3600, pause=pause_until_the_deadline)
     with pytest.raises(ServiceError, match="deadline reached"):
         finish(runner)
     assert items(engine)[0].attempts == 1

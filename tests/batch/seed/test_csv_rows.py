@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch.api.body import row_reader
+from batch.api.body import manifest_reader
 from batch.seed.cells import columns_of
 from batch.seed.csv_rows import BadLine, read
 from batch.seed.dialect import Form, FormUnclear
@@ -20,7 +20,7 @@ ABCD = ("a", "b", "c", "d")
 def chunks(text: str, size: int = 2, manifest: dict[str, Any] = MANIFEST, names=ABCD, **form) -> Iterator[list[Any]]:
     key = form.pop("key", None)
     lines = text.splitlines(keepends=True)
-    return read(lines, columns_of(manifest, names), row_reader(manifest), size, Form(**form), key)
+    return read(lines, columns_of(manifest, names), manifest_reader(manifest), size, Form(**form), key)
 
 
 def rows(text: str, **options: Any) -> list[list[Any]]:
@@ -149,7 +149,7 @@ def test_an_option_decides(text, form, row):
 
 def read_with(text: str, form: dict[str, Any]) -> Iterator[list[Any]]:
     lines = text.splitlines(keepends=True)
-    return read(lines, columns_of(MANIFEST, ABCD), row_reader(MANIFEST), 2, Form(**form))
+    return read(lines, columns_of(MANIFEST, ABCD), manifest_reader(MANIFEST), 2, Form(**form))
 
 
 def test_a_row_carries_its_owners_key():
@@ -228,7 +228,7 @@ def test_a_row_of_text_has_a_line_of_names_only_if_they_are_its_names():
             FormUnclear, match=r"^line 1 is (x,y|comment): names or a row\? Give --names or --no-names$"
         ):
             rows(text, manifest=texts, names=())
-    found = read(["x,y\n", "c,d\n"], columns_of(texts), row_reader(texts), 2, Form(names=False))
+    found = read(["x,y\n", "c,d\n"], columns_of(texts), manifest_reader(texts), 2, Form(names=False))
     assert [row.values for chunk in found for row in chunk] == [["x", "y"], ["c", "d"]]
 
 
@@ -287,7 +287,7 @@ NUMBERED = r"^line 1 is 0: names or a row\? Give --names or --no-names$"
 )
 def test_a_file_of_one_number_for_each_row(text, form, expected):
     names = [text[0]] if text.startswith("X") else []
-    found = read(text.splitlines(keepends=True), columns_of(ONE, names), row_reader(ONE), 2, Form(**form))
+    found = read(text.splitlines(keepends=True), columns_of(ONE, names), manifest_reader(ONE), 2, Form(**form))
     if isinstance(expected, str):
         with pytest.raises(FormUnclear, match=expected):
             list(found)

@@ -11,16 +11,15 @@ import pytest
 
 from batch.seed.csv_rows import BadLine
 from batch.seed.source import SourceRefused, open_text
-from tests.batch.seed.test_csv_rows import ABCD, GOOD, MANIFEST, columns_of, read, row_reader
+from tests.batch.seed.test_csv_rows import ABCD, GOOD, MANIFEST, columns_of, manifest_reader, read
 
 TEXT = f"a,b,c,d\n{GOOD}"
 
 
 def rows(path: Path, encoding: str | None = None):
     with open_text(path, encoding) as lines:
-        return [
-            row.values for chunk in read(lines, columns_of(MANIFEST, ABCD), row_reader(MANIFEST), 2) for row in chunk
-        ]
+        chunks = read(lines, columns_of(MANIFEST, ABCD), manifest_reader(MANIFEST), 2)
+        return [row.values for chunk in chunks for row in chunk]
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress, lzma.compress])
