@@ -68,7 +68,10 @@ def test_tools(tmp_path):
     (tmp_path / "local").mkdir()
     for name in (
         "Makefile",
-        *(f"local/{name}" for name in ("development.mk", "test_tools.sh", "debian.sh", "python_version.sh")),
+        "local/development.mk",
+        "local/test_tools.sh",
+        "local/debian.sh",
+        "local/python_version.sh",
     ):
         shutil.copy(ROOT / name, tmp_path / name)
 
