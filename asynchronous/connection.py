@@ -8,9 +8,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisClusterException, RedisError
 from redis.retry import Retry
 
-from .checks.redis_errors import explain_kind  # optional: checks
-from .connections.forms import connect_async_by_form, connect_by_form  # optional: connections
 from .errors import RedisAway
+from .extras import connection as extras  # optional: extras
 from .settings import Settings
 
 ERRORS = (RedisError, RedisClusterException, OSError)  # OSError: TimeoutError is one
@@ -23,13 +22,13 @@ def _explain(error: Exception) -> RedisAway:
 
 
 explain: Callable[[Exception], RedisAway] = _explain
-explain = explain_kind  # optional: checks
+explain = extras.replace_explain(explain)  # optional: extras
 
 
 def connect(settings: Settings, **options: Any) -> Any:
     """Return a client for a worker. It retries nothing: jobs of a claim whose reply was lost must be released first."""
     make: Any = redis.Redis.from_url
-    make = connect_by_form  # optional: connections
+    make = extras.replace_make(make)  # optional: extras
     return _checked(make, settings.redis_url, retry=Retry(NoBackoff(), 0), **options)
 
 
@@ -37,7 +36,7 @@ def connect_async(settings: Settings) -> Any:
     """Return a client for the proxy, with at most REDIS_CONNECTIONS + EXTRA_CONNECTIONS connections."""
     limits = {"max_connections": settings.redis_connections + EXTRA_CONNECTIONS, "socket_timeout": 2}
     make: Any = redis.asyncio.Redis.from_url
-    make = connect_async_by_form  # optional: connections
+    make = extras.replace_make_async(make)  # optional: extras
     return _checked(make, settings.redis_url, socket_connect_timeout=1, **limits)
 
 

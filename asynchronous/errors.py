@@ -27,7 +27,7 @@ class RedisAway(ServiceError):
     """Redis is not available; it may nevertheless have accepted the job."""
 
     status, headers = 503, {"Retry-After": "5"}
-    passes: ClassVar[bool] = True  # whether the error is transient: a later try may succeed
+    is_transient: ClassVar[bool] = True  # a later try may succeed
 
 
 class Problem(BaseModel):

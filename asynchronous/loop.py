@@ -77,7 +77,7 @@ class Loop:
             try:
                 return call()
             except RedisAway as error:
-                if at_start and not error.passes:
+                if at_start and not error.is_transient:
                     raise  # there is nothing to lose yet
                 if self.stopping.value:
                     return log.error("%s; stopping nevertheless", error)

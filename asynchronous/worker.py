@@ -35,15 +35,15 @@ def prepare_child(stopping: ctypes.c_bool) -> None:
 
 def run_child(settings: Settings, burst: bool, name: str, starts: int = 0) -> None:
     """Work in the child process as consumer `name`, a name that `starts` processes had before; see `Loop.run`."""
-    from .extras import child  # optional: extras
+    from .extras import child as child_extras  # optional: extras
     from .loop import Loop  # these are imported here, because the parent does not need gRPC
     from .model import Model, open_channel
 
     load_settings()  # to set up this process's logging
     connect: Callable[..., Any] = open_channel
-    connect = child.choose_connect(connect)  # optional: extras
+    connect = child_extras.wrap_open_channel(connect)  # optional: extras
     loop = Loop(settings, name, _inherited[0], Model(settings, connect))
-    child.add_to(loop, settings, connect)  # optional: extras
+    child_extras.add_to(loop, settings, connect)  # optional: extras
     loop.run(starts, burst)
 
 
@@ -63,7 +63,7 @@ def main() -> None:
     parser.add_argument("--burst", action="store_true", help="end when no job is queued or in flight")
     burst, settings = parser.parse_args().burst, load_settings()
     Script(settings)  # a wrong setting of an optional folder ends the program here, not its children one by one
-    extras.check(settings)  # optional: extras
+    extras.check_environment(settings)  # optional: extras
     names = [f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}" for _ in range(settings.worker_processes)]
     stopping = SPAWN.RawValue(ctypes.c_bool)  # without a lock, which a killed process could leave locked
 
@@ -74,7 +74,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, stop)
     log.info("%d processes start as %s", len(names), ", ".join(names))
     run = run_all
-    run = extras.choose_run(run, SPAWN, prepare_child, run_child)  # optional: extras
+    run = extras.replace_run_all(run, SPAWN, prepare_child, run_child)  # optional: extras
     try:
         run(settings, burst, names, stopping)
     except (BrokenProcessPool, RedisAway) as error:

@@ -40,8 +40,8 @@ def as_service_error(error: BaseException) -> ServiceError | None:
 
 @contextmanager
 def exit_in_one_line(end_on_sigterm: bool = True) -> Iterator[None]:
-    """End the program with one line on stderr and an exit code, unless the error is a bug."""
-    if end_on_sigterm:  # at once, also as process 1 of a container; the open transaction is rolled back
+    """End the program with one line on stderr and an exit code, unless the error is a bug; at once on SIGTERM."""
+    if end_on_sigterm:  # also as process 1 of a container; the open transaction is rolled back
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(Exit.TERMINATED))
     from .logs import set_up_logs  # optional: logs
 

@@ -5,7 +5,7 @@ Exit codes: 0 every row that was tried has its prediction; 2 bad usage or a wron
 8 rows were left because others hold them; 130 Ctrl-C; 143 SIGTERM: the run ended after the chunk in progress.
 """
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -23,19 +23,19 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.command(help=__doc__)
 @extras.with_options  # optional: extras
 def main(
+    options: extras.Options,  # optional: extras
     chunk_rows: Annotated[int, typer.Option(min=1, max=5_000, help="Rows in one transaction.")] = 1_000,
-    given: Any = None,  # optional: extras
 ) -> None:
     """Parse, run, print the result."""
     with exit_in_one_line():
         settings = Settings()
-        settings = extras.change(settings, given)  # optional: extras
+        settings = extras.override_settings(settings, options)  # optional: extras
         artifact = open_artifact(settings.model_dir, settings.model_version, keep=None)
         runner = Runner(connect(settings), load(artifact), chunk_rows=chunk_rows)
-        extras.add_to(runner, given)  # optional: extras
+        extras.add_to(runner, options)  # optional: extras
         runner.run()
         typer.echo(runner.result)
-        extras.finish(runner.result, given)  # optional: extras
+        extras.override_exit_code(runner.result, options)  # optional: extras
         raise typer.Exit(runner.result.exit_code)
 
 

@@ -9,7 +9,7 @@ from pydantic_core import to_json
 
 from .artifact import Artifact
 from .errors import first_error
-from .extras import model as extras  # optional: extras
+from .extras import predictor as extras  # optional: extras
 from .model import Model, NoAnswer
 from .rows import STRICT, RowFormat
 from .schemas import Predicted, Predictions
@@ -68,5 +68,5 @@ def load(artifact: Artifact) -> Predictor:
 def row_reader(rows: RowFormat) -> Read:
     """Return a function that reads a row from JSON text and raises `ValidationError`."""
     read: Read = TypeAdapter(rows.row, config=STRICT).validate_json
-    read = extras.choose_reader(read, rows)  # optional: extras
+    read = extras.replace_read(read, rows)  # optional: extras
     return read

@@ -17,7 +17,7 @@ from .tables import State
 
 @dataclass
 class Runner:
-    """One of any number of processes that share the rows of a table. The optional parts replace its functions."""
+    """One of any number of processes that share the rows of a table. Optional folders replace its functions."""
 
     engine: Engine
     model: Predictor
@@ -29,7 +29,7 @@ class Runner:
     policy: Callable[["Runner"], None] = lambda runner: runner.sweep(runner.parts)
     policy_name: str = "leave"  # each row is tried once
     retry: Call = call  # runs each transaction
-    count: Call = queries.count  # of the rows that wait, for optional parts
+    count: Call = queries.count  # counts the rows that wait; only optional folders call it
     write_done: Call = queries.write_done
 
     def run(self) -> None:

@@ -50,5 +50,5 @@ class Result:
 
     def __str__(self) -> str:
         if not self.rows:
-            return "nothing to do: no row waits for a prediction"
+            return "nothing to do: no unclaimed row waits for a prediction"
         return f"{self.done:,} rows predicted, {len(self.failed):,} failed"

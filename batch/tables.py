@@ -23,7 +23,7 @@ class State(StrEnum):
 
 
 class Base(DeclarativeBase):
-    """The schema as the newest of the `migrate/versions` leaves it. An enumeration is stored as its words."""
+    """The schema after the newest migration in `migrate/versions`. Enumerations are stored by value."""
 
     type_annotation_map = {StrEnum: Enum(StrEnum, values_callable=list, create_constraint=True)}  # noqa: RUF012
 

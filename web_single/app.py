@@ -1,4 +1,4 @@
-"""The composition root: settings, a verified model and the application."""
+"""Builds the service: settings, a verified model, the application."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -34,8 +34,8 @@ def exit_in_one_line() -> Iterator[None]:
 
 
 def load_model(settings: Settings, artifact: Artifact | None = None) -> Model:
-    """Return the model that the settings name, or the one in a verified artefact: loaded and tried."""
-    artifact = artifact or extras.find_artifact()  # optional: extras
+    """Load and try the model of `artifact`, or else of the version that the settings name."""
+    artifact = artifact or extras.inherited_artifact()  # optional: extras
     artifact = artifact or open_artifact(settings.model_dir, settings.model_version, keep=None)
     make_model: Callable[[Artifact, int], Model] = Model
     make_model = extras.make_model  # optional: extras

@@ -24,6 +24,5 @@ def on_starting(server: Any) -> None:
         app.load_model(app.Settings())
 
 
-with app.exit_in_one_line():
-    app.Settings()
-globals().update(import_module(f"{PACKAGE}.extras.server").gunicorn_settings(app))  # optional: extras
+# gunicorn reads this module's names. The optional parts replace some of those above.  # optional: extras
+globals().update(import_module(f"{PACKAGE}.extras.gunicorn_conf").gunicorn_settings(app))  # optional: extras

@@ -38,7 +38,7 @@ _REMEDIES = {
 class RedisMisconfigured(RedisAway):
     """Redis, or a setting, must be changed; no job was accepted."""
 
-    passes = False
+    is_transient = False
 
 
 def error_code(error: BaseException) -> str:

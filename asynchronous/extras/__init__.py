@@ -1,7 +1,8 @@
-"""Adds the optional parts to the two programs: one import and one line for each of them, and for nothing else.
+"""Imports the optional folders and adds them to the root's programs, in lines that end with each folder's mark.
 
 Protects from: a lesson that lists every optional part in its own files.
-Costs: three more files to open for the question which parts there are.
-Instead: call the parts that you keep from `app.py` and `worker.py`.
-Remove: delete this folder and the lines that end with "# optional: extras". Most other parts do nothing without it.
+Costs: four more files to read.
+Instead: call the parts that you keep from `app.py`, `worker.py` and `connection.py`.
+Remove: delete this folder and the lines that end with "# optional: extras". The proxy and the worker then have no
+optional part but `logs/`, and the queue's script still has the Lua of each folder.
 """

@@ -1,4 +1,4 @@
-"""The optional parts of the proxy. The order of the optional lines does not matter."""
+"""The optional parts of the proxy."""
 
 from fastapi import FastAPI
 
@@ -20,7 +20,7 @@ from ..waiting.events import add_events  # optional: waiting
 
 
 def add_to(app: FastAPI) -> None:
-    """Add the optional parts to the proxy of the root."""
+    """Add the optional parts to the proxy, in any order."""
     app.state.submit_without_key = app.state.submit  # what `submit` calls if there is no Idempotency-Key
     app.state.metrics = []  # functions that return more metrics; see telemetry/
     app.state.at_stop = []  # functions that are called when the server is told to stop; see server/

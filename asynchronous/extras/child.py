@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..loop import Loop
-from ..model import CHANNEL_OPTIONS
+from ..model import CHANNEL_OPTIONS  # optional: tls
 from ..outages.patient import wait_for_model  # optional: outages
 from ..renewing.renewal import renew_leases  # optional: renewing
 from ..settings import Settings
@@ -15,11 +15,11 @@ from ..throughput.quick_batches import skip_records  # optional: throughput
 from ..tls import secure  # optional: tls
 
 
-def choose_connect(connect: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the function that opens a channel to SERVING_GRPC: `connect`, or what optional parts make of it."""
-    connect = secure(connect, CHANNEL_OPTIONS)  # optional: tls
-    connect = spread(connect)  # optional: spread
-    return connect
+def wrap_open_channel(open_channel: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function that opens a channel to SERVING_GRPC: `open_channel`, as optional parts wrap it."""
+    open_channel = secure(open_channel, CHANNEL_OPTIONS)  # optional: tls
+    open_channel = spread(open_channel)  # optional: spread
+    return open_channel
 
 
 def add_to(loop: Loop, settings: Settings, connect: Callable[..., Any]) -> None:

@@ -9,15 +9,15 @@ from ..supervision.slots import watched  # optional: supervision
 from ..tls import check_security  # optional: tls
 
 
-def check(settings: Settings) -> None:
-    """End the program with one line if an optional part has a wrong setting, or refuses the Redis."""
+def check_environment(settings: Settings) -> None:
+    """End the program with one line if a setting of an optional part is wrong, or STRICT_REDIS rejects this Redis."""
     check_security()  # optional: tls
     look_at_redis(settings)  # optional: checks
 
 
-def choose_run(
+def replace_run_all(
     run: Callable[..., None], context: SpawnContext, prepare: Callable[..., None], work: Callable[..., None]
 ) -> Callable[..., None]:
-    """Return the function that runs the children: `run`, or what an optional part has instead of it."""
+    """Return the function that runs the children: `run`, or its replacement."""
     run = watched(context, prepare, work)  # optional: supervision
     return run

@@ -77,7 +77,7 @@ class Slot:
         self._pool.shutdown()
         if error is None or self._stopping.value:
             return False
-        if isinstance(error, RedisAway) and not error.passes:
+        if isinstance(error, RedisAway) and not error.is_transient:
             raise error  # another child would meet the same error
         lived = time.monotonic() - self._started_at
         self.deaths = 0 if self._heartbeat.has_claimed or lived > SETTLED_SECONDS else self.deaths + 1

@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect
 
 from ..artifact import ArtifactRefused
 from ..errors import first_error
-from ..extras.model import ROW_FORMAT  # optional: extras
+from ..extras.predictor import ROW_FORMAT  # optional: extras
 from ..predictor import Read, row_reader
 from ..rows import RowFormat
 from .errors import BodyIncomplete, BodyTooLarge, InvalidRows

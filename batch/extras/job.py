@@ -11,7 +11,6 @@ from ..fast import write_done  # optional: fast
 from ..feed import record_completions  # optional: feed
 from ..held import wait_for_held_rows  # optional: held
 from ..limits import check_limits  # optional: limits
-from ..migrate.schema import prepare
 from ..policies import choose, tolerate  # optional: policies
 from ..progress import show_progress  # optional: progress
 from ..retry import retrying  # optional: retry
@@ -24,49 +23,49 @@ from ..stopping.pauses import pausing  # optional: stopping
 from ..stopping.signals import stop_on_signals  # optional: stopping
 from ..summary import Summary  # optional: summary
 from ..wide import fit_statements, keep_top  # optional: wide
-from .options import Given, with_options
+from .options import Options, with_options
 
-Pause = Callable[[float], None]  # waits so many seconds
+__all__ = ["Options", "add_to", "override_exit_code", "override_settings", "with_options"]
 
-__all__ = ["add_to", "change", "finish", "run", "with_options"]
+Pause = Callable[[float], None]  # sleeps for that many seconds
 
 
-def change(settings: Settings, given: Given) -> Settings:
-    """Return the settings as the options change them."""
-    settings = choose_version(settings, given)  # optional: scope
+def override_settings(settings: Settings, options: Options) -> Settings:
+    """Return the settings with those that an option replaces."""
+    settings = choose_version(settings, options)  # optional: scope
     return settings
 
 
-def add_to(runner: Runner, given: Given) -> None:
-    """Add the optional parts to a runner."""
+def add_to(runner: Runner, options: Options) -> None:
+    """Add the optional parts to a runner, in this order; --dry-run ends the command here."""
     check_limits(runner.model.model)  # optional: limits
-    runner.result = Summary(model_version=runner.model.version, as_json=given["as_json"])  # optional: summary
+    runner.result = Summary(model_version=runner.model.version, as_json=options["as_json"])  # optional: summary
     pause: Pause = time.sleep
     pause = pausing(runner)  # optional: stopping
     runner.retry = retrying(pause)  # optional: retry
     runner.write_done = write_done  # optional: fast
-    keep_top(runner, given["top"])  # optional: wide
-    choose(runner, given["on_failure"], given["max_attempts"], given["backoff"], pause)  # optional: policies
-    narrow(runner, given)  # optional: scope
-    runner.run = partial(run, runner, pause)  # type: ignore[method-assign]
+    keep_top(runner, options["top"])  # optional: wide
+    choose(runner, options["on_failure"], options["max_attempts"], options["backoff"], pause)  # optional: policies
+    narrow(runner, options)  # optional: scope
+    runner.policy = partial(_run_policy, runner.policy, pause)
+    runner.run = stop_on_signals(runner)(runner.run)  # type: ignore[method-assign]  # optional: stopping
 
 
-def run(runner: Runner, pause: Pause) -> None:
-    """Count the rows that wait, and predict them if there are any; some optional parts last as long as the run."""
+def _run_policy(policy: Callable[[Runner], None], pause: Pause, runner: Runner) -> None:
+    """Count the rows that wait, and if there are any, run the policy with the parts that last as long as it does."""
+    runner.result.waiting = runner.retry(read, runner.engine, runner.count, runner.parts)
+    if not runner.result.waiting:
+        return
     with ExitStack() as attached:
-        attached.enter_context(stop_on_signals(runner))  # optional: stopping
-        runner.retry(prepare, runner.engine)
-        runner.result.waiting = runner.retry(read, runner.engine, runner.count, runner.parts)
-        if runner.result.waiting:
-            remember_version(runner)  # optional: export
-            fit_statements(runner)  # optional: wide
-            record_completions(runner)  # optional: feed
-            attached.enter_context(show_progress(runner))  # optional: progress
-            attached.enter_context(record(runner))  # optional: status
-            attached.enter_context(wait_for_held_rows(runner, pause))  # optional: held
-            runner.policy(runner)
+        remember_version(runner)  # optional: export
+        fit_statements(runner)  # optional: wide
+        record_completions(runner)  # optional: feed
+        attached.enter_context(show_progress(runner))  # optional: progress
+        attached.enter_context(record(runner))  # optional: status
+        attached.enter_context(wait_for_held_rows(runner, pause))  # optional: held
+        policy(runner)
 
 
-def finish(result: Result, given: Given) -> None:
+def override_exit_code(result: Result, options: Options) -> None:
     """End the command with another exit code than the result's, if an option says so."""
-    tolerate(result, given["allow_failed"])  # optional: policies
+    tolerate(result, options["allow_failed"])  # optional: policies

@@ -43,7 +43,7 @@ class Untried(Part):
 
 @contextmanager
 def wait_for_held_rows(runner: Runner, pause: Callable[[float], None] = time.sleep) -> Iterator[None]:
-    """After a run, wait until no row is held, or until the time is over; try the rows that are released meanwhile.
+    """Wait after a run until no row is held, or HELD_ROWS_SECONDS have passed; try rows that are released meanwhile.
 
     With retry-all, whose rows are published together, rows that are held are only counted.
     `runner.result.held` is then how many rows are held.

@@ -26,8 +26,8 @@ class Policy(StrEnum):
 
 
 OnFailure = Annotated[Policy, typer.Option(help="What to do about rows that fail.")]
-MaxAttempts = Annotated[int, typer.Option(min=1, help="Tries of a row; with retry-all, of the run.")]
-AllowFailed = Annotated[bool, typer.Option("--allow-failed", help="End with exit code 0 although rows failed.")]
+MaxAttempts = Annotated[int, typer.Option(min=1, help="The most attempts for a row; with retry-all, for the run.")]
+AllowFailed = Annotated[bool, typer.Option("--allow-failed", help="Exit with 0 even if rows failed.")]
 Backoff = Annotated[float, typer.Option(min=0, help="Seconds before the second try, doubled each time.")]
 
 POLICY_OPTIONS = {

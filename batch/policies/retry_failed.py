@@ -13,7 +13,7 @@ from ..runner import Runner
 from ..tables import Item, State
 
 log = logging.getLogger(__name__)
-Pause = Callable[[float], None]  # waits so many seconds
+Pause = Callable[[float], None]  # sleeps for that many seconds
 
 
 def retry_failed(runner: Runner, max_attempts: int = 3, backoff: float = 1, pause: Pause = time.sleep) -> None:

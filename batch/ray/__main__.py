@@ -1,7 +1,7 @@
 """Predict the rows of Parquet files with Ray Data, on this machine or on the cluster that RAY_ADDRESS names.
 
 OUTPUT gets a file for each part of the input. Rows that cannot be predicted are in OUTPUT/_failed, with their reasons.
-A run with the same arguments continues where one that was killed stopped.
+A run with the same arguments continues where a killed run stopped.
 
 Exit codes: 0 every row has its prediction; 2 bad usage, or files that do not fit; 3 rows failed; 5 the artefact was
 refused; 130 Ctrl-C; 143 SIGTERM.

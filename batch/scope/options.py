@@ -25,12 +25,14 @@ def _moment(text: str) -> str:
 
 Since = Annotated[str | None, typer.Option(parser=_moment, help="Only rows created at this ISO time (UTC) or later.")]
 Until = Annotated[str | None, typer.Option(parser=_moment, help="Only rows created before this ISO time (UTC).")]
-MaxRows = Annotated[int | None, typer.Option(min=1, max=sys.maxsize, help="The most rows to try.")]
-Seconds = Annotated[float | None, typer.Option("--deadline", min=0, help="Seconds after which no chunk begins.")]
-Rescore = Annotated[bool, typer.Option("--rescore", help="Instead of the rows that wait, those of an older model.")]
+MaxRows = Annotated[int | None, typer.Option(min=1, max=sys.maxsize, help="Try at most this many rows.")]
+Seconds = Annotated[float | None, typer.Option("--deadline", min=0, help="Start no chunk after this many seconds.")]
+Rescore = Annotated[
+    bool, typer.Option("--rescore", help="Predict rows of an older model again, instead of those that wait.")
+]
 To = Annotated[
     int | None,
-    typer.Option("--to", min=0, help="With --rescore: predict with this model version, also rows of a newer one."),
+    typer.Option("--to", min=0, help="With --rescore: use this model version, even for rows of a newer one."),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print how many rows there are to predict; change nothing.")]
 
@@ -46,20 +48,20 @@ SCOPE_OPTIONS = {
 }
 
 
-def choose_version(settings: Settings, given: Mapping[str, Any]) -> Settings:
+def choose_version(settings: Settings, options: Mapping[str, Any]) -> Settings:
     """Return the settings with the model version that --to names."""
-    if given["to"] is None:
+    if options["to"] is None:
         return settings
-    if not given["rescore"]:
-        raise BadScope("--to: give --rescore, too")
-    return settings.model_copy(update={"model_version": given["to"]})
+    if not options["rescore"]:
+        raise BadScope("--to: needs --rescore")
+    return settings.model_copy(update={"model_version": options["to"]})
 
 
-def narrow(runner: Runner, given: Mapping[str, Any]) -> None:
+def narrow(runner: Runner, options: Mapping[str, Any]) -> None:
     """Restrict a run to the scope that the options give; with --dry-run, print its rows and end the command."""
-    rows = Scope(**{field.name: given[field.name] for field in fields(Scope)}).apply(runner)
-    if given["dry_run"]:
-        _print_plan(runner, rows, given.get("as_json", False))
+    rows = Scope(**{field.name: options[field.name] for field in fields(Scope)}).apply(runner)
+    if options["dry_run"]:
+        _print_plan(runner, rows, options.get("as_json", False))
         raise typer.Exit
 
 

@@ -14,7 +14,7 @@ SUMMARY_OPTIONS = {"as_json": (Annotated[bool, typer.Option("--json", help="Prin
 
 @dataclass(kw_only=True)
 class Summary(Result):
-    """What a run has committed so far, as a text: words, or JSON. The clock starts when it is made."""
+    """What a run has committed so far, in words or as JSON. The clock starts at construction."""
 
     model_version: int
     as_json: bool = False

@@ -64,7 +64,7 @@ def test_every_row_gets_the_prediction_of_the_trainer_once(start, sql, add):
     predicted = [json.loads(text) for (text,) in sql("SELECT prediction FROM items ORDER BY id")]
     np.testing.assert_allclose(np.ravel(predicted), np.ravel(expected), GOLDEN["tolerance"], GOLDEN["tolerance"])
     assert sql("SELECT DISTINCT state, model_version, attempts FROM items") == [("done", int(VERSION.name), 1)]
-    assert finish(start("job")) == (0, "nothing to do: no row waits for a prediction\n")
+    assert finish(start("job")) == (0, "nothing to do: no unclaimed row waits for a prediction\n")
 
 
 def test_a_bad_row_fails_alone_with_its_reason(start, sql, add):

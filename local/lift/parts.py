@@ -20,7 +20,7 @@ def optional_folders(folder: str) -> list[str]:
 
 
 def with_extras(folder: str, parts: Iterable[str]) -> tuple[str, ...]:
-    """Return the parts that are deleted, and `extras` with the last of them."""
+    """Return the parts to delete, with `extras` if no other part is left."""
     parts = tuple(parts)
     nothing_left = (ROOT / folder / EXTRAS).exists() and {*parts} >= {*optional_folders(folder)}
     return (*parts, EXTRAS) if nothing_left and EXTRAS not in parts else parts

@@ -75,13 +75,18 @@ def test_a_pattern_without_peers_says_which_have_some(ran, monkeypatch):
         main(monkeypatch, "synchronous", "--peers")
 
 
-def test_told_to_stop_it_waits_until_the_benchmark_has_stopped_what_it_started():
-    mark = f"benchmark-{uuid.uuid4().hex}"
+def test_told_to_stop_it_waits_until_the_benchmark_has_stopped_what_it_started(tmp_path):
+    mark, log = f"benchmark-{uuid.uuid4().hex}", tmp_path / "log"
     argv, env = [sys.executable, "-m", "benchmarks", "asynchronous"], os.environ | {"BENCHMARK_MARK": mark}
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen(argv, cwd=ROOT, env=env, **quiet)
+    with log.open("w") as file:
+        process = subprocess.Popen(argv, cwd=ROOT, env=env, stdout=file, stderr=file)
+
+    def redis_runs():
+        assert process.poll() is None, log.read_text()
+        return any("appendfsync" in line for line in running(mark))
+
     try:
-        wait_until(lambda: any("appendfsync" in line for line in running(mark)), 120, "Redis")
+        wait_until(redis_runs, 120, "Redis")
         process.terminate()
         assert process.wait(120) == 143
     finally:

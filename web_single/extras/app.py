@@ -1,4 +1,4 @@
-"""The optional parts of the application and of the model. The order of the optional lines does not matter."""
+"""The optional parts of the application and of the model."""
 
 from fastapi import FastAPI
 
@@ -19,8 +19,8 @@ from ..telemetry import add_telemetry  # optional: telemetry
 from ..workers import add_workers, kept_artifact  # optional: workers
 
 
-def find_artifact() -> Artifact | None:
-    """Return the artefact that this process was given when it started, if any."""
+def inherited_artifact() -> Artifact | None:
+    """Return the artefact that the parent process has verified, if there is one."""
     artifact: Artifact | None = None
     artifact = kept_artifact()  # optional: workers
     return artifact
@@ -28,6 +28,7 @@ def find_artifact() -> Artifact | None:
 
 def make_model(artifact: Artifact, threads: int) -> Model:
     """Return the model of an artefact; raise `ArtifactRefused` if an optional part refuses it."""
+    # In this order: each wraps `model.run` as the line before has left it.
     row_format = RowFormat
     row_format = Columns  # optional: columns
     model = Model(artifact, threads, row_format)
@@ -38,7 +39,7 @@ def make_model(artifact: Artifact, threads: int) -> Model:
 
 
 def add_to(app: FastAPI, settings: Settings) -> None:
-    """Add the optional parts to the service of the root."""
+    """Add the optional parts to the service, in any order."""
     app.state.request_limits = {"max_rows": settings.max_rows}  # what /metadata shows
     app.state.probe_paths = {"/health", "/ready"}  # what must answer in an overload
     add_any_client(app)  # optional: compatibility

@@ -10,7 +10,7 @@ from .counters import FOLDER, merge_dead_worker, open_folder
 from .settings import TelemetrySettings
 
 
-def gunicorn_telemetry() -> dict[str, Any]:
+def telemetry_settings() -> dict[str, Any]:
     """Return gunicorn's settings for the log and the counters."""
     loglevel, logconfig_dict = logging_config()
     hooks = {"pre_fork": pre_fork, "child_exit": child_exit, "on_exit": on_exit}

@@ -18,7 +18,7 @@ Hook = Callable[[Any], None]
 SHARED_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - heartbeats need no disk
 
 
-def gunicorn_workers(app: Any) -> dict[str, Any]:
+def worker_settings(app: Any) -> dict[str, Any]:
     """Return gunicorn's settings for the workers; `app` is the module that loads a model."""
     worker_class = f"{PACKAGE}.workers.worker.Worker"
     return {"worker_class": worker_class, "worker_tmp_dir": SHARED_MEMORY, "workers": worker_count()} | hooks(app)
@@ -26,7 +26,7 @@ def gunicorn_workers(app: Any) -> dict[str, Any]:
 
 def worker_count() -> str | int:
     """Return the number of workers: WEB_CONCURRENCY, or the CPUs that this container may use."""
-    WorkersSettings()  # a wrong setting ends the start
+    WorkersSettings()  # a wrong setting ends the program
     count = os.environ.get("WEB_CONCURRENCY") or granted_cpus()
     if count == "0":
         sys.exit(f"{PACKAGE}: WEB_CONCURRENCY=0 cannot be used: no worker would answer")

@@ -39,4 +39,4 @@ def test_words_say_what_was_done_and_what_was_left():
 
 def test_a_scope_without_rows_is_named():
     words = str(Summary(model_version=1, scope="--max-rows 2"))
-    assert words == "nothing to do: no row waits for a prediction in the scope --max-rows 2"
+    assert words == "nothing to do: no unclaimed row waits for a prediction in the scope --max-rows 2"

@@ -22,7 +22,7 @@ def make_model(artifact: Artifact) -> Model:
     return model
 
 
-def choose_reader(read: Read, rows: Any) -> Read:
-    """Return the function that reads a row of this format from JSON text."""
+def replace_read(read: Read, rows: Any) -> Read:
+    """Return the function that reads a row of this format from JSON text: `read`, or its replacement."""
     read = column_reader(rows)  # optional: columns
     return read
