@@ -49,6 +49,6 @@ class Result:
         self.failed.difference_update(row.id for row in predictions.done)
 
     def __str__(self) -> str:
-        if not self.rows:
+        if not (self.rows or self.waiting):
             return "nothing to do: no unclaimed row waits for a prediction"
         return f"{self.done:,} rows predicted, {len(self.failed):,} failed"

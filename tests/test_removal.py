@@ -1,5 +1,6 @@
 """A copy of each folder works without each of its optional parts, and without all of them."""
 
+import itertools
 import json
 import os
 import re
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from local.lift.parts import COPYABLE, EXTRAS, copy_without, optional_folders
+from local.lift.parts import COPYABLE, EXTRAS, copy_without, optional_folders, without_marked_lines
 from local.processes import ROOT
 
 EACH = [(folder, (part,)) for folder in COPYABLE for part in optional_folders(folder)]
@@ -60,6 +61,19 @@ def copies(tmp_path_factory):
     """A copy of each folder without each of its optional parts."""
     place = tmp_path_factory.mktemp("copies")
     return {each: copy_without(*each, place, f"{each[0]}_without_{each[1][0]}") for each in EACH}
+
+
+def test_the_code_of_a_copy_with_one_optional_part_is_formatted(tmp_path):
+    for folder in COPYABLE:
+        marked = [path for path in (ROOT / folder).rglob("*.py") if "# optional: " in path.read_text()]
+        for path, kept in itertools.product(marked, parts := optional_folders(folder)):
+            copy = tmp_path / f"{folder}_{kept}" / path.relative_to(ROOT / folder)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_text(without_marked_lines(path.read_text(), {*parts} - {kept}))
+    ruff = [sys.executable, "-m", "ruff", "--config", ROOT / "pyproject.toml"]
+    for command in (["check", "--select=E,I,F821", "--output-format=concise"], ["format", "--check"]):
+        done = subprocess.run([*ruff, *command, tmp_path], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,11 @@
-"""The optional parts of the job."""
+"""The optional parts of the job, and its command-line options that come from them."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from functools import partial
+from functools import partial, wraps
+from inspect import Parameter, signature
+from typing import Any
 
 from ..database import read
 from ..export.versions import remember_version  # optional: export
@@ -11,23 +13,42 @@ from ..fast import write_done  # optional: fast
 from ..feed import record_completions  # optional: feed
 from ..held import wait_for_held_rows  # optional: held
 from ..limits import check_limits  # optional: limits
-from ..policies import choose, tolerate  # optional: policies
+from ..policies import POLICY_OPTIONS, choose, tolerate  # optional: policies
 from ..progress import show_progress  # optional: progress
 from ..retry import retrying  # optional: retry
 from ..runner import Runner
 from ..schemas import Result
-from ..scope.options import choose_version, narrow  # optional: scope
+from ..scope.options import SCOPE_OPTIONS, choose_version, narrow  # optional: scope
 from ..settings import Settings
 from ..status.record import record  # optional: status
 from ..stopping.pauses import pausing  # optional: stopping
 from ..stopping.signals import stop_on_signals  # optional: stopping
-from ..summary import Summary  # optional: summary
-from ..wide import fit_statements, keep_top  # optional: wide
-from .options import Options, with_options
+from ..summary import SUMMARY_OPTIONS, Summary  # optional: summary
+from ..wide import WIDE_OPTIONS, fit_statements, keep_top  # optional: wide
 
-__all__ = ["Options", "add_to", "override_exit_code", "override_settings", "with_options"]
-
+OPTIONS: dict[str, tuple[Any, Any]] = {}  # by name: the type, as typer takes it, and the default
+OPTIONS |= POLICY_OPTIONS  # optional: policies
+OPTIONS |= SCOPE_OPTIONS  # optional: scope
+OPTIONS |= SUMMARY_OPTIONS  # optional: summary
+OPTIONS |= WIDE_OPTIONS  # optional: wide
+Options = Mapping[str, Any]  # the values of OPTIONS
 Pause = Callable[[float], None]  # sleeps for that many seconds
+
+
+def with_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Offer OPTIONS beside a command's own options; the command gets their values as the argument `options`."""
+    own = {name: each for name, each in signature(command).parameters.items() if name != "options"}
+    added = [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+        for name, (kind, default) in OPTIONS.items()
+    ]
+
+    @wraps(command)
+    def with_values(**values: Any) -> None:
+        command(**{name: values[name] for name in own}, options={name: values[name] for name in OPTIONS})
+
+    with_values.__signature__ = signature(command).replace(parameters=[*own.values(), *added])  # type: ignore[attr-defined]
+    return with_values
 
 
 def override_settings(settings: Settings, options: Options) -> Settings:

@@ -20,10 +20,11 @@ def optional_folders(folder: str) -> list[str]:
 
 
 def with_extras(folder: str, parts: Iterable[str]) -> tuple[str, ...]:
-    """Return the parts to delete, with `extras` if no other part is left."""
+    """Return the parts to delete, with `extras` if it calls no part that is left."""
     parts = tuple(parts)
-    nothing_left = (ROOT / folder / EXTRAS).exists() and {*parts} >= {*optional_folders(folder)}
-    return (*parts, EXTRAS) if nothing_left and EXTRAS not in parts else parts
+    text = "".join(path.read_text() for path in (ROOT / folder / EXTRAS).glob("*.py"))
+    called = {*re.findall(rf"# {MARK} (\w+)$", text, re.M)}
+    return (*parts, EXTRAS) if called and called <= {*parts} and EXTRAS not in parts else parts
 
 
 def describe(part: Path) -> dict[str, str]:
@@ -34,9 +35,10 @@ def describe(part: Path) -> dict[str, str]:
 
 
 def without_marked_lines(text: str, parts: Iterable[str]) -> str:
-    """Return a text without the lines that are marked with the names of the parts."""
+    """Return a text without the lines that the parts' names mark, and with at most two blank lines in a row."""
     marks = re.compile(rf"{MARK} ({'|'.join(parts)})$")
-    return "".join(line for line in text.splitlines(keepends=True) if not marks.search(line.rstrip("\n")))
+    left = "".join(line for line in text.splitlines(keepends=True) if not marks.search(line.rstrip("\n")))
+    return re.sub(r"\n{4,}", "\n\n\n", left)
 
 
 def copy_without(folder: str, parts: Iterable[str], place: Path, name: str = "my_service") -> Path:

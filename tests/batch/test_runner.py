@@ -188,3 +188,9 @@ def test_a_connection_that_is_lost_repeatedly_ends_the_run(mariadb: Engine, mode
     with pytest.raises(OperationalError):
         run(mariadb, running(model, saboteur), retry_seconds=0.5)
     assert states(mariadb) == "ppp"
+
+
+def test_a_result_says_that_there_was_nothing_to_do_only_if_no_row_was_tried_or_counted():
+    nothing = "nothing to do: no unclaimed row waits for a prediction"
+    assert [str(Result()), str(Result(waiting=3))] == [nothing, "0 rows predicted, 0 failed"]
+    assert str(Result(done=1, failed={2})) == "1 rows predicted, 1 failed"

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from local.lift.order import Order
-from local.lift.parts import EXTRAS, optional_folders
+from local.lift.parts import with_extras
 from local.lift.patterns import PATTERNS
 from local.lift.project import write_project
 from local.processes import ROOT
@@ -71,8 +71,8 @@ def texts(project):
 def check_names(project, pattern, removed):
     """A copy names nothing of this repository, and nothing that was removed."""
     kept = {path.parent.name for path in (project / project.name).glob("*/__init__.py")} - {"tests", "migrate"}
-    parts = {*optional_folders(pattern)} - {*removed}
-    assert kept == (parts | {EXTRAS} if parts and (ROOT / pattern / EXTRAS).exists() else parts)
+    folders = {path.parent.name for path in (ROOT / pattern).glob("*/__init__.py")} - {"tests", "migrate"}
+    assert kept == folders - {*with_extras(pattern, removed)}
     for name, text in texts(project).items():
         found = re.findall(r"serving-patterns|models/artifacts|web_single|Twin: |make models|\$\w+_?name\b", text)
         assert not found, name
