@@ -8,6 +8,7 @@ from sqlalchemy.exc import OperationalError
 
 from batch.policies import Policy, retry_all
 from batch.predictor import Predictor
+from batch.schemas import Result
 from batch.tables import Item, State
 from tests.batch.conftest import Flaky, add, fill, finish, items, new_runner, open_engine, running, states
 
