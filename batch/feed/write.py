@@ -2,12 +2,19 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import JSON, Connection, insert, literal, select
+from sqlalchemy import JSON, Connection, bindparam, insert, select
 from sqlalchemy.dialects import mysql, sqlite
 
 from ..runner import Runner
 from ..schemas import Predicted
 from .tables import Completion, Position
+
+# Built once: to build them for each chunk takes as long as to send them.
+FIRST, NEXT = {"id": 1, "number": 1}, {"number": Position.number + 1}
+RAISE = mysql.insert(Position).values(FIRST).on_duplicate_key_update(NEXT)  # the number of the last chunk, from 1 on
+RAISE_ON_SQLITE = sqlite.insert(Position).values(FIRST).on_conflict_do_update(index_elements=[Position.id], set_=NEXT)
+NUMBERED = select(Position.number, bindparam("done", type_=JSON)).where(Position.id == 1)
+NUMBER_CHUNK = insert(Completion).from_select(["number", "ids"], NUMBERED)
 
 
 def record_completions(runner: Runner) -> None:
@@ -23,16 +30,6 @@ def record_completions(runner: Runner) -> None:
 
 def record(connection: Connection, ids: Sequence[int]) -> None:
     """Record that rows are done. The lock of the position lasts until the transaction ends."""
-    _raise_number(connection)
-    numbered = select(Position.number, literal(sorted(ids), JSON)).where(Position.id == 1)
-    connection.execute(insert(Completion).from_select(["number", "ids"], numbered))
-
-
-def _raise_number(connection: Connection) -> None:
-    """Raise the number of the last chunk, from 1 on. One statement: several runners may write the first at once."""
-    first, next_one = {"id": 1, "number": 1}, {"number": Position.number + 1}
-    if connection.dialect.name == "sqlite":
-        new = sqlite.insert(Position).values(first)
-        connection.execute(new.on_conflict_do_update(index_elements=[Position.id], set_=next_one))
-    else:
-        connection.execute(mysql.insert(Position).values(first).on_duplicate_key_update(next_one))
+    # One statement: several runners may write the first number at once.
+    connection.execute(RAISE_ON_SQLITE if connection.dialect.name == "sqlite" else RAISE)
+    connection.execute(NUMBER_CHUNK, {"done": sorted(ids)})
